@@ -1,0 +1,49 @@
+#include "base/parallel.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
+#include "base/text.h"
+
+namespace shardwright {
+namespace {
+
+// cgroup v2: "MAX PERIOD" in microseconds, or "max PERIOD".
+int cgroup_cores() {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  std::uint64_t period = 0;
+  if (!(file >> quota >> period) || period == 0) return 0;
+  const auto limit = parse_u64(quota);
+  if (!limit) return 0;
+  return static_cast<int>(std::clamp<std::uint64_t>((*limit + period - 1) / period, 1, 4096));
+}
+
+}  // namespace
+
+int available_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  if (const int limit = cgroup_cores(); limit > 0) cores = std::min(cores, limit);
+  return std::max(cores, 1);
+}
+
+void parallel_for(std::size_t count, int threads, const std::function<void(std::size_t)>& body) {
+  if (threads <= 0) threads = available_cores();
+  if (count <= 1 || threads == 1) {
+    for (std::size_t i = 0; i < count; ++i)
+      body(i);
+    return;
+  }
+  tbb::task_arena arena(threads);
+  arena.execute([&] { tbb::parallel_for(std::size_t{0}, count, body, tbb::simple_partitioner{}); });
+}
+
+}  // namespace shardwright

@@ -1,0 +1,166 @@
+#include "io/folder.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "base/try.h"
+#include "base/utf8.h"
+#include "io/unique_fd.h"
+
+namespace shardwright {
+namespace {
+
+Error system_error(int number, std::string_view doing, std::string_view path) {
+  const ErrorCode code =
+      number == ENOENT || number == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kIo;
+  return {code, fmt::format("{} {}: {}", doing, quoted(path), std::strerror(number))};
+}
+
+class FileSource final : public ByteSource {
+ public:
+  FileSource(UniqueFd fd, std::uint64_t size, std::string path)
+      : fd_(std::move(fd)), size_(size), path_(std::move(path)) {}
+
+  [[nodiscard]] std::uint64_t size() const override { return size_; }
+  [[nodiscard]] int descriptor() const override { return fd_.get(); }
+
+  [[nodiscard]] Status read(std::uint64_t offset, MutableBytes into) const override {
+    while (!into.empty()) {
+      const ssize_t got = ::pread(fd_.get(), into.data(), into.size(), static_cast<off_t>(offset));
+      if (got < 0) {
+        if (errno == EINTR) continue;
+        return system_error(errno, "reading", path_);
+      }
+      if (got == 0) {
+        return Error{ErrorCode::kIo,
+                     fmt::format("reading {}: the file ends at byte {}", quoted(path_), offset)};
+      }
+      offset += static_cast<std::uint64_t>(got);
+      into = into.subspan(static_cast<std::size_t>(got));
+    }
+    return ok();
+  }
+
+ private:
+  UniqueFd fd_;
+  std::uint64_t size_;
+  std::string path_;
+};
+
+Result<std::unique_ptr<ByteSource>> open_at(int folder, const std::string& name) {
+  // O_NONBLOCK: a FIFO among the files must not hang the run.
+  UniqueFd fd(::openat(folder, name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd) return system_error(errno, "opening", name);
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) return system_error(errno, "opening", name);
+  if (!S_ISREG(status.st_mode)) {
+    return Error{ErrorCode::kIo, fmt::format("opening {}: not a regular file", quoted(name))};
+  }
+  return std::unique_ptr<ByteSource>(std::make_unique<FileSource>(
+      std::move(fd), static_cast<std::uint64_t>(status.st_size), name));
+}
+
+class LocalFolder final : public Folder {
+ public:
+  LocalFolder(UniqueFd fd, std::vector<FolderEntry> entries)
+      : fd_(std::move(fd)), entries_(std::move(entries)) {}
+
+  [[nodiscard]] const std::vector<FolderEntry>& entries() const override { return entries_; }
+  [[nodiscard]] Result<std::unique_ptr<ByteSource>> open(std::string_view name) const override {
+    return open_at(fd_.get(), std::string(name));
+  }
+
+ private:
+  UniqueFd fd_;
+  std::vector<FolderEntry> entries_;
+};
+
+FolderEntry describe(int folder, const char* name) {
+  FolderEntry entry{.name = name};
+  struct stat status{};
+  if (::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    entry.kind = EntryKind::kDangling;
+    return entry;
+  }
+  entry.is_link = S_ISLNK(status.st_mode);
+  if (entry.is_link && ::fstatat(folder, name, &status, 0) != 0) {
+    entry.kind = EntryKind::kDangling;
+    return entry;
+  }
+  entry.kind = S_ISREG(status.st_mode)   ? EntryKind::kFile
+               : S_ISDIR(status.st_mode) ? EntryKind::kFolder
+                                         : EntryKind::kOther;
+  entry.bytes = static_cast<std::uint64_t>(status.st_size);
+  entry.mode = status.st_mode & 07777U;
+  entry.device = status.st_dev;
+  entry.inode = status.st_ino;
+  return entry;
+}
+
+}  // namespace
+
+Result<std::string> read_all(const ByteSource& source, std::uint64_t limit) {
+  if (source.size() > limit) {
+    return Error{ErrorCode::kUnsupported,
+                 fmt::format("{} bytes where at most {} are read", source.size(), limit)};
+  }
+  std::string text(source.size(), '\0');
+  SW_TRY_OK(source.read(0, std::as_writable_bytes(std::span(text))));
+  return text;
+}
+
+const FolderEntry* Folder::find(std::string_view name) const {
+  const auto& all = entries();
+  const auto found = std::ranges::lower_bound(all, name, {}, &FolderEntry::name);
+  return found != all.end() && found->name == name ? &*found : nullptr;
+}
+
+bool is_inside(std::string_view name) {
+  if (name.empty() || name.front() == '/') return false;
+  if (name.find('\\') != std::string_view::npos || name.find('\0') != std::string_view::npos)
+    return false;
+  for (const std::string_view part : split(name, '/')) {
+    if (part.empty() || part == "." || part == "..") return false;
+  }
+  return true;
+}
+
+Result<std::unique_ptr<Folder>> open_folder(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
+  if (!fd) return system_error(errno, "opening", path);
+  // readdir owns the descriptor that it is given.
+  const int listing = ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0);
+  DIR* stream = listing < 0 ? nullptr : ::fdopendir(listing);
+  if (stream == nullptr) {
+    const int number = errno;
+    if (listing >= 0) ::close(listing);
+    return system_error(number, "listing", path);
+  }
+  std::vector<FolderEntry> entries;
+  errno = 0;
+  while (const dirent* item = ::readdir(stream)) {
+    const std::string_view name = item->d_name;
+    if (name != "." && name != "..") entries.push_back(describe(fd.get(), item->d_name));
+    errno = 0;
+  }
+  const int number = errno;
+  ::closedir(stream);
+  if (number != 0) return system_error(number, "listing", path);
+  std::ranges::sort(entries, {}, &FolderEntry::name);
+  return std::unique_ptr<Folder>(std::make_unique<LocalFolder>(std::move(fd), std::move(entries)));
+}
+
+Result<std::unique_ptr<ByteSource>> open_file(const std::string& path) {
+  return open_at(AT_FDCWD, path);
+}
+
+}  // namespace shardwright

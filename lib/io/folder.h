@@ -1,0 +1,58 @@
+// A folder of a checkpoint, read-only. Symbolic links are followed: a hub cache snapshot is a
+// folder of them. The only things that open files for reading are here and in file.h.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/source.h"
+
+namespace shardwright {
+
+enum class EntryKind : std::uint8_t { kFile, kFolder, kDangling, kOther };
+
+struct FolderEntry {
+  std::string name{};  // one component, as the system has it
+  EntryKind kind{};    // of the link's target
+  bool is_link{};
+  std::uint64_t bytes{};   // size of a file
+  mode_t mode{};           // permission bits of the target
+  std::uint64_t device{};  // identity of the target, for hard links and self-copies
+  std::uint64_t inode{};
+};
+
+class Folder {
+ public:
+  Folder() = default;
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  virtual ~Folder() = default;
+
+  // Direct entries, sorted by name byte by byte.
+  [[nodiscard]] virtual const std::vector<FolderEntry>& entries() const = 0;
+
+  // Opens a file below the folder by its relative name (components with '/' between). kNotFound,
+  // kIo. Callers check names from files with is_inside() first.
+  [[nodiscard]] virtual Result<std::unique_ptr<ByteSource>> open(std::string_view name) const = 0;
+
+  // The entry of that name, or null.
+  [[nodiscard]] const FolderEntry* find(std::string_view name) const;
+};
+
+// A relative name that lexically stays inside its folder: not empty, not absolute, no "..", no
+// backslash, no NUL. "sub/model.safetensors" is inside.
+bool is_inside(std::string_view name);
+
+// The folder at `path`. kNotFound, kIo.
+Result<std::unique_ptr<Folder>> open_folder(const std::string& path);
+
+// One local file. kNotFound, kIo (a folder, a device and a FIFO are kIo: nothing blocks on
+// opening).
+Result<std::unique_ptr<ByteSource>> open_file(const std::string& path);
+
+}  // namespace shardwright
