@@ -53,9 +53,7 @@ std::string advice(const ModelReport& model, const TextStyle& style) {
 
 std::string model_text(const ModelReport& model, const TextStyle& style) {
   const std::string path = printable(model.path, model.path.size() + 1);
-  if (!model.error.empty()) {
-    return fmt::format("{}: {}\n", inked(style, Ink::kError, "could not be checked"), model.error);
-  }
+  if (!model.error.empty()) return {};  // told on the error stream
   if (model.findings.empty()) {
     if (style.quiet) return {};
     return fmt::format("{}: {}: {}\n", inked(style, Ink::kHeading, path),

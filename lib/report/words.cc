@@ -87,7 +87,7 @@ std::string progress_text(const Progress& progress, std::size_t width) {
   const std::size_t room = amount.size() + 2;
   const std::size_t most = width == 0 ? progress.what.size() : width > room ? width - room : 0;
   std::string what = printable(progress.what, progress.what.size() + 1);
-  if (width > 0 && what.size() > most) what = most > 4 ? printable(what, most - 3) : std::string();
+  if (width > 0 && what.size() > most) what = most > 4 ? printable(what, most - 1) : std::string();
   return what.empty() ? amount : what + ": " + amount;
 }
 

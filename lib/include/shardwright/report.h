@@ -21,7 +21,7 @@ struct TextStyle {
 };
 
 // Findings grouped by file, with fixes and the command lines that apply them; a clean model in one
-// line.
+// line. Of a model that could not be opened only the total speaks: its error is no result.
 std::string check_text(const std::vector<ModelReport>& models, const TextStyle& style = {});
 // One document, indented.
 std::string check_json(const std::vector<ModelReport>& models);
