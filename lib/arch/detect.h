@@ -1,0 +1,36 @@
+// Which rule describes a checkpoint, and why.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "arch/catalogue.h"
+#include "json/value.h"
+
+namespace shardwright {
+
+enum class DetectedBy : std::uint8_t {
+  kNothing,  // no rule: `schema` is null
+  kRequest,  // --arch
+  kModelType,
+  kAlias,  // a known other name, which transformers itself refuses
+  kClass,  // architectures[0]
+  kNames,  // the tensors' names, where the config is missing or silent
+};
+
+struct Detection {
+  const Schema* schema{};
+  DetectedBy by{};
+  std::string model_type{};  // as the config has it, or empty
+  std::string class_name{};  // architectures[0], or empty
+  std::string why{};  // one clause for a message: "model_type 'qwen2'", "class 'Qwen2ForCausalLM'"
+};
+
+// `config` may be null; `names` are the tensors that are there (sampled freely by the caller: a few
+// thousand are enough); `requested` is a rule's name or a model type, or empty.
+Detection detect(const Catalogue& catalogue, const json::Value* config,
+                 std::span<const std::string_view> names, std::string_view requested = {});
+
+}  // namespace shardwright

@@ -1,0 +1,48 @@
+// A rule in memory: one file of rules/architectures/, parsed and validated (docs/rules.md).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "json/value.h"
+#include "shardwright/result.h"
+
+namespace shardwright {
+
+struct SchemaBody;  // the compiled expressions and tensor blocks: private to lib/arch
+
+struct SchemaClass {
+  std::string name{};
+};
+
+struct SchemaLayout {
+  std::string name{};  // "hub" is implicit and not listed
+  std::string why{};
+};
+
+struct SchemaAlias {
+  std::string model_type{};
+  std::string why{};
+};
+
+struct Schema {
+  std::string name{};
+  std::vector<std::string> model_types{};
+  std::vector<SchemaAlias> aliases{};
+  std::vector<SchemaClass> classes{};
+  std::vector<SchemaLayout> layouts{};
+  std::string source{};
+  std::string vocabulary_key{};  // dotted config keys: "text_config.vocab_size"
+  std::string layers_key{};
+  std::vector<std::string> per_layer_keys{};
+  std::string text{};  // the rule's file as it is
+  std::shared_ptr<const SchemaBody> body{};
+};
+
+// Parses a rule. kMalformed with file and JSON pointer for anything that docs/rules.md does not
+// allow.
+Result<Schema> load_schema(std::string_view file_name, std::string_view text);
+
+}  // namespace shardwright
