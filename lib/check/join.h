@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,12 @@ struct Join {
   // stored names are exactly the expected ones ("module.", "_orig_mod."). Empty otherwise.
   std::vector<std::string> wrappers{};
 };
+
+// Whether the shard's file is there and its header could be read as a list of tensors.
+bool is_sound(const Shard& shard);
+
+// The name with these segments taken out, at any depth.
+std::string without_wrappers(std::string_view name, std::span<const std::string> wrappers);
 
 Join join(const Checkpoint& checkpoint, const Expansion& expected);
 
