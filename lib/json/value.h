@@ -24,7 +24,6 @@ struct Value {
   using Array = std::vector<Value>;
   using Object = std::vector<Member>;  // in file order; of two equal keys the last is found
 
-  // Without {}: clang would want Member to be complete here.
   std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> data;
 
   [[nodiscard]] bool is_null() const { return data.index() == 0; }
