@@ -99,7 +99,7 @@ struct Expansion {
       experts{};  // where the rule has them
   std::string class_name{};
   std::string base_prefix{};  // what the bare model's class leaves out of all names: "model."
-  bool usable{};  // no problem stopped the expansion
+  bool usable{};              // no problem stopped the expansion
 
   // The expected tensor of that name, or null.
   [[nodiscard]] const ExpectedTensor* find(std::string_view name) const;

@@ -4,16 +4,14 @@
 
 #include <array>
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
+#include "support/temp_dir.h"
 #include "tools/command.h"
 #include "tools/files_from.h"
 #include "tools/progress.h"
@@ -23,44 +21,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "shardwright-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() { fs::remove_all(path_); }
-
-  [[nodiscard]] std::string file(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
-
-std::string contents(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
 struct Run {
   int code{};
   std::string out{}, err{};
 };
 
 Run run(const std::vector<std::string>& words) {
-  const TemporaryFolder folder;
+  const test::TempDir folder;
   const int out = ::open(folder.file("out").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   const int err = ::open(folder.file("err").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   Terminal terminal(out, err);
   Run result{.code = run_command_line(words, terminal)};
   ::close(out);
   ::close(err);
-  result.out = contents(folder.file("out"));
-  result.err = contents(folder.file("err"));
+  result.out = test::read_file(folder.file("out"));
+  result.err = test::read_file(folder.file("err"));
   return result;
 }
 
@@ -111,7 +86,7 @@ TEST_CASE("tools: output that cannot be written is never success") {
 }
 
 TEST_CASE("tools: an output file appears only when it is filled") {
-  const TemporaryFolder folder;
+  const test::TempDir folder;
   const std::string path = folder.file("results");
   {
     const auto opened = OutputFile::open(path);
@@ -124,13 +99,13 @@ TEST_CASE("tools: an output file appears only when it is filled") {
     REQUIRE(opened);
     CHECK(opened->fill("a long first text"));
   }
-  CHECK(contents(path) == "a long first text");
+  CHECK(test::read_file(path) == "a long first text");
   {
     auto opened = OutputFile::open(path);
     REQUIRE(opened);
     CHECK(opened->fill("short"));
   }
-  CHECK(contents(path) == "short");
+  CHECK(test::read_file(path) == "short");
   const auto refused = OutputFile::open(folder.file("no/such/folder"));
   REQUIRE(!refused);
   CHECK(refused.error().message ==
@@ -138,9 +113,9 @@ TEST_CASE("tools: an output file appears only when it is filled") {
 }
 
 TEST_CASE("tools: names are read a line each, and only their line end is cut") {
-  const TemporaryFolder folder;
+  const test::TempDir folder;
   const std::string path = folder.file("list");
-  std::ofstream(path) << "a\n\n b c \r\nlast";
+  test::write_file(path, "a\n\n b c \r\nlast");
   std::vector<std::string> names = {"first"};
   CHECK(read_names(path, names));
   CHECK(names == std::vector<std::string>{"first", "a", " b c ", "last"});
