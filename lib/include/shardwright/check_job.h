@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -13,6 +14,8 @@
 #include "shardwright/result.h"
 
 namespace shardwright {
+
+struct ModelReport;
 
 struct CheckOptions {
   bool data{};                        // also read the tensors' bytes
