@@ -1,15 +1,14 @@
 #include "check/join.h"
 
 #include <algorithm>
-#include <array>
 #include <unordered_set>
+
+#include "check/join_explain.h"
 
 namespace shardwright {
 namespace {
 
-// Segments that wrappers of a module put into parameter names, at any depth (F10).
-constexpr std::array<std::string_view, 4> kWrappers = {
-    "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.", "module."};
+using Names = std::unordered_set<std::string_view>;
 
 // A defect after which nobody can list what the file holds.
 bool hides_tensors(safetensors::DefectKind kind) {
@@ -29,9 +28,9 @@ bool hides_tensors(safetensors::DefectKind kind) {
 }
 
 // Names that the index places in a shard that is absent or unreadable.
-void add_out_of_reach(const Checkpoint& checkpoint, std::unordered_set<std::string_view>& names) {
+void add_out_of_reach(const Checkpoint& checkpoint, Names& names) {
   if (!checkpoint.index || !checkpoint.index_decides) return;
-  std::unordered_set<std::string_view> broken(checkpoint.outside.begin(), checkpoint.outside.end());
+  Names broken(checkpoint.outside.begin(), checkpoint.outside.end());
   for (const Shard& shard : checkpoint.shards) {
     if (shard.use == ShardUse::kLoaded && !is_sound(shard)) broken.insert(shard.file);
   }
@@ -42,7 +41,7 @@ void add_out_of_reach(const Checkpoint& checkpoint, std::unordered_set<std::stri
 }
 
 // Entries of a header that are there and make no tensor: the checks of the file speak of them.
-void add_malformed(const Checkpoint& checkpoint, std::unordered_set<std::string_view>& names) {
+void add_malformed(const Checkpoint& checkpoint, Names& names) {
   for (const Shard& shard : checkpoint.shards) {
     if (shard.use != ShardUse::kLoaded || !shard.header) continue;
     for (const safetensors::Defect& defect : shard.header->defects) {
@@ -51,58 +50,19 @@ void add_malformed(const Checkpoint& checkpoint, std::unordered_set<std::string_
   }
 }
 
-std::string without_wrappers(std::string_view name, std::span<const std::string_view> wrappers,
-                             std::vector<bool>& used) {
-  std::string bare(name);
-  for (std::size_t w = 0; w < wrappers.size(); ++w) {
-    for (std::size_t at = bare.find(wrappers[w]); at != std::string::npos;
-         at = bare.find(wrappers[w], at)) {
-      // A segment begins the name or follows a dot: "submodule." is none.
-      if (at != 0 && bare[at - 1] != '.') {
-        ++at;
-        continue;
-      }
-      bare.erase(at, wrappers[w].size());
-      used[w] = true;
-    }
-  }
-  return bare;
-}
-
-// The wrappers that explain every name, where taking them out gives exactly the expected tensors.
-std::vector<std::string> explaining_wrappers(const Checkpoint& checkpoint,
-                                             const Expansion& expected) {
-  std::vector<bool> used(kWrappers.size());
-  std::unordered_set<std::string> seen;
-  std::uint64_t required = 0;
-  for (const Tensor& tensor : checkpoint.tensors) {
-    std::string bare = without_wrappers(tensor.name, kWrappers, used);
-    const ExpectedTensor* wanted = expected.find(bare);
-    if (wanted == nullptr) {
-      if (!expected.is_ignored(bare)) return {};
-    } else {
-      if (!same_shape(wanted->shape, tensor.shape)) return {};
-      if (!wanted->optional) ++required;
-    }
-    if (!seen.insert(std::move(bare)).second) return {};
-  }
-  const auto all =
-      std::ranges::count_if(expected.tensors, [](const ExpectedTensor& t) { return !t.optional; });
-  if (required != static_cast<std::uint64_t>(all)) return {};
-  std::vector<std::string> wrappers;
-  for (std::size_t w = 0; w < kWrappers.size(); ++w) {
-    if (used[w]) wrappers.emplace_back(kWrappers[w]);
-  }
-  return wrappers;
+// Quantisations whose stored tensors a rule knows: fp8 block scales. The others replace weights by
+// packed tensors of their own naming.
+std::string hiding_quantization(const Checkpoint& checkpoint) {
+  const json::Value* config = checkpoint.config_value();
+  const json::Value* quantization =
+      config != nullptr ? config->find("quantization_config") : nullptr;
+  if (quantization == nullptr || quantization->object() == nullptr) return {};
+  const json::Value* method = quantization->find("quant_method");
+  if (method == nullptr || method->string() == nullptr) return "an unnamed method";
+  return *method->string() == "fp8" ? std::string() : *method->string();
 }
 
 }  // namespace
-
-std::string without_wrappers(std::string_view name, std::span<const std::string> wrappers) {
-  const std::vector<std::string_view> views(wrappers.begin(), wrappers.end());
-  std::vector<bool> used(views.size());
-  return without_wrappers(name, views, used);
-}
 
 bool is_sound(const Shard& shard) {
   return shard.header &&
@@ -113,7 +73,10 @@ bool is_sound(const Shard& shard) {
 
 Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   Join result;
-  if (!expected.usable) return result;
+  result.quantization = hiding_quantization(checkpoint);
+  result.compared = expected.usable && result.quantization.empty();
+  if (!result.compared) return result;
+
   for (const Tensor& tensor : checkpoint.tensors) {
     if (checkpoint.find(tensor.name) != &tensor)
       continue;  // another shard's tensor of that name counts
@@ -126,7 +89,8 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
       ++result.matched;
     }
   }
-  std::unordered_set<std::string_view> out_of_reach;
+
+  Names out_of_reach;
   add_out_of_reach(checkpoint, out_of_reach);
   add_malformed(checkpoint, out_of_reach);
   // Without an index nobody knows what a broken shard held, so nothing can be called missing.
@@ -139,7 +103,21 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
     (unknown_loss || out_of_reach.contains(wanted.name) ? result.lost : result.missing)
         .push_back(&wanted);
   }
-  if (!result.unexpected.empty()) result.wrappers = explaining_wrappers(checkpoint, expected);
+
+  if (!result.unexpected.empty()) {
+    explain_wrappers(checkpoint, expected, result);
+    explain_prefixes(checkpoint, expected, result);
+    explain_layouts(checkpoint, expected, result);
+  }
+  if (!result.unexpected.empty() || !result.missing.empty()) {
+    explain_experts(checkpoint, expected, result);
+    explain_layers(checkpoint, expected, result);
+  }
+  const auto head = std::ranges::find(result.missing, Role::kHead, &ExpectedTensor::role);
+  if (head != result.missing.end() && result.matched > 0) {
+    result.missing_head = *head;
+    result.missing.erase(head);
+  }
   return result;
 }
 
