@@ -104,6 +104,10 @@ Result<Schema> load_schema(std::string_view file_name, std::string_view text) {
   SW_TRY_OK(load_classes(loading, *classes));
   if (const auto* layouts = rule.find("layouts")) SW_TRY_OK(load_layouts(loading, *layouts));
   if (const auto* ignored = rule.find("ignored")) SW_TRY_OK(load_ignored(loading, *ignored));
+  if (const auto* example = rule.find("example")) {
+    SW_TRY_OK(reader.any_object(*example, "/example"));
+    loading.schema.example = *example;
+  }
   SW_TRY_OK(load_marks(loading, rule));
   SW_TRY_OK(check_all_used(loading));
   loading.schema.text = text;
