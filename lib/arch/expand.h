@@ -98,6 +98,7 @@ struct Expansion {
   std::optional<std::uint64_t> vocabulary{}, layers{}, hidden{},
       experts{};  // where the rule has them
   std::string class_name{};
+  std::string base_prefix{};  // what the bare model's class leaves out of all names: "model."
   bool usable{};  // no problem stopped the expansion
 
   // The expected tensor of that name, or null.

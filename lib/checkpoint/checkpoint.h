@@ -1,0 +1,122 @@
+// A checkpoint opened: shards, index, config and side files, as facts. Nothing here judges;
+// whatever cannot be opened or parsed is kept beside its error, and `check` says what that means.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "checkpoint/index.h"
+#include "io/folder.h"
+#include "json/value.h"
+#include "safetensors/header.h"
+#include "shardwright/dtype.h"
+#include "shardwright/result.h"
+#include "tensor/shape.h"
+
+namespace shardwright {
+
+enum class CheckpointKind : std::uint8_t {
+  kFolder,
+  kFile,   // one .safetensors file, judged without what lies beside it
+  kIndex,  // an index given by name: its shards, and the config beside it
+};
+
+// Why a .safetensors file of the folder counts as part of the model, or does not.
+enum class ShardUse : std::uint8_t {
+  kLoaded,  // transformers reads it
+  kStray,   // it lies beside what transformers reads
+};
+
+struct Shard {
+  std::string file{};  // relative to the folder
+  FolderEntry entry{};
+  ShardUse use{};
+  bool present{};                        // an entry of that name exists (it may still be no file)
+  std::unique_ptr<ByteSource> source{};  // null where it cannot be opened
+  std::string open_error{};
+  safetensors::ForeignKind foreign{};  // what the file is, where it is no safetensors file
+  std::string start{};                 // first bytes of a foreign file, at most 1 KiB
+  std::optional<safetensors::Header>
+      header{};  // absent where the file is foreign or cannot be read
+};
+
+// A stored tensor. Its bytes may come from any source.
+struct Tensor {
+  std::string_view name;  // lives as long as the Checkpoint
+  ShapeView shape;
+  DType dtype{};
+  std::uint32_t shard{};  // position in Checkpoint::shards
+  const ByteSource* source{};
+  std::uint64_t offset{};  // of the first byte in the source
+  std::uint64_t bytes{};
+  bool readable{};  // the bytes are there and have the size that dtype and shape need
+
+  // Fills `into` from byte `from` of the tensor. Thread-safe.
+  [[nodiscard]] Status read(std::uint64_t from, MutableBytes into) const {
+    return source->read(offset + from, into);
+  }
+};
+
+// A JSON file beside the shards.
+struct SideFile {
+  std::string name{};
+  std::string text{};                        // as it is, where it was read
+  std::optional<json::Document> document{};  // where it parsed
+  std::string error{};  // why it could not be read or parsed: with line and column
+};
+
+struct IndexFile {
+  std::string name{};  // "model.safetensors.index.json"
+  std::string text{};
+  Index index{};
+  std::string error{};  // it could not be read
+};
+
+struct Checkpoint {
+  Checkpoint() = default;
+  Checkpoint(Checkpoint&&) = default;
+  Checkpoint& operator=(Checkpoint&&) = default;
+  Checkpoint(const Checkpoint&) = delete;
+  Checkpoint& operator=(const Checkpoint&) = delete;
+  ~Checkpoint() = default;
+
+  std::string path{};       // as given
+  std::string directory{};  // the folder that holds it, on the local disk
+  CheckpointKind kind{};
+  std::unique_ptr<Folder> folder{};
+
+  std::vector<Shard> shards{};  // loaded ones in the loader's order, then strays; by name each
+  std::optional<IndexFile> index{};
+  bool index_decides{};  // the loaded shards come from the index, not from a single file or a glob
+  std::vector<std::string> outside{};  // names in the index that leave the folder: never opened
+
+  std::vector<Tensor>
+      tensors{};  // of loaded shards, in order; a name may stand twice in two shards
+  std::optional<SideFile> config{};    // config.json
+  std::vector<SideFile> side_files{};  // the other JSON files that loaders read, but tokenizer.json
+
+  // The tensor of that name (of several, the one that transformers keeps: the last), or null.
+  [[nodiscard]] const Tensor* find(std::string_view name) const;
+  [[nodiscard]] const json::Value* config_value() const;  // the config's root object, or null
+
+  std::unordered_map<std::string_view, std::uint32_t> by_name{};
+};
+
+struct OpenOptions {
+  int threads{};  // for headers of many shards
+};
+
+// Opens what a MODEL argument names (cli.md): a folder, a file, an index, or a hub id in the local
+// cache. kNotFound where there is no such path (for a hub id with the `hf download` line to run),
+// kUnsupported where nothing in it is a model, kIo where it cannot be read.
+Result<Checkpoint> open_checkpoint(const std::string& path, const OpenOptions& options = {});
+
+// The same from a folder that is not on the local disk (tests, later remote ones).
+Result<Checkpoint> open_checkpoint(std::unique_ptr<Folder> folder, const OpenOptions& options = {});
+
+}  // namespace shardwright

@@ -1,0 +1,71 @@
+// `shardwright check` as a library call.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shardwright/finding.h"
+#include "shardwright/progress.h"
+#include "shardwright/result.h"
+
+namespace shardwright {
+
+struct ModelReport;
+
+struct CheckOptions {
+  bool data{};                        // also read the tensors' bytes
+  std::string arch{};                 // a rule's name or a model type; empty: detect
+  std::string rules_dir{};            // more rules; empty: those built in
+  std::vector<std::string> select{};  // codes, names or prefixes of codes ("ST"); empty: all
+  std::vector<std::string> ignore{};
+  std::map<std::string, Severity> severity{};  // by code or name
+  int threads{};                               // 0: all available
+  Monitor monitor{};
+  std::function<void(const ModelReport&)> finished{};  // called as each model ends, in order
+};
+
+// What was recognised, and why. `schema` is empty where nothing was.
+struct ArchitectureFacts {
+  std::string schema{}, model_type{}, layout{}, why{};
+};
+
+struct ModelFacts {
+  std::uint64_t tensors{};
+  std::uint64_t shards{};
+  std::uint64_t parameters{};  // elements of all loaded tensors but fp8 block scales
+  std::uint64_t tensor_bytes{};
+  std::optional<bool> tied{};  // none where no rule knows
+};
+
+struct ModelReport {
+  std::string path{};   // as given
+  std::string error{};  // set where the model could not be opened: nothing else is then
+  std::optional<ArchitectureFacts> architecture{};
+  ModelFacts facts{};
+  std::vector<Finding> findings{};  // by file, place and code
+};
+
+struct Summary {
+  std::uint64_t error{}, warning{}, info{};  // findings, not places
+};
+Summary summarize(const std::vector<ModelReport>& models);
+
+// Checks each model by itself. The reports are in the order of `paths`; a model that cannot be
+// opened has an `error` there. kInvalidArgument for unknown codes or rules; kInterrupted.
+Result<std::vector<ModelReport>> check(const std::vector<std::string>& paths,
+                                       const CheckOptions& options);
+
+// One row of the table of checks.
+struct CheckInfo {
+  std::string_view code, name, summary;
+  Severity severity;
+  std::string_view repair;  // "safe", "unsafe", "never" or "none"
+};
+std::vector<CheckInfo> all_checks();  // by code
+
+}  // namespace shardwright
