@@ -26,6 +26,7 @@ struct CheckOptions {
   std::map<std::string, Severity> severity{};  // by code or name
   int threads{};                               // 0: all available
   Monitor monitor{};
+  std::function<void(const ModelReport&)> finished{};  // called as each model ends, in order
 };
 
 // What was recognised, and why. `schema` is empty where nothing was.
