@@ -25,23 +25,6 @@ constexpr std::size_t kShape = 1;
 constexpr std::size_t kRange = 2;
 constexpr std::size_t kLongestNumber = 40;  // that a message repeats
 
-std::string_view kind_name(Token token) {
-  switch (token) {
-    case Token::kBeginObject:
-      return "an object";
-    case Token::kBeginArray:
-      return "a list";
-    case Token::kString:
-      return "a string";
-    case Token::kNumber:
-      return "a number";
-    case Token::kNull:
-      return "null";
-    default:
-      return "a truth value";
-  }
-}
-
 // What of an entry was read so far.
 struct Draft {
   TensorEntry tensor{};
@@ -61,7 +44,7 @@ class HeaderParser {
       while (parser_.next() == Token::kKey)
         member();
     } else if (root != Token::kError) {
-      add_defect(header_, DefectKind::kNotObject)->detail = kind_name(root);
+      add_defect(header_, DefectKind::kNotObject)->detail = json::token_kind(root);
       parser_.skip();
     }
     if (parser_.token() == Token::kError) {
@@ -126,7 +109,7 @@ class HeaderParser {
     } else if (token == Token::kBeginArray) {
       entry_array(draft);
     } else if (token != Token::kError) {
-      if (Defect* defect = malformed(draft, {})) defect->detail = kind_name(token);
+      if (Defect* defect = malformed(draft, {})) defect->detail = json::token_kind(token);
     }
     if (parser_.token() == Token::kError) return;
     keep(draft);
@@ -224,7 +207,8 @@ class HeaderParser {
   bool take_dtype(Draft& draft, Token token) {
     if (token == Token::kString) return set_dtype(draft, text_here());
     if (token != Token::kBeginObject) {
-      if (Defect* defect = malformed(draft, kFields[kDType])) defect->detail = kind_name(token);
+      if (Defect* defect = malformed(draft, kFields[kDType]))
+        defect->detail = json::token_kind(token);
       parser_.skip();
       return false;
     }
@@ -240,7 +224,8 @@ class HeaderParser {
     }
     if (parser_.token() == Token::kError) return false;
     if (members != 1 || !is_null) {
-      if (Defect* defect = malformed(draft, kFields[kDType])) defect->detail = kind_name(token);
+      if (Defect* defect = malformed(draft, kFields[kDType]))
+        defect->detail = json::token_kind(token);
       return false;
     }
     add_defect(header_, DefectKind::kUnusualForm, draft.tensor.name);
@@ -287,7 +272,8 @@ class HeaderParser {
   // A list of whole numbers, into numbers_. Says what is wrong with it once.
   bool take_numbers(const Draft& draft, std::size_t field, Token token) {
     if (token != Token::kBeginArray) {
-      if (Defect* defect = malformed(draft, kFields[field])) defect->detail = kind_name(token);
+      if (Defect* defect = malformed(draft, kFields[field]))
+        defect->detail = json::token_kind(token);
       parser_.skip();
       return false;
     }
@@ -304,8 +290,8 @@ class HeaderParser {
       Defect* defect = good ? malformed(draft, kFields[field]) : nullptr;
       if (defect != nullptr) {
         const bool is_number = element == Token::kNumber;
-        defect->detail = fmt::format(
-            "holds {}", is_number ? parser_.raw().substr(0, kLongestNumber) : kind_name(element));
+        defect->detail = fmt::format("holds {}", is_number ? parser_.raw().substr(0, kLongestNumber)
+                                                           : json::token_kind(element));
       }
       good = false;
       if (!parser_.skip()) return false;
@@ -366,7 +352,7 @@ class HeaderParser {
   void metadata_malformed(std::string_view key, Token token) {
     if (Defect* defect = add_defect(header_, DefectKind::kMetadataMalformed)) {
       defect->other = key;
-      defect->detail = kind_name(token);
+      defect->detail = json::token_kind(token);
     }
     parser_.skip();
   }

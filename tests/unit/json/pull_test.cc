@@ -187,6 +187,9 @@ TEST_CASE("json: strings are decoded and written") {
   std::string out;
   append_string(out, std::string("a\"\\/\b\f\n\r\t\v\0\x7F\xC3\xA9", 14));
   CHECK(out == "\"a\\\"\\\\/\\b\\f\\n\\r\\t\\u000b\\u0000\x7F\xC3\xA9\"");
+  out.clear();
+  append_string(out, "\x7F\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80~\xFF", NonAscii::kEscape);
+  CHECK(out == "\"\\u007f\\u00e9\\u20ac\\ud83d\\ude00~\\ufffd\"");
   CHECK(place_text("ab\nc\xC3\xA9"
                    "d",
                    6) == "line 2, column 3");
