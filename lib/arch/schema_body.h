@@ -83,17 +83,10 @@ struct Block {
   std::optional<Expr> count{};
   std::optional<Expr> when{};
   NameTemplate under{};
-  bool optional{};
+  std::optional<Expr> optional{};
   bool varies{};  // what is in it, and how often, depends on its own letter
   std::vector<TensorItem> items{};
   std::vector<TensorItem> otherwise{};
-};
-
-struct ClassChange {
-  std::string name{};
-  std::vector<std::string> without{};
-  std::vector<TensorItem> with{};
-  std::string strip{};
 };
 
 struct StackChange {
@@ -114,6 +107,14 @@ struct RenameChange {
   std::string from{};
   std::string to{};
   bool at_start{};
+};
+
+struct ClassChange {
+  std::string name{};
+  std::vector<std::string> without{};
+  std::vector<TensorItem> with{};
+  std::string strip{};
+  std::vector<RenameChange> rename{};
 };
 
 struct LayoutChange {

@@ -160,28 +160,27 @@ Status load_split(Loading& loading, const json::Value& value, const std::string&
   return ok();
 }
 
-Status load_rename(const Loading& loading, const json::Value& value, const std::string& pointer,
-                   const Names& names, LayoutChange& layout) {
-  SW_TRY(const auto* members, loading.reader.any_object(value, pointer));
+Status load_rename(const Loading& loading, const json::Value& change, const std::string& pointer,
+                   const Names& names, std::vector<RenameChange>& into) {
+  const json::Value* value = change.find("rename");
+  if (value == nullptr) return ok();
+  const std::string place = below(pointer, "rename");
+  SW_TRY(const auto* members, loading.reader.any_object(*value, place));
   for (const json::Member& member : *members) {
-    const std::string place = below(pointer, member.key);
-    RenameChange change{.from = member.key, .at_start = member.key.starts_with('^')};
-    if (change.at_start) change.from.erase(0, 1);
-    SW_TRY(change.to, loading.reader.text(member.value, place));
-    const bool known = std::ranges::any_of(names, [&](const std::string& name) {
-      return name.find(change.from) != std::string::npos;
+    const std::string here = below(place, member.key);
+    RenameChange rename{.from = member.key, .at_start = member.key.starts_with('^')};
+    if (rename.at_start) rename.from.erase(0, 1);
+    SW_TRY(rename.to, loading.reader.text(member.value, here));
+    if (rename.from.empty() && !rename.at_start) return loading.reader.error(here, "an empty text");
+    // Names that an earlier rename makes are written down nowhere.
+    const bool known = !into.empty() || std::ranges::any_of(names, [&](const std::string& name) {
+      return name.find(rename.from) != std::string::npos;
     });
-    if (change.from.empty() && !change.at_start) {
-      return loading.reader.error(place, "an empty text");
-    }
-    // Text of an earlier rename may stand in names that are not written down anywhere.
-    const bool made = std::ranges::any_of(
-        layout.rename, [&](const RenameChange& earlier) { return !earlier.to.empty(); });
-    if (!known && !made) {
+    if (!known) {
       return loading.reader.error(
-          place, fmt::format("{} stands in no name of this rule", quoted(change.from)));
+          here, fmt::format("{} stands in no name of this rule", quoted(rename.from)));
     }
-    layout.rename.push_back(std::move(change));
+    into.push_back(std::move(rename));
   }
   return ok();
 }
@@ -219,6 +218,7 @@ Status load_classes(Loading& loading, const json::Value& classes) {
     if (const auto* strip = member.value.find("strip")) {
       SW_TRY(change.strip, reader.text(*strip, below(pointer, "strip")));
     }
+    SW_TRY_OK(load_rename(loading, member.value, pointer, names, change.rename));
     loading.schema.classes.push_back({.name = member.key});
     loading.body.classes.push_back(std::move(change));
   }
@@ -260,9 +260,7 @@ Status load_layouts(Loading& loading, const json::Value& layouts) {
     SW_TRY(layout.transpose, load_without(loading, value, pointer, names, "transpose"));
     SW_TRY(layout.with, load_with(loading, value, pointer));
     gather(layout.with, names);
-    if (const auto* rename = value.find("rename")) {
-      SW_TRY_OK(load_rename(loading, *rename, below(pointer, "rename"), names, layout));
-    }
+    SW_TRY_OK(load_rename(loading, value, pointer, names, layout.rename));
     loading.schema.layouts.push_back({.name = layout.name, .why = std::move(reason)});
     loading.body.layouts.push_back(std::move(layout));
   }

@@ -116,7 +116,14 @@ Result<std::unique_ptr<Block>> load_block(Loading& loading, const json::Value& v
     around.under += source;
   }
   if (const auto* optional = value.find("optional")) {
-    SW_TRY(block->optional, reader.boolean(*optional, below(pointer, "optional")));
+    const std::string place = below(pointer, "optional");
+    std::string source;
+    if (const bool* constant = optional->boolean()) {
+      source = *constant ? "true" : "false";
+    } else {
+      SW_TRY(source, reader.text(*optional, place));
+    }
+    SW_TRY(block->optional, load_expr(loading, source, place));
   }
   if (otherwise != nullptr) {
     if (!block->when) return reader.error(pointer, "'else' without 'when'");
