@@ -9,13 +9,16 @@
 
 namespace shardwright::json {
 
-// Replaces the value at `pointer` (RFC 6901) with `value` (JSON text). Where the last key of the
-// pointer is absent from its object, inserts it as the object's last member, with the indentation
-// of its neighbours. kNotFound where the parent is absent, kMalformed where the text is no JSON.
+// Replaces the value at `pointer` (RFC 6901) with `value` (JSON text); of members with equal keys
+// the last, which is the one that counts. Where the last key of the pointer is absent from its
+// object, inserts it as the object's last member, with the indentation of its neighbours.
+// kNotFound where the parent is absent, kMalformed where the text is no JSON, kInvalidArgument
+// where pointer or value is none.
 Result<std::string> set_value(std::string_view text, std::string_view pointer,
                               std::string_view value);
 
-// Removes the member at `pointer` with its comma.
+// Removes the member or element at `pointer` with its comma, and members of an equal key with it:
+// none of them comes to light. Errors as above.
 Result<std::string> remove_value(std::string_view text, std::string_view pointer);
 
 }  // namespace shardwright::json

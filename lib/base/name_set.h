@@ -1,0 +1,56 @@
+// A set of positions by name, for finding equal names among very many: open addressing, 12 bytes a
+// slot. The names stay with the caller, who tells the name at a position.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace shardwright {
+
+// Differs from run to run, so that no file can be made whose names all collide.
+std::uint64_t name_hash(std::string_view name);
+
+class NameSet {
+ public:
+  // The position of an equal name that is already there, or none after adding this one.
+  template <typename NameAt>
+  std::optional<std::size_t> insert(std::string_view name, std::size_t position,
+                                    const NameAt& name_at) {
+    if (2 * (count_ + 1) > slots_.size()) grow();
+    const std::uint64_t hash = name_hash(name);
+    const auto tag = static_cast<std::uint32_t>(hash >> 32U);
+    const std::size_t mask = slots_.size() - 1;
+    for (std::size_t i = hash & mask;; i = (i + 1) & mask) {
+      Slot& slot = slots_[i];
+      if (slot.position == kEmpty) {
+        slot = {tag, static_cast<std::uint32_t>(hash), static_cast<std::uint32_t>(position)};
+        ++count_;
+        return std::nullopt;
+      }
+      if (slot.tag == tag && name_at(slot.position) == name) return slot.position;
+    }
+  }
+
+  void clear() {
+    slots_.clear();
+    count_ = 0;
+  }
+
+ private:
+  static constexpr std::uint32_t kEmpty = 0xFFFFFFFFU;  // no text of 4 GiB is parsed
+  struct Slot {
+    std::uint32_t tag{};   // the upper half of the hash
+    std::uint32_t home{};  // the lower half, for growing without the names
+    std::uint32_t position{kEmpty};
+  };
+
+  void grow();
+
+  std::vector<Slot> slots_;
+  std::size_t count_{};
+};
+
+}  // namespace shardwright

@@ -1,0 +1,106 @@
+// Strings and places of pull.h.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "json/pull.h"
+
+namespace shardwright::json {
+namespace {
+
+char32_t hex4(std::string_view digits) {
+  char32_t code = 0;
+  for (const char c : digits.substr(0, 4)) {
+    const int digit = c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+    code = code * 16 + static_cast<char32_t>(digit);
+  }
+  return code;
+}
+
+char unescaped(char letter) {
+  switch (letter) {
+    case 'b':
+      return '\b';
+    case 'f':
+      return '\f';
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    default:
+      return letter;
+  }
+}
+
+void append_escaped(std::string& out, char c) {
+  constexpr std::string_view kLetters = "btnvfr";  // from 8 on; \v is not JSON's
+  if (c == '"' || c == '\\') {
+    out += {'\\', c};
+  } else if (c >= '\b' && c <= '\r' && c != '\v') {
+    out += {'\\', kLetters[static_cast<std::size_t>(c - '\b')]};
+  } else {
+    out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+  }
+}
+
+}  // namespace
+
+std::string decode_string(std::string_view raw) {
+  std::string out;
+  out.reserve(raw.size());
+  std::size_t at = 0;
+  while (at < raw.size()) {
+    const std::size_t backslash = std::min(raw.find('\\', at), raw.size());
+    out += raw.substr(at, backslash - at);
+    if (backslash == raw.size()) break;
+    const char letter = raw[backslash + 1];
+    at = backslash + 2;
+    if (letter != 'u') {
+      out += unescaped(letter);
+      continue;
+    }
+    char32_t code = hex4(raw.substr(at));
+    at += 4;
+    if (code >= 0xD800 && code <= 0xDBFF) {
+      code = 0x10000 + ((code - 0xD800) << 10U) + (hex4(raw.substr(at + 2)) - 0xDC00);
+      at += 6;
+    }
+    append_utf8(out, code);
+  }
+  return out;
+}
+
+void append_string(std::string& out, std::string_view text) {
+  out += '"';
+  std::string_view rest = text;
+  while (true) {
+    const std::size_t bad = find_invalid_utf8(rest);
+    for (const char c : rest.substr(0, bad)) {
+      if (c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20) {
+        append_escaped(out, c);
+      } else {
+        out += c;
+      }
+    }
+    if (bad == std::string_view::npos) break;
+    append_utf8(out, 0xFFFD);
+    rest.remove_prefix(bad + 1);
+  }
+  out += '"';
+}
+
+std::string place_text(std::string_view text, std::size_t offset) {
+  const std::string_view before = text.substr(0, offset);
+  const auto line = 1 + std::ranges::count(before, '\n');
+  const std::size_t start = before.rfind('\n') + 1;  // npos + 1 is 0
+  // Continuation bytes belong to the character before them.
+  const auto column = 1 + std::ranges::count_if(before.substr(start), [](char c) {
+                        return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+                      });
+  return fmt::format("line {}, column {}", line, column);
+}
+
+}  // namespace shardwright::json
