@@ -31,6 +31,7 @@ std::string pattern(std::size_t bytes) {
 }
 
 TEST_CASE("write: a planned file arrives whole, whatever its size and the number of threads") {
+  const test::InMemory fast;
   const TempDir dir;
   const std::string text = pattern(8388608 + 8192);
   write_file(dir.file("source"), text);
