@@ -156,6 +156,10 @@ bool is_inside(std::string_view name) {
   return true;
 }
 
+FolderEntry describe_path(const std::string& path) {
+  return describe_at(AT_FDCWD, path);
+}
+
 Result<std::unique_ptr<Folder>> open_folder(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
   if (!fd) return system_error(errno, "opening", path);

@@ -52,6 +52,9 @@ class Folder {
 // backslash, no NUL. "sub/model.safetensors" is inside.
 bool is_inside(std::string_view name);
 
+// What is at a path; its name is the last component.
+FolderEntry describe_path(const std::string& path);
+
 // The folder at `path`. kNotFound, kIo.
 Result<std::unique_ptr<Folder>> open_folder(const std::string& path);
 

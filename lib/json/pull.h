@@ -102,11 +102,16 @@ class PullParser {
   std::array<char, kMaxDepth> closers_{};  // what ends each open object or array
 };
 
+// What the value is that begins with this token: "an object", "a list", "null": for messages.
+std::string_view token_kind(Token token);
+
 // The text of a string as raw() gives it, escapes decoded. `raw` comes from a PullParser.
 std::string decode_string(std::string_view raw);
 
-// "text" as a JSON string with its quotes. Non-ASCII text is kept, invalid UTF-8 becomes U+FFFD.
-void append_string(std::string& out, std::string_view text);
+enum class NonAscii : std::uint8_t { kKeep, kEscape };  // kEscape: as Python's json writes
+
+// "text" as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD.
+void append_string(std::string& out, std::string_view text, NonAscii mode = NonAscii::kKeep);
 
 // Where an offset lies, for people: "line 3, column 7". Columns count characters from 1.
 std::string place_text(std::string_view text, std::size_t offset);

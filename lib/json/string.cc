@@ -46,7 +46,67 @@ void append_escaped(std::string& out, char c) {
   }
 }
 
+// A character of two to four bytes at the start of valid UTF-8, which it takes off.
+char32_t take_character(std::string_view& text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  char32_t code = lead & (0xFFU >> (length + 1));
+  for (const char c : text.substr(1, length - 1))
+    code = code << 6U | (static_cast<unsigned char>(c) & 0x3FU);
+  text.remove_prefix(length);
+  return code;
+}
+
+void append_code(std::string& out, char32_t code) {
+  if (code >= 0x10000) {
+    append_code(out, 0xD800 + ((code - 0x10000) >> 10U));
+    code = 0xDC00 + ((code - 0x10000) & 0x3FFU);
+  }
+  out += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(code));
+}
+
+// Valid UTF-8 as the inside of a string.
+void append_valid(std::string& out, std::string_view text, NonAscii mode) {
+  const auto stays = [mode](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && c != '"' && c != '\\' && (byte < 0x7F || mode == NonAscii::kKeep);
+  };
+  while (!text.empty()) {
+    const auto odd = std::ranges::find_if_not(text, stays);
+    out.append(text.begin(), odd);
+    text.remove_prefix(static_cast<std::size_t>(odd - text.begin()));
+    if (text.empty()) break;
+    if (static_cast<unsigned char>(text.front()) < 0x80) {
+      append_escaped(out, text.front());
+      text.remove_prefix(1);
+    } else {
+      append_code(out, take_character(text));
+    }
+  }
+}
+
 }  // namespace
+
+std::string_view token_kind(Token token) {
+  switch (token) {
+    case Token::kBeginObject:
+      return "an object";
+    case Token::kBeginArray:
+      return "a list";
+    case Token::kString:
+      return "a string";
+    case Token::kNumber:
+      return "a number";
+    case Token::kTrue:
+      return "true";
+    case Token::kFalse:
+      return "false";
+    case Token::kNull:
+      return "null";
+    default:
+      return "no value";
+  }
+}
 
 std::string decode_string(std::string_view raw) {
   std::string out;
@@ -73,21 +133,14 @@ std::string decode_string(std::string_view raw) {
   return out;
 }
 
-void append_string(std::string& out, std::string_view text) {
+void append_string(std::string& out, std::string_view text, NonAscii mode) {
   out += '"';
-  std::string_view rest = text;
   while (true) {
-    const std::size_t bad = find_invalid_utf8(rest);
-    for (const char c : rest.substr(0, bad)) {
-      if (c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20) {
-        append_escaped(out, c);
-      } else {
-        out += c;
-      }
-    }
+    const std::size_t bad = find_invalid_utf8(text);
+    append_valid(out, text.substr(0, bad), mode);
     if (bad == std::string_view::npos) break;
-    append_utf8(out, 0xFFFD);
-    rest.remove_prefix(bad + 1);
+    append_valid(out, "\xEF\xBF\xBD", mode);
+    text.remove_prefix(bad + 1);
   }
   out += '"';
 }
