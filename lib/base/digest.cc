@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -53,34 +54,35 @@ std::optional<Digest> digest_from_text(std::string_view text) {
 
 void Digester::add(Bytes bytes) {
   while (!bytes.empty()) {
-    const std::uint64_t filled = bytes_ % kBlockBytes;
-    const Bytes part = bytes.first(std::min<std::uint64_t>(bytes.size(), kBlockBytes - filled));
+    const Bytes part = bytes.first(std::min<std::uint64_t>(bytes.size(), kBlockBytes - filled_));
+    bytes = bytes.subspan(part.size());
     if (part.size() == kBlockBytes) {
       blocks_.push_back(from_xxh(XXH3_128bits(part.data(), part.size())));
-    } else {
-      if (filled == 0) XXH3_128bits_reset(state());
-      XXH3_128bits_update(state(), part.data(), part.size());
-      if (filled + part.size() == kBlockBytes) {
-        blocks_.push_back(from_xxh(XXH3_128bits_digest(state())));
-      }
+      continue;
     }
-    bytes_ += part.size();
-    bytes = bytes.subspan(part.size());
+    if (filled_ == 0) XXH3_128bits_reset(state());
+    XXH3_128bits_update(state(), part.data(), part.size());
+    filled_ += part.size();
+    if (filled_ == kBlockBytes) {
+      blocks_.push_back(from_xxh(XXH3_128bits_digest(state())));
+      filled_ = 0;
+    }
   }
 }
 
-void Digester::append(const Digester& next) {
-  SW_CHECK(bytes_ % kBlockBytes == 0);
-  blocks_.insert(blocks_.end(), next.blocks_.begin(), next.blocks_.end());
-  if (next.bytes_ % kBlockBytes != 0) XXH3_copyState(state(), next.state_.get());
-  bytes_ += next.bytes_;
+std::vector<Digest> Digester::take() {
+  if (filled_ > 0) blocks_.push_back(from_xxh(XXH3_128bits_digest(state())));
+  filled_ = 0;
+  return std::exchange(blocks_, {});
 }
 
-Digest Digester::finish() const {
-  std::vector<Digest> blocks = blocks_;
-  if (bytes_ % kBlockBytes != 0) blocks.push_back(from_xxh(XXH3_128bits_digest(state_.get())));
+Digest Digester::of(std::span<const Digest> blocks) {
   if (blocks.size() == 1) return blocks.front();
-  return from_xxh(XXH3_128bits(blocks.data(), blocks.size() * sizeof(Digest)));
+  return from_xxh(XXH3_128bits(blocks.data(), blocks.size_bytes()));
+}
+
+Digest Digester::finish() {
+  return of(take());
 }
 
 Digest digest_of(Bytes bytes) {

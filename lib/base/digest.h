@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,11 +34,14 @@ class Digester {
   // The next bytes of the range, in any portions.
   void add(Bytes bytes);
 
-  // What a second digester saw, which began where this one ends: at a multiple of kBlockBytes.
-  void append(const Digester& next);
+  // The digests of the blocks seen so far, the last one maybe short; then it begins anew. Those of
+  // neighbouring ranges, each but the last a multiple of kBlockBytes, may be put together.
+  std::vector<Digest> take();
+  // What they say together.
+  static Digest of(std::span<const Digest> blocks);
 
-  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
-  [[nodiscard]] Digest finish() const;
+  // of(take())
+  Digest finish();
 
  private:
   struct Free {
@@ -47,7 +51,7 @@ class Digester {
 
   std::vector<Digest> blocks_;                 // of full blocks
   std::unique_ptr<XXH3_state_s, Free> state_;  // of the last block, where it is not full
-  std::uint64_t bytes_{};
+  std::uint64_t filled_{};                     // bytes of that block
 };
 
 // Of one piece of memory.
