@@ -24,7 +24,8 @@ struct Value {
   using Array = std::vector<Value>;
   using Object = std::vector<Member>;  // in file order; of two equal keys the last is found
 
-  std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> data{};
+  // Without {}: clang would need a whole Member for it.
+  std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> data;
 
   [[nodiscard]] bool is_null() const { return data.index() == 0; }
   [[nodiscard]] const bool* boolean() const { return std::get_if<bool>(&data); }
