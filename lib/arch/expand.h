@@ -41,8 +41,8 @@ enum class ExpectedDType : std::uint8_t {
 };
 
 struct ExpectedTensor {
-  std::string_view name;  // lives as long as the Expansion
-  ShapeView shape;
+  std::string_view name{};  // lives as long as the Expansion
+  ShapeView shape{};
   Role role{};
   ExpectedDType dtype{};
   bool optional{};  // legal when present and legal when absent; every tied target is
@@ -98,7 +98,9 @@ struct Expansion {
   std::optional<std::uint64_t> vocabulary{}, layers{}, hidden{},
       experts{};  // where the rule has them
   std::string class_name{};
-  bool usable{};  // no problem stopped the expansion
+  std::string base_prefix{};   // what the bare model's class leaves out of all names: "model."
+  std::string quantization{};  // quant_method of the config; `tensors` know of "fp8" alone
+  bool usable{};               // no problem stopped the expansion
 
   // The expected tensor of that name, or null.
   [[nodiscard]] const ExpectedTensor* find(std::string_view name) const;

@@ -37,7 +37,8 @@ struct Schema {
   std::string vocabulary_key{};  // dotted config keys: "text_config.vocab_size"
   std::string layers_key{};
   std::vector<std::string> per_layer_keys{};
-  std::string text{};  // the rule's file as it is
+  json::Value example{};  // a small config, an object; null where the rule has none
+  std::string text{};     // the rule's file as it is
   std::shared_ptr<const SchemaBody> body{};
 };
 

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <fstream>
+#include <optional>
 #include <string>
 
+#include <tbb/global_control.h>
+#include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
@@ -41,6 +44,11 @@ void parallel_for(std::size_t count, int threads, const std::function<void(std::
     for (std::size_t i = 0; i < count; ++i)
       body(i);
     return;
+  }
+  // TBB would print a warning where more are asked for than it has.
+  std::optional<tbb::global_control> more;
+  if (threads > tbb::info::default_concurrency()) {
+    more.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
   }
   tbb::task_arena arena(threads);
   arena.execute([&] { tbb::parallel_for(std::size_t{0}, count, body, tbb::simple_partitioner{}); });

@@ -19,7 +19,7 @@ enum class TieBytes : std::uint8_t {
   kNotRead,
   kEqualSample,  // a sample of the bytes is equal
   kEqual,        // proven
-  kDiffer,
+  kDiffer,       // bytes, dtype or shape
 };
 
 struct TieFacts {
@@ -28,12 +28,14 @@ struct TieFacts {
 };
 
 struct DataFacts {
-  bool complete{};                  // every readable tensor was read
-  std::vector<ScanResult> scans{};  // one for each Checkpoint::tensors, where complete
-  std::vector<TieFacts>
-      ties{};  // pairs of which both tensors are stored, with equal dtype and shape
-  std::vector<std::string> duplicates_differ{};  // tensors in two shards with different bytes
-  std::string error{};                           // reading failed
+  bool complete{};  // every readable tensor was read
+  // Where all were asked for, one for each of Checkpoint::tensors; no element was seen of those
+  // that are not readable or whose reading failed.
+  std::vector<ScanResult> scans{};
+  std::vector<TieFacts> ties{};  // pairs of which both tensors are stored
+  std::vector<std::string>
+      duplicates_differ{};  // stored twice, with different bytes, dtype or shape
+  std::string error{};      // the first thing that could not be read
 };
 
 struct DataRequest {
@@ -42,6 +44,8 @@ struct DataRequest {
   Monitor monitor{};
 };
 
+// Reads in buffers that stay in cache, each byte once. `expected` may be null. What cannot be read
+// is in `error`; the only Error is kInterrupted.
 Result<DataFacts> read_data(const Checkpoint& checkpoint, const Expansion* expected,
                             const DataRequest& request);
 

@@ -1,13 +1,20 @@
 // The stored tensors against the expected ones, computed once for all checks.
+//
+// One cause is one finding: what a single cause explains (a wrapper in all names, layers that are
+// absent as a whole, another layout in some layers) is taken out of the plain lists.
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "arch/expand.h"
 #include "checkpoint/checkpoint.h"
+#include "json/value.h"
 
 namespace shardwright {
 
@@ -16,19 +23,53 @@ struct ShapeMismatch {
   const Tensor* stored{};
 };
 
+// A stored tensor that transformers reads as the expected one although its name differs.
+struct Tolerated {
+  const Tensor* stored{};
+  const ExpectedTensor* expected{};
+};
+
+// Tensors of a layer's worth of names, by layer.
+template <typename T>
+using ByLayer = std::map<std::int32_t, std::vector<const T*>>;
+
+// All layers hold the same number of experts, and it is not the config's.
+struct ExpertCount {
+  std::uint64_t stored{};
+  std::uint64_t config{};
+  std::vector<std::string> places{};  // the tensors that are absent or too many
+};
+
 struct Join {
+  bool
+      compared{};  // there is a usable rule, and nothing (a quantisation) hides the tensors from it
+  std::string quantization{};  // the method that hides them
+
+  std::uint64_t matched{};                       // name and shape agree
   std::vector<const ExpectedTensor*> missing{};  // required, and nowhere stored
   std::vector<const ExpectedTensor*>
       lost{};                               // required, in a shard that is absent or cannot be read
   std::vector<const Tensor*> unexpected{};  // stored, not expected, not ignored
   std::vector<const Tensor*> ignored{};     // stored, and passed over by loaders
   std::vector<ShapeMismatch> mismatched{};
-  std::uint64_t matched{};  // name and shape agree
-  // A wrapper that explains all names: with this segment taken out of every name that has it, the
-  // stored names are exactly the expected ones ("module.", "_orig_mod."). Empty otherwise.
-  std::vector<std::string> wrappers{};
+
+  const ExpectedTensor* missing_head{};     // an untied head that is not stored
+  ByLayer<ExpectedTensor> absent_layers{};  // layers of which nothing required is stored
+  ByLayer<Tensor> surplus_layers{};         // layers at and beyond the config's count
+  std::optional<ExpertCount> experts{};
+  std::vector<std::string>
+      wrappers{};  // taken out of all names they give exactly the expected ones
+  std::vector<Tolerated> odd_prefix{};        // "model.model.x" or "x" for "model.x"
+  std::vector<const Tensor*> other_layout{};  // tensors of another layout than the rest
+  std::string other_layout_name{};
 };
 
 Join join(const Checkpoint& checkpoint, const Expansion& expected);
+
+// Whether the shard's file is there and its header could be read as a list of tensors.
+bool is_sound(const Shard& shard);
+
+// The name with these segments taken out, at any depth.
+std::string without_wrappers(std::string_view name, std::span<const std::string> wrappers);
 
 }  // namespace shardwright

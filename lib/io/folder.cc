@@ -2,12 +2,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -22,7 +23,8 @@ namespace {
 Error system_error(int number, std::string_view doing, std::string_view path) {
   const ErrorCode code =
       number == ENOENT || number == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kIo;
-  return {code, fmt::format("{} {}: {}", doing, quoted(path), std::strerror(number))};
+  return {code,
+          fmt::format("{} {}: {}", doing, quoted(path), std::generic_category().message(number))};
 }
 
 class FileSource final : public ByteSource {
@@ -56,12 +58,29 @@ class FileSource final : public ByteSource {
   std::string path_;
 };
 
+// Every shard stays open as long as its checkpoint, and the usual limit of 1,024 descriptors is a
+// soft one.
+bool raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return false;
+  limit.rlim_cur = limit.rlim_max;
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
 Result<std::unique_ptr<ByteSource>> open_at(int folder, const std::string& name) {
-  // O_NONBLOCK: a FIFO among the files must not hang the run.
-  UniqueFd fd(::openat(folder, name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!fd) return system_error(errno, "opening", name);
   struct stat status{};
-  if (::fstat(fd.get(), &status) != 0) return system_error(errno, "opening", name);
+  if (::fstatat(folder, name.c_str(), &status, 0) != 0) return system_error(errno, "opening", name);
+  UniqueFd fd;
+  if (S_ISREG(status.st_mode)) {  // to open a device may already do something
+    // O_NONBLOCK: what became a FIFO in between must not hang the run.
+    constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    fd = UniqueFd(::openat(folder, name.c_str(), kFlags));
+    if (!fd && errno == EMFILE && raise_descriptor_limit()) {
+      fd = UniqueFd(::openat(folder, name.c_str(), kFlags));
+    }
+    if (!fd) return system_error(errno, "opening", name);
+    if (::fstat(fd.get(), &status) != 0) return system_error(errno, "opening", name);
+  }
   if (!S_ISREG(status.st_mode)) {
     return Error{ErrorCode::kIo, fmt::format("opening {}: not a regular file", quoted(name))};
   }
@@ -69,31 +88,16 @@ Result<std::unique_ptr<ByteSource>> open_at(int folder, const std::string& name)
       std::move(fd), static_cast<std::uint64_t>(status.st_size), name));
 }
 
-class LocalFolder final : public Folder {
- public:
-  LocalFolder(UniqueFd fd, std::vector<FolderEntry> entries)
-      : fd_(std::move(fd)), entries_(std::move(entries)) {}
-
-  [[nodiscard]] const std::vector<FolderEntry>& entries() const override { return entries_; }
-  [[nodiscard]] Result<std::unique_ptr<ByteSource>> open(std::string_view name) const override {
-    return open_at(fd_.get(), std::string(name));
-  }
-
- private:
-  UniqueFd fd_;
-  std::vector<FolderEntry> entries_;
-};
-
-FolderEntry describe(int folder, const char* name) {
-  FolderEntry entry{.name = name};
+FolderEntry describe_at(int folder, const std::string& name) {
+  FolderEntry entry{.name = name.substr(name.rfind('/') + 1)};
   struct stat status{};
-  if (::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-    entry.kind = EntryKind::kDangling;
+  if (::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    entry.kind = errno == ENOENT || errno == ENOTDIR ? EntryKind::kAbsent : EntryKind::kOther;
     return entry;
   }
   entry.is_link = S_ISLNK(status.st_mode);
-  if (entry.is_link && ::fstatat(folder, name, &status, 0) != 0) {
-    entry.kind = EntryKind::kDangling;
+  if (entry.is_link && ::fstatat(folder, name.c_str(), &status, 0) != 0) {
+    entry.kind = errno == EACCES ? EntryKind::kOther : EntryKind::kDangling;
     return entry;
   }
   entry.kind = S_ISREG(status.st_mode)   ? EntryKind::kFile
@@ -105,6 +109,24 @@ FolderEntry describe(int folder, const char* name) {
   entry.inode = status.st_ino;
   return entry;
 }
+
+class LocalFolder final : public Folder {
+ public:
+  LocalFolder(UniqueFd fd, std::vector<FolderEntry> entries)
+      : fd_(std::move(fd)), entries_(std::move(entries)) {}
+
+  [[nodiscard]] const std::vector<FolderEntry>& entries() const override { return entries_; }
+  [[nodiscard]] FolderEntry describe(std::string_view name) const override {
+    return describe_at(fd_.get(), std::string(name));
+  }
+  [[nodiscard]] Result<std::unique_ptr<ByteSource>> open(std::string_view name) const override {
+    return open_at(fd_.get(), std::string(name));
+  }
+
+ private:
+  UniqueFd fd_;
+  std::vector<FolderEntry> entries_;
+};
 
 }  // namespace
 
@@ -134,6 +156,10 @@ bool is_inside(std::string_view name) {
   return true;
 }
 
+FolderEntry describe_path(const std::string& path) {
+  return describe_at(AT_FDCWD, path);
+}
+
 Result<std::unique_ptr<Folder>> open_folder(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
   if (!fd) return system_error(errno, "opening", path);
@@ -149,13 +175,25 @@ Result<std::unique_ptr<Folder>> open_folder(const std::string& path) {
   errno = 0;
   while (const dirent* item = ::readdir(stream)) {
     const std::string_view name = item->d_name;
-    if (name != "." && name != "..") entries.push_back(describe(fd.get(), item->d_name));
+    if (name != "." && name != "..") entries.push_back(describe_at(fd.get(), item->d_name));
     errno = 0;
   }
   const int number = errno;
   ::closedir(stream);
   if (number != 0) return system_error(number, "listing", path);
   std::ranges::sort(entries, {}, &FolderEntry::name);
+  return std::unique_ptr<Folder>(std::make_unique<LocalFolder>(std::move(fd), std::move(entries)));
+}
+
+Result<std::unique_ptr<Folder>> open_folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string folder =
+      slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+  UniqueFd fd(::open(folder.c_str(), O_PATH | O_CLOEXEC | O_DIRECTORY));
+  if (!fd) return system_error(errno, "opening", folder);
+  const std::string name = path.substr(slash + 1);
+  std::vector<FolderEntry> entries = {describe_at(fd.get(), name)};
+  if (entries.front().kind == EntryKind::kAbsent) return system_error(ENOENT, "opening", path);
   return std::unique_ptr<Folder>(std::make_unique<LocalFolder>(std::move(fd), std::move(entries)));
 }
 

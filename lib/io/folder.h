@@ -1,5 +1,5 @@
 // A folder of a checkpoint, read-only. Symbolic links are followed: a hub cache snapshot is a
-// folder of them. The only things that open files for reading are here and in file.h.
+// folder of them. Nothing else in the library opens files for reading.
 #pragma once
 
 #include <sys/types.h>
@@ -14,7 +14,7 @@
 
 namespace shardwright {
 
-enum class EntryKind : std::uint8_t { kFile, kFolder, kDangling, kOther };
+enum class EntryKind : std::uint8_t { kAbsent, kFile, kFolder, kDangling, kOther };
 
 struct FolderEntry {
   std::string name{};  // one component, as the system has it
@@ -36,6 +36,10 @@ class Folder {
   // Direct entries, sorted by name byte by byte.
   [[nodiscard]] virtual const std::vector<FolderEntry>& entries() const = 0;
 
+  // What is at a relative name (components with '/' between), kAbsent where nothing is. For direct
+  // entries find() asks the system nothing.
+  [[nodiscard]] virtual FolderEntry describe(std::string_view name) const = 0;
+
   // Opens a file below the folder by its relative name (components with '/' between). kNotFound,
   // kIo. Callers check names from files with is_inside() first.
   [[nodiscard]] virtual Result<std::unique_ptr<ByteSource>> open(std::string_view name) const = 0;
@@ -48,8 +52,14 @@ class Folder {
 // backslash, no NUL. "sub/model.safetensors" is inside.
 bool is_inside(std::string_view name);
 
+// What is at a path; its name is the last component.
+FolderEntry describe_path(const std::string& path);
+
 // The folder at `path`. kNotFound, kIo.
 Result<std::unique_ptr<Folder>> open_folder(const std::string& path);
+
+// The folder of the file at `path`, listing that file alone: its neighbours are not looked at.
+Result<std::unique_ptr<Folder>> open_folder_of(const std::string& path);
 
 // One local file. kNotFound, kIo (a folder, a device and a FIFO are kIo: nothing blocks on
 // opening).

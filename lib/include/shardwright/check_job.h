@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,6 +15,8 @@
 
 namespace shardwright {
 
+struct ModelReport;
+
 struct CheckOptions {
   bool data{};                        // also read the tensors' bytes
   std::string arch{};                 // a rule's name or a model type; empty: detect
@@ -23,6 +26,7 @@ struct CheckOptions {
   std::map<std::string, Severity> severity{};  // by code or name
   int threads{};                               // 0: all available
   Monitor monitor{};
+  std::function<void(const ModelReport&)> finished{};  // called as each model ends, in order
 };
 
 // What was recognised, and why. `schema` is empty where nothing was.

@@ -1,0 +1,57 @@
+#include "arch/storage.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "arch/name_pattern.h"
+#include "base/name_set.h"
+
+namespace shardwright {
+
+std::optional<std::size_t> NameTable::index(std::span<const ExpectedTensor> tensors) {
+  const std::size_t size = std::bit_ceil(std::max<std::size_t>(16, 2 * tensors.size()));
+  slots_.assign(size, {});
+  std::optional<std::size_t> twice;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const std::uint64_t hash = name_hash(tensors[i].name);
+    const auto tag = static_cast<std::uint32_t>(hash >> 32U);
+    std::size_t at = hash & (size - 1);
+    while (slots_[at].position != 0) {
+      const bool same =
+          slots_[at].tag == tag && tensors[slots_[at].position - 1].name == tensors[i].name;
+      if (same && !twice) twice = i;
+      at = (at + 1) & (size - 1);
+    }
+    slots_[at] = {tag, static_cast<std::uint32_t>(i + 1)};
+  }
+  return twice;
+}
+
+std::optional<std::size_t> NameTable::find(std::string_view name,
+                                           std::span<const ExpectedTensor> tensors) const {
+  if (slots_.empty()) return std::nullopt;
+  const std::uint64_t hash = name_hash(name);
+  const auto tag = static_cast<std::uint32_t>(hash >> 32U);
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t at = hash & mask; slots_[at].position != 0; at = (at + 1) & mask) {
+    const std::size_t position = slots_[at].position - 1;
+    if (slots_[at].tag == tag && tensors[position].name == name) return position;
+  }
+  return std::nullopt;
+}
+
+const ExpectedTensor* Expansion::find(std::string_view name) const {
+  if (!storage) return nullptr;
+  const auto position = storage->table.find(name, tensors);
+  return position ? &tensors[*position] : nullptr;
+}
+
+bool Expansion::is_ignored(std::string_view name) const {
+  // Every version since 2023 keeps this buffer out of the file, and passes over it.
+  if (name.ends_with("rotary_emb.inv_freq")) return true;
+  if (!storage) return false;
+  return std::ranges::any_of(storage->ignored,
+                             [&](const std::string& pattern) { return fits(pattern, name); });
+}
+
+}  // namespace shardwright

@@ -1,0 +1,32 @@
+#include "check/causes.h"
+
+#include <algorithm>
+
+#include "check/check.h"
+
+namespace shardwright {
+
+bool has_foreign_names(const Join& join) {
+  return join.matched == 0 && join.mismatched.empty() && !join.missing.empty() &&
+         !join.unexpected.empty();
+}
+
+MismatchCause explanation_of(const Model& model, const ShapeMismatch& mismatch) {
+  const ShapeView stored = mismatch.stored->shape;
+  const ShapeView wanted = mismatch.expected->shape;
+  const Role role = mismatch.expected->role;
+  if (role == Role::kRouter || role == Role::kSharedGate) {
+    const bool counts_experts = role == Role::kRouter && model.join.experts &&
+                                stored.size() == wanted.size() &&
+                                stored.front() == model.join.experts->stored;
+    return counts_experts ? MismatchCause::kExperts : MismatchCause::kGate;
+  }
+  if (std::ranges::find(stored, std::uint64_t{0}) != stored.end()) return MismatchCause::kEmpty;
+  if ((role == Role::kEmbedding || role == Role::kHead) && stored.size() == 2 &&
+      wanted.size() == 2 && stored[1] == wanted[1]) {
+    return MismatchCause::kVocabulary;
+  }
+  return MismatchCause::kNone;
+}
+
+}  // namespace shardwright

@@ -1,0 +1,42 @@
+// AR400: no stored tensor has a name of the architecture.
+// docs/checks/AR400-foreign-names.md
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "check/causes.h"
+#include "check/check.h"
+#include "check/fixes.h"
+
+namespace shardwright {
+namespace {
+
+void run(const Model& model, const Reporter& report) {
+  const Join& join = model.join;
+  if (!has_foreign_names(join)) return;
+  report(
+      {.message = fmt::format(
+           "none of the {} stored tensors has a name that '{}' expects: stored is {}, expected {}; "
+           "transformers would load nothing and fill the model with random values",
+           join.unexpected.size(), model.expected->schema->name,
+           quoted(join.unexpected.front()->name), quoted(join.missing.front()->name)),
+       .fix = no_fix(
+           "the config and the weights are of different models: find the config that belongs "
+           "to these weights"),
+       .group = "all",
+       .places = {std::string(join.unexpected.front()->name)}});
+}
+
+}  // namespace
+
+extern const Check kForeignNames;
+constinit const Check kForeignNames{
+    .code = "AR400",
+    .name = "foreign-names",
+    .summary = "no stored tensor has a name of the architecture",
+    .severity = Severity::kError,
+    .repair = Repair::kNever,
+    .since = "0.1",
+    .run = run,
+};
+
+}  // namespace shardwright

@@ -1,0 +1,49 @@
+// AR401: a tensor that the architecture needs is not stored.
+// docs/checks/AR401-missing-tensor.md
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "check/causes.h"
+#include "check/check.h"
+#include "check/fixes.h"
+
+namespace shardwright {
+namespace {
+
+std::string message(const Model& model, const ExpectedTensor& wanted) {
+  if (wanted.role == Role::kBlockScale) {
+    return fmt::format(
+        "{} {} is missing: without its block scale the fp8 weight loads silently and computes "
+        "with wrong values",
+        quoted(wanted.name), shape_text(wanted.shape));
+  }
+  return fmt::format(
+      "{} {} is missing: '{}' needs it, and transformers would fill it with random values",
+      quoted(wanted.name), shape_text(wanted.shape), model.expected->schema->name);
+}
+
+void run(const Model& model, const Reporter& report) {
+  if (has_foreign_names(model.join)) return;
+  for (const ExpectedTensor* wanted : model.join.missing) {
+    report({.tensor = std::string(wanted->name),
+            .message = message(model, *wanted),
+            .fix = no_fix("the values are nowhere in the checkpoint: copy the tensor from the "
+                          "model that this one "
+                          "was made from, or write the checkpoint again")});
+  }
+}
+
+}  // namespace
+
+extern const Check kMissingTensor;
+constinit const Check kMissingTensor{
+    .code = "AR401",
+    .name = "missing-tensor",
+    .summary = "a tensor that the architecture needs is not stored",
+    .severity = Severity::kError,
+    .repair = Repair::kNever,
+    .since = "0.1",
+    .run = run,
+};
+
+}  // namespace shardwright

@@ -1,0 +1,42 @@
+// AR404: a tensor holds no elements where the config asks for some.
+// docs/checks/AR404-empty-tensor.md
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "check/causes.h"
+#include "check/check.h"
+#include "check/fixes.h"
+
+namespace shardwright {
+namespace {
+
+void run(const Model& model, const Reporter& report) {
+  for (const ShapeMismatch& mismatch : model.join.mismatched) {
+    if (explanation_of(model, mismatch) != MismatchCause::kEmpty) continue;
+    report({.file = model.checkpoint.shards[mismatch.stored->shard].file,
+            .tensor = std::string(mismatch.stored->name),
+            .message = fmt::format(
+                "{} has shape {} and holds nothing, the config asks for {}: transformers refuses "
+                "to load it",
+                quoted(mismatch.stored->name), shape_text(mismatch.stored->shape),
+                shape_text(mismatch.expected->shape)),
+            .fix = no_fix("a sharded training run (DeepSpeed ZeRO-3) saved its placeholders: save "
+                          "again with the "
+                          "parameters gathered (stage3_gather_16bit_weights_on_model_save)")});
+  }
+}
+
+}  // namespace
+
+extern const Check kEmptyTensor;
+constinit const Check kEmptyTensor{
+    .code = "AR404",
+    .name = "empty-tensor",
+    .summary = "a tensor holds no elements where the config asks for some",
+    .severity = Severity::kError,
+    .repair = Repair::kNever,
+    .since = "0.1",
+    .run = run,
+};
+
+}  // namespace shardwright

@@ -1,0 +1,48 @@
+// AR407: whole layers that the config counts are not stored.
+// docs/checks/AR407-missing-layers.md
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "check/check.h"
+#include "check/fixes.h"
+#include "check/layers_text.h"
+
+namespace shardwright {
+namespace {
+
+void run(const Model& model, const Reporter& report) {
+  const auto& absent = model.join.absent_layers;
+  if (absent.empty()) return;
+  Report finding{.group = "all"};
+  for (const auto& [layer, tensors] : absent) {
+    for (const ExpectedTensor* tensor : tensors)
+      finding.places.emplace_back(tensor->name);
+  }
+  finding.tensor = finding.places.front();
+  finding.message = fmt::format(
+      "{} missing, of {} that the config counts ({}): nothing of {} is stored, and transformers "
+      "would "
+      "fill {} with random values",
+      layers_text(absent), model.expected->layers.value_or(0),
+      quoted(model.expected->schema->layers_key), absent.size() == 1 ? "it" : "them",
+      absent.size() == 1 ? "it" : "them");
+  finding.fix = no_fix(
+      "either shards are absent, or the config counts too many layers: compare it with the model "
+      "that the weights come from");
+  report(std::move(finding));
+}
+
+}  // namespace
+
+extern const Check kMissingLayers;
+constinit const Check kMissingLayers{
+    .code = "AR407",
+    .name = "missing-layers",
+    .summary = "whole layers that the config counts are not stored",
+    .severity = Severity::kError,
+    .repair = Repair::kNever,
+    .since = "0.1",
+    .run = run,
+};
+
+}  // namespace shardwright

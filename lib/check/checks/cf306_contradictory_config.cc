@@ -1,0 +1,33 @@
+// CF306: the config contradicts itself or lacks what the architecture needs.
+// docs/checks/CF306-contradictory-config.md
+#include "check/check.h"
+#include "check/fixes.h"
+
+namespace shardwright {
+namespace {
+
+void run(const Model& model, const Reporter& report) {
+  if (!model.expected) return;
+  for (const ConfigProblem& problem : model.expected->problems) {
+    report({.file = model.checkpoint.config->name,
+            .pointer = problem.pointer,
+            .message = problem.message,
+            .fix = no_fix("compare config.json with that of the model that this one was made from"),
+            .group = problem.pointer + problem.message});
+  }
+}
+
+}  // namespace
+
+extern const Check kContradictoryConfig;
+constinit const Check kContradictoryConfig{
+    .code = "CF306",
+    .name = "contradictory-config",
+    .summary = "the config contradicts itself or lacks what the architecture needs",
+    .severity = Severity::kError,
+    .repair = Repair::kNever,
+    .since = "0.1",
+    .run = run,
+};
+
+}  // namespace shardwright

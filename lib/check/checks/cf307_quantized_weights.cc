@@ -1,0 +1,34 @@
+// CF307: the weights are quantised in a form that no rule describes.
+// docs/checks/CF307-quantized-weights.md
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "check/check.h"
+
+namespace shardwright {
+namespace {
+
+void run(const Model& model, const Reporter& report) {
+  if (model.join.quantization.empty()) return;
+  report({.file = model.checkpoint.config->name,
+          .pointer = "/quantization_config",
+          .message = fmt::format("the weights are quantised by {}: their names and shapes were not "
+                                 "compared with the rule "
+                                 "'{}', everything else was checked",
+                                 quoted(model.join.quantization), model.expected->schema->name)});
+}
+
+}  // namespace
+
+extern const Check kQuantizedWeights;
+constinit const Check kQuantizedWeights{
+    .code = "CF307",
+    .name = "quantized-weights",
+    .summary = "the weights are quantised in a form that no rule describes",
+    .severity = Severity::kInfo,
+    .repair = Repair::kNone,
+    .since = "0.1",
+    .run = run,
+};
+
+}  // namespace shardwright

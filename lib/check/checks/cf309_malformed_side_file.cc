@@ -1,0 +1,35 @@
+// CF309: a JSON file beside the weights cannot be read.
+// docs/checks/CF309-malformed-side-file.md
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "check/check.h"
+#include "check/fixes.h"
+
+namespace shardwright {
+namespace {
+
+void run(const Model& model, const Reporter& report) {
+  for (const SideFile& file : model.checkpoint.side_files) {
+    if (file.error.empty()) continue;
+    report({.file = file.name,
+            .message = fmt::format("{} cannot be used: {}", quoted(file.name), file.error),
+            .fix = no_fix("copy the file from the model that this one was made from, or mend the "
+                          "JSON by hand")});
+  }
+}
+
+}  // namespace
+
+extern const Check kMalformedSideFile;
+constinit const Check kMalformedSideFile{
+    .code = "CF309",
+    .name = "malformed-side-file",
+    .summary = "a JSON file beside the weights cannot be read",
+    .severity = Severity::kWarning,
+    .repair = Repair::kNever,
+    .since = "0.1",
+    .run = run,
+};
+
+}  // namespace shardwright

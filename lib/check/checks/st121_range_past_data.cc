@@ -1,0 +1,56 @@
+// ST121: tensors' byte ranges end past the file's data: the file is cut short.
+// docs/checks/ST121-range-past-data.md
+#include <algorithm>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "check/check.h"
+#include "check/fixes.h"
+#include "check/shard_defects.h"
+#include "check/wording.h"
+
+namespace shardwright {
+namespace {
+
+using safetensors::Defect;
+using safetensors::DefectKind;
+
+void run(const Model& model, const Reporter& report) {
+  for (const Shard& shard : model.checkpoint.shards) {
+    const auto defects = defects_of(shard, {DefectKind::kRangePastData});
+    if (defects.empty()) continue;
+    const auto names = tensors_of(defects);
+    const std::uint64_t data = shard.header->data_bytes;
+    const Defect& last = **std::ranges::max_element(defects, {}, &Defect::found);
+    report({.file = shard.file,
+            .tensor = std::string(names.front()),
+            .message = fmt::format(
+                "{} is cut short by {}: its header needs {} of data up to the end of {}, and the "
+                "file holds {}; {} of {} incomplete or missing; {}",
+                quoted(shard.file), byte_count(last.found - data), byte_count(last.found),
+                quoted(last.tensor), byte_count(data),
+                counted(shard.header->count(DefectKind::kRangePastData), "tensor"),
+                fmt::format("{} are", shard.header->tensors.size()),
+                prints(DefectKind::kRangePastData)),
+            .fix = no_fix("the bytes are gone: fetch the file again ('hf download' fetches what is "
+                          "missing), or write it again from its source"),
+            .places = {names.begin(), names.end()}});
+  }
+}
+
+}  // namespace
+
+extern const Check kRangePastData;
+constinit const Check kRangePastData{
+    .code = "ST121",
+    .name = "range-past-data",
+    .summary = "tensors' byte ranges end past the end of the file",
+    .severity = Severity::kError,
+    .repair = Repair::kNever,
+    .since = "0.1",
+    .run = run,
+};
+
+}  // namespace shardwright

@@ -1,0 +1,45 @@
+// TD601: a weight holds NaN or infinity.
+// docs/checks/TD601-not-finite.md
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "check/check.h"
+#include "check/fixes.h"
+
+namespace shardwright {
+namespace {
+
+void run(const Model& model, const Reporter& report) {
+  if (!model.data.complete) return;
+  for (std::size_t i = 0; i < model.data.scans.size(); ++i) {
+    const ScanResult& scan = model.data.scans[i];
+    if (scan.nan == 0 && scan.infinite == 0) continue;
+    const Tensor& tensor = model.checkpoint.tensors[i];
+    // What loaders pass over may be a mask of infinities.
+    if (model.join.compared && model.expected->is_ignored(tensor.name)) continue;
+    report({.file = model.checkpoint.shards[tensor.shard].file,
+            .tensor = std::string(tensor.name),
+            .message = fmt::format(
+                "{} holds {} NaN and {} infinite values among {}, the first at element {}: every "
+                "output that they reach is NaN",
+                quoted(tensor.name), scan.nan, scan.infinite, scan.elements, scan.first_bad),
+            .fix = no_fix("the values are gone: take the tensor from an earlier checkpoint, or "
+                          "merge again without what "
+                          "overflowed")});
+  }
+}
+
+}  // namespace
+
+extern const Check kNotFinite;
+constinit const Check kNotFinite{
+    .code = "TD601",
+    .name = "not-finite",
+    .summary = "a weight holds NaN or infinity",
+    .severity = Severity::kError,
+    .repair = Repair::kNever,
+    .since = "0.1",
+    .run = run,
+};
+
+}  // namespace shardwright

@@ -1,0 +1,51 @@
+// TD602: all elements of a matrix are the same.
+// docs/checks/TD602-constant-tensor.md
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "check/check.h"
+#include "check/fixes.h"
+
+namespace shardwright {
+namespace {
+
+void run(const Model& model, const Reporter& report) {
+  if (!model.data.complete) return;
+  for (std::size_t i = 0; i < model.data.scans.size(); ++i) {
+    const ScanResult& scan = model.data.scans[i];
+    const Tensor& tensor = model.checkpoint.tensors[i];
+    // Norms and biases are often all ones or zeros; a single element is always constant.
+    if (tensor.shape.size() < 2 || scan.elements < 2 || scan.unscanned || scan.nan > 0) continue;
+    if (!scan.constant && !scan.zero) continue;
+    if (dtype_class(tensor.dtype) != DTypeClass::kFloat) continue;
+    const ExpectedTensor* expected =
+        model.join.compared ? model.expected->find(tensor.name) : nullptr;
+    if (expected != nullptr && expected->role == Role::kBlockScale) continue;
+    Report finding{.file = model.checkpoint.shards[tensor.shard].file,
+                   .tensor = std::string(tensor.name)};
+    finding.message = fmt::format(
+        "all {} elements of {} {} are {}: the tensor was probably never trained or never written",
+        scan.elements, quoted(tensor.name), shape_text(tensor.shape),
+        scan.zero ? "zero" : "the same");
+    // A fresh adapter's second matrix is zero by design; without a rule nobody knows what a tensor
+    // is.
+    if (expected == nullptr) finding.severity = Severity::kInfo;
+    finding.fix = no_fix("compare it with the model that this one was made from");
+    report(std::move(finding));
+  }
+}
+
+}  // namespace
+
+extern const Check kConstantTensor;
+constinit const Check kConstantTensor{
+    .code = "TD602",
+    .name = "constant-tensor",
+    .summary = "all elements of a matrix are the same",
+    .severity = Severity::kWarning,
+    .repair = Repair::kNever,
+    .since = "0.1",
+    .run = run,
+};
+
+}  // namespace shardwright

@@ -1,0 +1,77 @@
+// TK501: the embedding has another number of rows than the config's vocabulary.
+// docs/checks/TK501-vocabulary-mismatch.md
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "base/utf8.h"
+#include "check/causes.h"
+#include "check/check.h"
+#include "check/fixes.h"
+
+namespace shardwright {
+namespace {
+
+std::string pointer_of(std::string_view dotted) {
+  std::string pointer;
+  for (const std::string_view step : split(dotted, '.'))
+    pointer += "/" + json::pointer_step(step);
+  return pointer;
+}
+
+void run(const Model& model, const Reporter& report) {
+  std::vector<const ShapeMismatch*> found;
+  for (const ShapeMismatch& mismatch : model.join.mismatched) {
+    if (explanation_of(model, mismatch) == MismatchCause::kVocabulary) found.push_back(&mismatch);
+  }
+  if (found.empty()) return;
+  const Tensor& first = *found.front()->stored;
+  const std::uint64_t rows = first.shape.front();
+  const std::string pointer = pointer_of(model.expected->schema->vocabulary_key);
+  Report finding{.file = model.checkpoint.config->name,
+                 .tensor = std::string(first.name),
+                 .pointer = pointer,
+                 .group = "all"};
+  for (const ShapeMismatch* mismatch : found)
+    finding.places.emplace_back(mismatch->stored->name);
+  finding.message = fmt::format(
+      "{} has {} rows {}, and the config's {} is {}: transformers refuses to load it (size "
+      "mismatch)",
+      quoted(first.name), rows, shape_text(first.shape),
+      quoted(model.expected->schema->vocabulary_key), model.expected->vocabulary.value_or(0));
+  // All tensors whose rows are tokens must agree, else the right number is a guess.
+  const bool agree =
+      std::ranges::all_of(model.expected->tensors, [&](const ExpectedTensor& expected) {
+        if (expected.role != Role::kEmbedding && expected.role != Role::kHead) return true;
+        const Tensor* stored = model.checkpoint.find(expected.name);
+        return stored == nullptr || (!stored->shape.empty() && stored->shape.front() == rows);
+      });
+  if (agree && !pointer.empty() && rows > 0) {
+    finding.fix =
+        safe_fix(fmt::format("set {} to {}, the rows that are stored",
+                             quoted(model.expected->schema->vocabulary_key), rows),
+                 {edit::SetJson{model.checkpoint.config->name, pointer, std::to_string(rows)}});
+  } else {
+    finding.fix = no_fix(
+        "the embedding and the head disagree about the number of tokens: find the tensors that "
+        "belong "
+        "together");
+  }
+  report(std::move(finding));
+}
+
+}  // namespace
+
+extern const Check kVocabularyMismatch;
+constinit const Check kVocabularyMismatch{
+    .code = "TK501",
+    .name = "vocabulary-mismatch",
+    .summary = "the embedding has another number of rows than the config's vocabulary",
+    .severity = Severity::kError,
+    .repair = Repair::kSafe,
+    .since = "0.1",
+    .run = run,
+};
+
+}  // namespace shardwright

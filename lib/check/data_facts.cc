@@ -1,0 +1,113 @@
+#include "check/data_facts.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "base/try.h"
+#include "check/data_reader.h"
+
+namespace shardwright {
+namespace {
+
+bool same_form(const Tensor& a, const Tensor& b) {
+  return a.dtype == b.dtype && same_shape(a.shape, b.shape);
+}
+
+// A comparison to make, and who asked for it.
+struct Question {
+  TensorPair pair{};
+  std::size_t tie{kNoTie};  // position in DataFacts::ties; otherwise the tensor is stored twice
+
+  static constexpr std::size_t kNoTie = ~std::size_t{0};
+};
+
+void answer(DataFacts& facts, const Checkpoint& checkpoint, const Question& question,
+            TieBytes bytes) {
+  if (question.tie != Question::kNoTie) {
+    facts.ties[question.tie].bytes = bytes;
+  } else if (bytes == TieBytes::kDiffer) {
+    const std::string_view name = checkpoint.tensors[question.pair.a].name;
+    if (std::ranges::find(facts.duplicates_differ, name) == facts.duplicates_differ.end()) {
+      facts.duplicates_differ.emplace_back(name);
+    }
+  }
+}
+
+// Answers from the headers what they can answer; the rest are questions.
+std::vector<Question> ask(const Checkpoint& checkpoint, const Expansion* expected,
+                          DataFacts& facts) {
+  std::vector<Question> questions;
+  const auto consider = [&](std::uint32_t a, std::uint32_t b, std::size_t tie) {
+    const Tensor& first = checkpoint.tensors[a];
+    const Tensor& second = checkpoint.tensors[b];
+    const Question question{.pair = {a, b}, .tie = tie};
+    if (!same_form(first, second)) {
+      answer(facts, checkpoint, question, TieBytes::kDiffer);
+    } else if (first.readable && second.readable) {
+      questions.push_back(question);
+    }
+  };
+  if (expected != nullptr) {
+    for (const ExpectedTie& tie : expected->ties) {
+      const auto target = checkpoint.by_name.find(tie.target);
+      const auto source = checkpoint.by_name.find(tie.source);
+      if (target == checkpoint.by_name.end() || source == checkpoint.by_name.end() ||
+          target->second == source->second) {
+        continue;
+      }
+      facts.ties.push_back({.target = std::string(tie.target), .source = std::string(tie.source)});
+      consider(target->second, source->second, facts.ties.size() - 1);
+    }
+  }
+  if (checkpoint.by_name.size() < checkpoint.tensors.size()) {
+    for (std::uint32_t i = 0; i < checkpoint.tensors.size(); ++i) {
+      const std::uint32_t kept = checkpoint.by_name.at(checkpoint.tensors[i].name);
+      if (kept != i) consider(i, kept, Question::kNoTie);
+    }
+  }
+  return questions;
+}
+
+Status read_all(const Checkpoint& checkpoint, const std::vector<Question>& questions,
+                const DataRequest& request, DataFacts& facts) {
+  std::vector<TensorPair> pairs;
+  pairs.reserve(questions.size());
+  for (const Question& question : questions)
+    pairs.push_back(question.pair);
+  SW_TRY(auto read, read_tensors(checkpoint.tensors, pairs, request.threads, request.monitor));
+  for (std::size_t i = 0; i < questions.size(); ++i)
+    answer(facts, checkpoint, questions[i], read.pairs[i]);
+  facts.scans = std::move(read.scans);
+  facts.error = std::move(read.error);
+  facts.complete = facts.error.empty();
+  return ok();
+}
+
+Status read_samples(const Checkpoint& checkpoint, const std::vector<Question>& questions,
+                    const DataRequest& request, DataFacts& facts) {
+  for (const Question& question : questions) {
+    if (request.monitor.stopped()) return Error{ErrorCode::kInterrupted, "interrupted"};
+    const auto bytes =
+        compare_sample(checkpoint.tensors[question.pair.a], checkpoint.tensors[question.pair.b]);
+    if (bytes) {
+      answer(facts, checkpoint, question, *bytes);
+    } else if (facts.error.empty()) {
+      facts.error = bytes.error().message;
+    }
+  }
+  return ok();
+}
+
+}  // namespace
+
+Result<DataFacts> read_data(const Checkpoint& checkpoint, const Expansion* expected,
+                            const DataRequest& request) {
+  DataFacts facts;
+  const std::vector<Question> questions = ask(checkpoint, expected, facts);
+  SW_TRY_OK(request.all ? read_all(checkpoint, questions, request, facts)
+                        : read_samples(checkpoint, questions, request, facts));
+  return facts;
+}
+
+}  // namespace shardwright

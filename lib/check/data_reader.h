@@ -1,0 +1,35 @@
+// Streams tensors on all cores: each scanned once, pairs of them compared on the way.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "check/data_facts.h"
+#include "checkpoint/checkpoint.h"
+#include "shardwright/progress.h"
+#include "shardwright/result.h"
+#include "tensor/scan.h"
+
+namespace shardwright {
+
+// Two tensors of one dtype and shape, both readable: positions among the tensors.
+struct TensorPair {
+  std::uint32_t a{}, b{};
+};
+
+struct ReadTensors {
+  std::vector<ScanResult> scans{};  // one a tensor; empty where it was not read whole
+  std::vector<TieBytes> pairs{};    // one a pair
+  std::string error{};              // the first failure in file order
+};
+
+// kInterrupted where the monitor stops it.
+Result<ReadTensors> read_tensors(std::span<const Tensor> tensors, std::span<const TensorPair> pairs,
+                                 int threads, const Monitor& monitor);
+
+// Compares blocks spread over both, the first and the last among them; small tensors whole.
+Result<TieBytes> compare_sample(const Tensor& a, const Tensor& b);
+
+}  // namespace shardwright

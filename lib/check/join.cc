@@ -1,0 +1,124 @@
+#include "check/join.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "check/join_explain.h"
+
+namespace shardwright {
+namespace {
+
+using Names = std::unordered_set<std::string_view>;
+
+// A defect after which nobody can list what the file holds.
+bool hides_tensors(safetensors::DefectKind kind) {
+  switch (kind) {
+    case safetensors::DefectKind::kTooShort:
+    case safetensors::DefectKind::kLengthZero:
+    case safetensors::DefectKind::kLengthTooLarge:
+    case safetensors::DefectKind::kLengthBeyondFile:
+    case safetensors::DefectKind::kNotUtf8:
+    case safetensors::DefectKind::kNotJson:
+    case safetensors::DefectKind::kNotObject:
+    case safetensors::DefectKind::kTooDeep:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Names that the index places in a shard that is absent or unreadable.
+void add_out_of_reach(const Checkpoint& checkpoint, Names& names) {
+  if (!checkpoint.index || !checkpoint.index_decides) return;
+  Names broken(checkpoint.outside.begin(), checkpoint.outside.end());
+  for (const Shard& shard : checkpoint.shards) {
+    if (shard.use == ShardUse::kLoaded && !is_sound(shard)) broken.insert(shard.file);
+  }
+  const Index& index = checkpoint.index->index;
+  for (const auto& entry : index.entries) {
+    if (broken.contains(index.files[entry.file])) names.insert(entry.name);
+  }
+}
+
+// Entries of a header that are there and make no tensor: the checks of the file speak of them.
+void add_malformed(const Checkpoint& checkpoint, Names& names) {
+  for (const Shard& shard : checkpoint.shards) {
+    if (shard.use != ShardUse::kLoaded || !shard.header) continue;
+    for (const safetensors::Defect& defect : shard.header->defects) {
+      if (!defect.tensor.empty()) names.insert(defect.tensor);
+    }
+  }
+}
+
+// Quantisations whose stored tensors a rule knows: fp8 block scales. The others replace weights by
+// packed tensors of their own naming.
+std::string hiding_quantization(const Checkpoint& checkpoint) {
+  const json::Value* config = checkpoint.config_value();
+  const json::Value* quantization =
+      config != nullptr ? config->find("quantization_config") : nullptr;
+  if (quantization == nullptr || quantization->object() == nullptr) return {};
+  const json::Value* method = quantization->find("quant_method");
+  if (method == nullptr || method->string() == nullptr) return "an unnamed method";
+  return *method->string() == "fp8" ? std::string() : *method->string();
+}
+
+}  // namespace
+
+bool is_sound(const Shard& shard) {
+  return shard.header &&
+         std::ranges::none_of(shard.header->defects, [](const safetensors::Defect& defect) {
+           return hides_tensors(defect.kind);
+         });
+}
+
+Join join(const Checkpoint& checkpoint, const Expansion& expected) {
+  Join result;
+  result.quantization = hiding_quantization(checkpoint);
+  result.compared = expected.usable && result.quantization.empty();
+  if (!result.compared) return result;
+
+  for (const Tensor& tensor : checkpoint.tensors) {
+    if (checkpoint.find(tensor.name) != &tensor)
+      continue;  // another shard's tensor of that name counts
+    const ExpectedTensor* wanted = expected.find(tensor.name);
+    if (wanted == nullptr) {
+      (expected.is_ignored(tensor.name) ? result.ignored : result.unexpected).push_back(&tensor);
+    } else if (!same_shape(wanted->shape, tensor.shape)) {
+      result.mismatched.push_back({wanted, &tensor});
+    } else {
+      ++result.matched;
+    }
+  }
+
+  Names out_of_reach;
+  add_out_of_reach(checkpoint, out_of_reach);
+  add_malformed(checkpoint, out_of_reach);
+  // Without an index nobody knows what a broken shard held, so nothing can be called missing.
+  const bool unknown_loss =
+      !checkpoint.index_decides && std::ranges::any_of(checkpoint.shards, [](const Shard& shard) {
+        return shard.use == ShardUse::kLoaded && !is_sound(shard);
+      });
+  for (const ExpectedTensor& wanted : expected.tensors) {
+    if (wanted.optional || checkpoint.find(wanted.name) != nullptr) continue;
+    (unknown_loss || out_of_reach.contains(wanted.name) ? result.lost : result.missing)
+        .push_back(&wanted);
+  }
+
+  if (!result.unexpected.empty()) {
+    explain_wrappers(checkpoint, expected, result);
+    explain_prefixes(checkpoint, expected, result);
+    explain_layouts(checkpoint, expected, result);
+  }
+  if (!result.unexpected.empty() || !result.missing.empty()) {
+    explain_experts(checkpoint, expected, result);
+    explain_layers(checkpoint, expected, result);
+  }
+  const auto head = std::ranges::find(result.missing, Role::kHead, &ExpectedTensor::role);
+  if (head != result.missing.end() && result.matched > 0) {
+    result.missing_head = *head;
+    result.missing.erase(head);
+  }
+  return result;
+}
+
+}  // namespace shardwright

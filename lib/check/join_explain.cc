@@ -1,0 +1,259 @@
+#include "check/join_explain.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "arch/layout.h"
+#include "base/text.h"
+
+namespace shardwright {
+namespace {
+
+// Segments that wrappers of a module put into parameter names, at any depth.
+constexpr std::array<std::string_view, 4> kWrappers = {
+    "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.", "module."};
+
+// Whether `segment` stands at `at` as a whole: "submodule." holds no "module.".
+bool segment_at(std::string_view name, std::size_t at) {
+  return at == 0 || name[at - 1] == '.';
+}
+
+std::string strip(std::string_view name, std::string_view segment, bool& found) {
+  std::string bare(name);
+  for (std::size_t at = bare.find(segment); at != std::string::npos; at = bare.find(segment, at)) {
+    if (!segment_at(bare, at)) {
+      ++at;
+      continue;
+    }
+    bare.erase(at, segment.size());
+    found = true;
+  }
+  return bare;
+}
+
+template <typename T>
+void erase_explained(std::vector<const T*>& list, const std::unordered_set<const T*>& explained) {
+  std::erase_if(list, [&](const T* item) { return explained.contains(item); });
+}
+
+// The number in `name` whose replacement by `layer` gives an expected tensor of that layer: where
+// it stands, and what it is.
+struct LayerNumber {
+  std::size_t begin{}, end{};
+  std::int32_t value{};
+};
+
+std::vector<LayerNumber> numbers_of(std::string_view name) {
+  std::vector<LayerNumber> numbers;
+  std::size_t begin = 0;
+  for (const std::string_view part : split(name, '.')) {
+    std::int32_t value = 0;
+    const char* last = part.data() + part.size();
+    const auto [end, error] = std::from_chars(part.data(), last, value);
+    if (error == std::errc{} && end == last && value >= 0) {
+      numbers.push_back({begin, begin + part.size(), value});
+    }
+    begin += part.size() + 1;
+  }
+  return numbers;
+}
+
+}  // namespace
+
+std::string without_wrappers(std::string_view name, std::span<const std::string> wrappers) {
+  std::string bare(name);
+  bool found = false;
+  for (const std::string& wrapper : wrappers)
+    bare = strip(bare, wrapper, found);
+  return bare;
+}
+
+void explain_wrappers(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  std::array<bool, kWrappers.size()> used{};
+  std::unordered_set<std::string> seen;
+  std::uint64_t required = 0;
+  for (const Tensor& tensor : checkpoint.tensors) {
+    std::string bare(tensor.name);
+    for (std::size_t w = 0; w < kWrappers.size(); ++w) {
+      bool found = false;
+      bare = strip(bare, kWrappers.at(w), found);
+      used.at(w) = used.at(w) || found;
+    }
+    const ExpectedTensor* wanted = expected.find(bare);
+    if (wanted == nullptr && !expected.is_ignored(bare)) return;
+    if (wanted != nullptr && !same_shape(wanted->shape, tensor.shape)) return;
+    if (wanted != nullptr && !wanted->optional) ++required;
+    if (!seen.insert(std::move(bare)).second) return;
+  }
+  const auto all =
+      std::ranges::count_if(expected.tensors, [](const ExpectedTensor& t) { return !t.optional; });
+  if (required != static_cast<std::uint64_t>(all)) return;
+  for (std::size_t w = 0; w < kWrappers.size(); ++w) {
+    if (used.at(w)) join.wrappers.emplace_back(kWrappers.at(w));
+  }
+  join.unexpected.clear();
+  join.missing.clear();
+}
+
+void explain_prefixes(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  const std::string_view prefix = expected.base_prefix;
+  if (prefix.empty() || join.unexpected.empty()) return;
+  std::unordered_set<const Tensor*> stored;
+  std::unordered_set<const ExpectedTensor*> found;
+  for (const Tensor* tensor : join.unexpected) {
+    std::string name(tensor->name);
+    if (name.starts_with(prefix)) {
+      name.erase(0, prefix.size());
+    } else {
+      name.insert(0, prefix);
+    }
+    const ExpectedTensor* wanted = expected.find(name);
+    if (wanted == nullptr || !same_shape(wanted->shape, tensor->shape)) continue;
+    if (checkpoint.find(wanted->name) != nullptr) continue;
+    join.odd_prefix.push_back({tensor, wanted});
+    stored.insert(tensor);
+    found.insert(wanted);
+  }
+  erase_explained(join.unexpected, stored);
+  erase_explained(join.missing, found);
+}
+
+void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  const json::Value* config = checkpoint.config_value();
+  if (join.unexpected.empty() || join.missing.empty() || config == nullptr) return;
+  std::vector<std::string> others = {"hub"};
+  for (const SchemaLayout& layout : expected.schema->layouts)
+    others.push_back(layout.name);
+  for (const std::string& other : others) {
+    if (other == expected.layout) continue;
+    const auto map =
+        map_layouts(*expected.schema, *config, expected.class_name, expected.layout, other);
+    if (!map) continue;
+    std::unordered_map<std::string_view, const MappedTensor*> targets;
+    for (const MappedTensor& target : map->tensors)
+      targets.emplace(target.name, &target);
+    std::unordered_set<const Tensor*> stored;
+    std::unordered_set<const ExpectedTensor*> found;
+    for (const Tensor* tensor : join.unexpected) {
+      const auto target = targets.find(tensor->name);
+      if (target == targets.end() || !same_shape(target->second->shape, tensor->shape)) continue;
+      stored.insert(tensor);
+      for (const LayoutPart& part : target->second->parts) {
+        if (const ExpectedTensor* wanted = expected.find(part.source)) found.insert(wanted);
+      }
+    }
+    if (stored.empty()) continue;
+    for (const Tensor* tensor : join.unexpected) {
+      if (stored.contains(tensor)) join.other_layout.push_back(tensor);
+    }
+    join.other_layout_name = other;
+    erase_explained(join.unexpected, stored);
+    erase_explained(join.missing, found);
+    return;
+  }
+}
+
+void explain_experts(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  if (!expected.experts || *expected.experts == 0) return;
+  const std::uint64_t config = *expected.experts;
+  // How many experts each layer stores, by the names of the rule and those beyond its count.
+  std::map<std::int32_t, std::set<std::int32_t>> stored;
+  for (const ExpectedTensor& wanted : expected.tensors) {
+    if (wanted.expert >= 0 && !wanted.optional && checkpoint.find(wanted.name) != nullptr) {
+      stored[wanted.layer].insert(wanted.expert);
+    }
+  }
+  std::unordered_set<const Tensor*> surplus;
+  for (const Tensor* tensor : join.unexpected) {
+    for (const LayerNumber& number : numbers_of(tensor->name)) {
+      if (static_cast<std::uint64_t>(number.value) < config) continue;
+      std::string name(tensor->name);
+      name.replace(number.begin, number.end - number.begin, "0");
+      const ExpectedTensor* sibling = expected.find(name);
+      if (sibling == nullptr || sibling->expert != 0) continue;
+      stored[sibling->layer].insert(number.value);
+      surplus.insert(tensor);
+    }
+  }
+  if (stored.empty()) return;
+  const std::size_t count = stored.begin()->second.size();
+  const bool uniform = std::ranges::all_of(stored, [&](const auto& layer) {
+    return layer.second.size() == count &&
+           *layer.second.rbegin() + 1 == static_cast<std::int32_t>(count);
+  });
+  if (!uniform || count == config) return;
+  ExpertCount experts{.stored = count, .config = config};
+  std::unordered_set<const ExpectedTensor*> absent;
+  for (const ExpectedTensor* wanted : join.missing) {
+    if (wanted->expert < static_cast<std::int32_t>(count)) continue;
+    absent.insert(wanted);
+    experts.places.emplace_back(wanted->name);
+  }
+  for (const Tensor* tensor : join.unexpected) {
+    if (surplus.contains(tensor)) experts.places.emplace_back(tensor->name);
+  }
+  erase_explained(join.missing, absent);
+  erase_explained(join.unexpected, surplus);
+  join.experts = std::move(experts);
+}
+
+void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  std::unordered_set<std::int32_t> partly;  // layers of which something required is stored
+  std::unordered_map<std::int32_t, std::size_t> required;
+  for (const ExpectedTensor& wanted : expected.tensors) {
+    if (wanted.layer < 0 || wanted.optional) continue;
+    ++required[wanted.layer];
+    if (checkpoint.find(wanted.name) != nullptr) partly.insert(wanted.layer);
+  }
+  ByLayer<ExpectedTensor> absent;
+  for (const ExpectedTensor* wanted : join.missing) {
+    if (wanted->layer >= 0 && !partly.contains(wanted->layer))
+      absent[wanted->layer].push_back(wanted);
+  }
+  // A layer that an unreadable shard took part of is no absent layer.
+  std::erase_if(absent,
+                [&](const auto& layer) { return layer.second.size() != required[layer.first]; });
+  if (absent.size() < required.size() || join.matched > 0) {
+    std::unordered_set<const ExpectedTensor*> explained;
+    for (const auto& [layer, tensors] : absent)
+      explained.insert(tensors.begin(), tensors.end());
+    erase_explained(join.missing, explained);
+    join.absent_layers = std::move(absent);
+  }
+
+  if (!expected.layers) return;
+  const auto layers = static_cast<std::int64_t>(*expected.layers);
+  std::unordered_set<const Tensor*> surplus;
+  for (const Tensor* tensor : join.unexpected) {
+    for (const LayerNumber& number : numbers_of(tensor->name)) {
+      if (number.value < layers) continue;
+      // The same name in some layer of the config is expected: this is a layer too many.
+      bool known = false;
+      for (std::int64_t layer = 0; layer < layers && layer < 8 && !known; ++layer) {
+        std::string name(tensor->name);
+        name.replace(number.begin, number.end - number.begin, std::to_string(layer));
+        known = expected.find(name) != nullptr;
+      }
+      for (std::int64_t layer = std::max<std::int64_t>(layers - 8, 0); layer < layers && !known;
+           ++layer) {
+        std::string name(tensor->name);
+        name.replace(number.begin, number.end - number.begin, std::to_string(layer));
+        known = expected.find(name) != nullptr;
+      }
+      if (known) {
+        join.surplus_layers[number.value].push_back(tensor);
+        surplus.insert(tensor);
+        break;
+      }
+    }
+  }
+  erase_explained(join.unexpected, surplus);
+}
+
+}  // namespace shardwright

@@ -1,0 +1,15 @@
+// Single causes that explain many names at once. Private to join.cc.
+#pragma once
+
+#include "check/join.h"
+
+namespace shardwright {
+
+// Each moves what it explains out of `missing` and `unexpected`.
+void explain_wrappers(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_prefixes(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_experts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+
+}  // namespace shardwright

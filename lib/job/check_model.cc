@@ -1,0 +1,82 @@
+#include "job/check_model.h"
+
+#include <utility>
+
+#include "base/checked.h"
+#include "base/try.h"
+#include "check/engine.h"
+
+namespace shardwright {
+namespace {
+
+ModelFacts facts_of(const Model& model) {
+  ModelFacts facts{.tensors = model.checkpoint.tensors.size()};
+  for (const Shard& shard : model.checkpoint.shards) {
+    if (shard.use == ShardUse::kLoaded) ++facts.shards;
+  }
+  for (const Tensor& tensor : model.checkpoint.tensors) {
+    const ExpectedTensor* expected = model.expected ? model.expected->find(tensor.name) : nullptr;
+    if (expected == nullptr || expected->role != Role::kBlockScale) {
+      facts.parameters =
+          checked_add(facts.parameters, element_count(tensor.shape).value_or(0)).value_or(0);
+    }
+    facts.tensor_bytes = checked_add(facts.tensor_bytes, tensor.bytes).value_or(0);
+  }
+  if (model.expected && model.expected->usable) facts.tied = model.expected->tie.tied;
+  return facts;
+}
+
+std::vector<std::string_view> names_of(const Checkpoint& checkpoint) {
+  std::vector<std::string_view> names;
+  names.reserve(checkpoint.tensors.size());
+  for (const Tensor& tensor : checkpoint.tensors)
+    names.push_back(tensor.name);
+  if (names.empty() &&
+      checkpoint.index) {  // all shards are away: the index still says what was there
+    for (const auto& entry : checkpoint.index->index.entries)
+      names.push_back(entry.name);
+  }
+  return names;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Catalogue>> load_catalogue(const std::string& rules_dir) {
+  auto catalogue = std::make_shared<Catalogue>(Catalogue::builtin());
+  if (!rules_dir.empty()) SW_TRY_OK(catalogue->add_folder(rules_dir));
+  return std::shared_ptr<const Catalogue>(std::move(catalogue));
+}
+
+Result<CheckedModel> check_model(const std::string& path,
+                                 std::shared_ptr<const Catalogue> catalogue,
+                                 const CheckOptions& options) {
+  CheckedModel checked{.catalogue = std::move(catalogue)};
+  Model& model = checked.model;
+  SW_TRY(model.checkpoint, open_checkpoint(path, {.threads = options.threads}));
+
+  const std::vector<std::string_view> names = names_of(model.checkpoint);
+  const json::Value* config = model.checkpoint.config_value();
+  model.detection = detect(*checked.catalogue, config, names, options.arch);
+  if (model.detection.schema != nullptr && config != nullptr) {
+    SW_TRY(model.expected, expand(*model.detection.schema, *config, {.names = names}));
+    model.join = join(model.checkpoint, *model.expected);
+  }
+  model.index_join = join_index(model.checkpoint);
+  SW_TRY(model.data,
+         read_data(model.checkpoint, model.expected ? &*model.expected : nullptr,
+                   {.all = options.data, .threads = options.threads, .monitor = options.monitor}));
+
+  ModelReport& report = checked.report;
+  report.path = path;
+  report.facts = facts_of(model);
+  if (model.detection.schema != nullptr) {
+    report.architecture = ArchitectureFacts{.schema = model.detection.schema->name,
+                                            .model_type = model.detection.model_type,
+                                            .layout = model.expected ? model.expected->layout : "",
+                                            .why = model.detection.why};
+  }
+  report.findings = run_checks({&model, 1}, {options.select, options.ignore, options.severity});
+  return checked;
+}
+
+}  // namespace shardwright

@@ -1,0 +1,28 @@
+// One MODEL opened, understood and checked: what check, repair and the jobs after them start from.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "arch/catalogue.h"
+#include "check/check.h"
+#include "shardwright/check_job.h"
+#include "shardwright/result.h"
+
+namespace shardwright {
+
+struct CheckedModel {
+  std::shared_ptr<const Catalogue> catalogue{};  // owns what `model.detection` points to
+  Model model{};
+  ModelReport report{};
+};
+
+// The rules that the options name. kInvalidArgument or kIo where they cannot be had.
+Result<std::shared_ptr<const Catalogue>> load_catalogue(const std::string& rules_dir);
+
+// Opens and checks. An error where the model could not be opened, or the run was stopped.
+Result<CheckedModel> check_model(const std::string& path,
+                                 std::shared_ptr<const Catalogue> catalogue,
+                                 const CheckOptions& options);
+
+}  // namespace shardwright
