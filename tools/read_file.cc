@@ -1,4 +1,4 @@
-#include "tools/files_from.h"
+#include "tools/read_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 
 namespace shardwright {
 
-Status read_names(const std::string& path, std::vector<std::string>& into) {
+Result<std::string> read_file(const std::string& path) {
   const bool standard = path == "-";
   const int descriptor = standard ? 0 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   int error = descriptor < 0 ? errno : 0;
@@ -34,7 +34,13 @@ Status read_names(const std::string& path, std::vector<std::string>& into) {
     return Error{ErrorCode::kIo, "cannot read " + shown(standard ? "standard input" : path) + ": " +
                                      errno_text(error)};
   }
-  for (std::string_view rest = text; !rest.empty();) {
+  return text;
+}
+
+Status read_names(const std::string& path, std::vector<std::string>& into) {
+  const Result<std::string> text = read_file(path);
+  if (!text) return text.error();
+  for (std::string_view rest = *text; !rest.empty();) {
     const std::size_t end = rest.find('\n');
     std::string_view line = rest.substr(0, end);
     if (line.ends_with('\r')) line.remove_suffix(1);
