@@ -61,6 +61,7 @@ Result<CheckedModel> check_model(const std::string& path,
     SW_TRY(model.expected, expand(*model.detection.schema, *config, {.names = names}));
     model.join = join(model.checkpoint, *model.expected);
   }
+  model.index_join = join_index(model.checkpoint);
   SW_TRY(model.data,
          read_data(model.checkpoint, model.expected ? &*model.expected : nullptr,
                    {.all = options.data, .threads = options.threads, .monitor = options.monitor}));
