@@ -7,7 +7,7 @@
 
 #include "report/words.h"
 #include "shardwright/report.h"
-#include "tools/files_from.h"
+#include "tools/read_file.h"
 
 namespace shardwright {
 namespace {

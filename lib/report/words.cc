@@ -91,6 +91,14 @@ std::string progress_text(const Progress& progress, std::size_t width) {
   return what.empty() ? amount : what + ": " + amount;
 }
 
+std::optional<std::uint64_t> size_from_text(std::string_view text) {
+  return parse_size(text);
+}
+
+std::optional<std::uint64_t> number_from_text(std::string_view text) {
+  return parse_u64(text);
+}
+
 std::string shell_word(std::string_view text) {
   std::string word;
   if (text.starts_with('-')) word = "./";

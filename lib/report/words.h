@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +26,10 @@ std::string summary_text(const Summary& summary);
 
 // "checking: 45%, 1.2 GB of 2.6 GB", cut to `width` characters where that is not 0.
 std::string progress_text(const Progress& progress, std::size_t width);
+
+// "5GB", "200MiB": bytes; "12": a whole number. None where the text is neither.
+std::optional<std::uint64_t> size_from_text(std::string_view text);
+std::optional<std::uint64_t> number_from_text(std::string_view text);
 
 // The text as one word of a POSIX shell: unchanged where that is safe, else quoted, and safe to
 // print. A leading dash is kept from being an option.

@@ -13,8 +13,8 @@
 
 #include "support/temp_dir.h"
 #include "tools/command.h"
-#include "tools/files_from.h"
 #include "tools/progress.h"
+#include "tools/read_file.h"
 
 namespace shardwright {
 namespace {
