@@ -11,6 +11,7 @@
 
 #include "shardwright/check_job.h"
 #include "shardwright/repair_job.h"
+#include "shardwright/synth_job.h"
 
 namespace shardwright {
 
@@ -32,5 +33,8 @@ std::string check_jsonl(const ModelReport& model, std::size_t position);
 std::string repair_text(const RepairReport& report, const RepairOptions& options,
                         const TextStyle& style = {});
 std::string repair_json(const RepairReport& report);
+
+// One line: what was written to `output`.
+std::string synth_text(const SynthReport& report, std::string_view output);
 
 }  // namespace shardwright
