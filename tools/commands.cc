@@ -10,6 +10,7 @@
 #include "shardwright/version.h"
 #include "tools/cmd_check.h"
 #include "tools/cmd_explain.h"
+#include "tools/cmd_inspect.h"
 #include "tools/cmd_repair.h"
 #include "tools/cmd_synth.h"
 #include "tools/command.h"
@@ -18,8 +19,8 @@
 namespace shardwright {
 namespace {
 
-constexpr std::array<const Command*, 4> kCommands = {&kCheckCommand, &kRepairCommand,
-                                                     &kExplainCommand, &kSynthCommand};
+constexpr std::array<const Command*, 5> kCommands = {
+    &kCheckCommand, &kRepairCommand, &kInspectCommand, &kExplainCommand, &kSynthCommand};
 
 std::string overview() {
   std::string text =
