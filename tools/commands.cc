@@ -12,6 +12,7 @@
 #include "tools/cmd_explain.h"
 #include "tools/cmd_inspect.h"
 #include "tools/cmd_repair.h"
+#include "tools/cmd_schema.h"
 #include "tools/cmd_synth.h"
 #include "tools/command.h"
 #include "tools/signals.h"
@@ -19,8 +20,9 @@
 namespace shardwright {
 namespace {
 
-constexpr std::array<const Command*, 5> kCommands = {
-    &kCheckCommand, &kRepairCommand, &kInspectCommand, &kExplainCommand, &kSynthCommand};
+constexpr std::array<const Command*, 6> kCommands = {&kCheckCommand,   &kRepairCommand,
+                                                     &kInspectCommand, &kExplainCommand,
+                                                     &kSchemaCommand,  &kSynthCommand};
 
 std::string overview() {
   std::string text =
