@@ -51,6 +51,8 @@ class NameSet {
     }
   }
 
+  [[nodiscard]] std::size_t size() const { return count_; }
+
   void clear() {
     slots_.clear();
     count_ = 0;

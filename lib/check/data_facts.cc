@@ -34,10 +34,6 @@ void answer(DataFacts& facts, const Checkpoint& checkpoint, const Question& ques
   }
 }
 
-std::uint32_t position_of(const Checkpoint& checkpoint, const Tensor* tensor) {
-  return static_cast<std::uint32_t>(tensor - checkpoint.tensors.data());
-}
-
 // Answers from the headers what they can answer; the rest are questions.
 std::vector<Question> ask(const Checkpoint& checkpoint, const Expansion* expected,
                           DataFacts& facts) {
@@ -54,17 +50,18 @@ std::vector<Question> ask(const Checkpoint& checkpoint, const Expansion* expecte
   };
   if (expected != nullptr) {
     for (const ExpectedTie& tie : expected->ties) {
-      const Tensor* target = checkpoint.find(tie.target);
-      const Tensor* source = checkpoint.find(tie.source);
-      if (target == nullptr || source == nullptr || target == source) continue;
+      const auto target = checkpoint.position(tie.target);
+      const auto source = checkpoint.position(tie.source);
+      if (!target || !source || *target == *source) continue;
       facts.ties.push_back({.target = std::string(tie.target), .source = std::string(tie.source)});
-      consider(position_of(checkpoint, target), position_of(checkpoint, source),
-               facts.ties.size() - 1);
+      consider(*target, *source, facts.ties.size() - 1);
     }
   }
-  for (std::uint32_t i = 0; i < checkpoint.tensors.size(); ++i) {
-    const std::uint32_t kept = position_of(checkpoint, checkpoint.find(checkpoint.tensors[i].name));
-    if (kept != i) consider(i, kept, Question::kNoTie);
+  if (checkpoint.names.size() < checkpoint.tensors.size()) {
+    for (std::uint32_t i = 0; i < checkpoint.tensors.size(); ++i) {
+      const std::uint32_t kept = *checkpoint.position(checkpoint.tensors[i].name);
+      if (kept != i) consider(i, kept, Question::kNoTie);
+    }
   }
   return questions;
 }

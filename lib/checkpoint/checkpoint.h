@@ -105,9 +105,13 @@ struct Checkpoint {
 
   // The tensor of that name (of several, the one that transformers keeps: the last), or null.
   [[nodiscard]] const Tensor* find(std::string_view name) const;
+  // Its position in `tensors`.
+  [[nodiscard]] std::optional<std::uint32_t> position(std::string_view name) const;
   [[nodiscard]] const json::Value* config_value() const;  // the config's root object, or null
 
-  NameSet by_name{};  // positions in `tensors`, for find()
+  // Positions in `tensors` by name, for find(); made anew when `tensors` is complete.
+  NameSet names{};
+  void build_names();
 };
 
 struct OpenOptions {

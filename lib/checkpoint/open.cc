@@ -67,13 +67,7 @@ void gather_tensors(Checkpoint& checkpoint) {
            .readable = entry.readable});
     }
   }
-  // From the last on: of equal names the first to come stays.
-  checkpoint.by_name.reserve(count);
-  for (std::size_t i = count; i-- > 0;) {
-    static_cast<void>(checkpoint.by_name.insert(checkpoint.tensors[i].name, i, [&](std::size_t at) {
-      return checkpoint.tensors[at].name;
-    }));
-  }
+  checkpoint.build_names();
 }
 
 std::vector<std::string_view> indexed_files(const Checkpoint& checkpoint) {

@@ -29,7 +29,7 @@ std::string finding_text(const Finding& finding) {
   std::string text =
       fmt::format("{} {} {}", severity_name(finding.severity), finding.code, finding.name);
   if (!finding.file.empty()) text += " " + printable(finding.file);
-  if (!finding.tensor.empty()) text += " " + quoted(finding.tensor);
+  if (!finding.tensor.empty()) text += " " + shardwright::quoted(finding.tensor);
   if (!finding.pointer.empty()) text += " " + printable(finding.pointer);
   text += fmt::format(" {}\n  {}\n", finding.count, finding.message);
   if (finding.fix) {

@@ -51,8 +51,7 @@ struct Fixture {
   void add(const std::string& name, DType dtype, Shape shape, const MemorySource& source,
            std::uint64_t offset, bool readable = true) {
     const Shape& kept = shapes.emplace_back(std::move(shape));
-    names.emplace_back(name);
-    checkpoint.tensors.push_back({.name = names.back(),
+    checkpoint.tensors.push_back({.name = names.emplace_back(name),
                                   .shape = kept,
                                   .dtype = dtype,
                                   .shard = static_cast<std::uint32_t>(files.size() - 1),
@@ -60,12 +59,7 @@ struct Fixture {
                                   .offset = offset,
                                   .bytes = size_in_bytes(dtype, kept).value(),
                                   .readable = readable});
-    checkpoint.by_name.clear();  // of equal names the last counts
-    for (std::size_t i = checkpoint.tensors.size(); i-- > 0;) {
-      static_cast<void>(
-          checkpoint.by_name.insert(checkpoint.tensors[i].name, i,
-                                    [&](std::size_t at) { return checkpoint.tensors[at].name; }));
-    }
+    checkpoint.build_names();
   }
 
   DataFacts read(bool all, int threads = 2) {
