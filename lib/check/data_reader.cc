@@ -175,6 +175,19 @@ class Reader {
   }
 
  private:
+  void collect_digests(const std::vector<bool>& failed, ReadTensors& result) {
+    if (!digests_) return;
+    std::vector<std::vector<Digest>> blocks(tensors_.size());
+    for (std::size_t s = 0; s < blocks_.size(); ++s) {
+      auto& all = blocks[work_.segments[s].tensor];
+      all.insert(all.end(), blocks_[s].begin(), blocks_[s].end());
+    }
+    result.digests.resize(tensors_.size());
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      if (tensors_[i].readable && !failed[i]) result.digests[i] = Digester::of(blocks[i]);
+    }
+  }
+
   void take_units(std::uint64_t buffer_bytes) {
     std::vector<std::byte> memory(buffer_bytes + kPageBytes);
     void* start = memory.data();

@@ -14,6 +14,10 @@
 namespace shardwright {
 namespace {
 
+constexpr std::array<std::string_view, 4> kRepairNames = {"none", "safe", "unsafe", "never"};
+
+}  // namespace
+
 Status validate_arch(const Catalogue& catalogue, std::string_view name) {
   if (name.empty() || catalogue.find(name) != nullptr || catalogue.by_model_type(name) != nullptr ||
       catalogue.by_alias(name) != nullptr) {
@@ -25,10 +29,6 @@ Status validate_arch(const Catalogue& catalogue, std::string_view name) {
                            near ? fmt::format("; the nearest is '{}'", *near)
                                 : std::string(": 'shardwright schema list' names them"))};
 }
-
-constexpr std::array<std::string_view, 4> kRepairNames = {"none", "safe", "unsafe", "never"};
-
-}  // namespace
 
 Summary summarize(const std::vector<ModelReport>& models) {
   Summary summary;

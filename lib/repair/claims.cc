@@ -138,8 +138,8 @@ void take_out(const Reasons& reasons, std::vector<const Finding*>& findings,
   std::erase_if(findings, [&](const Finding* finding) {
     const auto found = reasons.find(finding);
     if (found == reasons.end()) return false;
-    notes.push_back(fmt::format("{} ({}) is left: {}", quoted(finding->fix->summary),
-                                finding->code, found->second));
+    notes.push_back(fmt::format("{} ({}) is left: {}", quoted(finding->fix->summary), finding->code,
+                                found->second));
     return true;
   });
 }

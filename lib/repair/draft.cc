@@ -42,8 +42,8 @@ std::optional<std::uint64_t> best_remainder(const DraftShard& shard, const Heade
       begin += part.bytes;
     }
   }
-  const auto most = std::ranges::max_element(
-      bytes_by_remainder, {}, [](const auto& pair) { return pair.second; });
+  const auto most = std::ranges::max_element(bytes_by_remainder, {},
+                                             [](const auto& pair) { return pair.second; });
   if (most == bytes_by_remainder.end() || most->second < kWorthSharing) return std::nullopt;
   return most->first;
 }

@@ -32,8 +32,8 @@ struct DraftTensor {
 };
 
 struct DraftShard {
-  std::string from{};  // the shard that it was; empty: none
-  std::string file{};  // its name to come; empty: it goes
+  std::string from{};                  // the shard that it was; empty: none
+  std::string file{};                  // its name to come; empty: it goes
   std::vector<DraftTensor> tensors{};  // in file order
   std::vector<std::pair<std::string, std::string>> metadata{};
   bool rewritten{};  // otherwise its bytes stay, and only its name may change

@@ -18,9 +18,9 @@ using Drafts = std::map<std::string, DraftShard, std::less<>>;
 // metadata stay.
 std::string rebuilt_index(const Checkpoint& checkpoint, const Drafts& drafts);
 
-// The index that is there, with the entries of tensors that change following them, and all others as
-// they are, even where they name what is not there: to tidy that up would hide a loss. None where
-// no entry changes.
+// The index that is there, with the entries of tensors that change following them, and all others
+// as they are, even where they name what is not there: to tidy that up would hide a loss. None
+// where no entry changes.
 std::optional<std::string> followed_index(const Checkpoint& checkpoint, const Drafts& drafts);
 
 }  // namespace shardwright

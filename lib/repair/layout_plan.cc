@@ -23,8 +23,8 @@ Error refused(std::string message) {
 Result<std::uint64_t> bytes_of(const Tensor& tensor, std::uint64_t elements) {
   const auto bits = checked_mul(elements, dtype_bits(tensor.dtype));
   if (bits && *bits % 8 == 0) return *bits / 8;
-  return refused(fmt::format("{} elements of {} are no whole number of bytes", elements,
-                             quoted(tensor.name)));
+  return refused(
+      fmt::format("{} elements of {} are no whole number of bytes", elements, quoted(tensor.name)));
 }
 
 class LayoutPlan {
@@ -55,8 +55,8 @@ class LayoutPlan {
     }
     if (absent == sources.size()) return ok();  // an optional one that is not stored
     if (absent > 0) {
-      return refused(fmt::format("{} cannot be made: parts of it are not stored",
-                                 quoted(target.name)));
+      return refused(
+          fmt::format("{} cannot be made: parts of it are not stored", quoted(target.name)));
     }
     if (target.parts.size() == 1 && is_whole(target.parts.front(), *sources.front())) {
       return rename(target, *sources.front());
@@ -89,10 +89,9 @@ class LayoutPlan {
       const LayoutPart& part = target.parts[i];
       const Tensor& source = *sources[i];
       if (source.dtype != made.dtype) {
-        return refused(fmt::format("{} cannot be made: {} is {}, and {} is {}",
-                                   quoted(target.name), quoted(sources.front()->name),
-                                   dtype_name(made.dtype), quoted(source.name),
-                                   dtype_name(source.dtype)));
+        return refused(fmt::format("{} cannot be made: {} is {}, and {} is {}", quoted(target.name),
+                                   quoted(sources.front()->name), dtype_name(made.dtype),
+                                   quoted(source.name), dtype_name(source.dtype)));
       }
       SW_TRY(const std::uint64_t from, bytes_of(source, part.source_begin));
       SW_TRY(const std::uint64_t bytes, bytes_of(source, part.elements));
@@ -129,8 +128,8 @@ Result<Plan> plan_layout(const Model& model, const std::string& layout) {
   }
   const Expansion& expected = *model.expected;
   if (expected.layout == layout) return Plan{};
-  SW_TRY(const LayoutMap map, map_layouts(*expected.schema, *config, expected.class_name,
-                                          expected.layout, layout));
+  SW_TRY(const LayoutMap map,
+         map_layouts(*expected.schema, *config, expected.class_name, expected.layout, layout));
   return LayoutPlan(model, map, layout).run(map);
 }
 

@@ -14,8 +14,8 @@ namespace shardwright {
 
 // One file that a round of the plan makes, moves or removes; names are those before the round.
 struct FileChange {
-  std::string from{};  // empty: it is new
-  std::string to{};    // empty: it goes
+  std::string from{};                            // empty: it is new
+  std::string to{};                              // empty: it goes
   std::shared_ptr<const PlannedFile> content{};  // null: it only moves
 };
 
@@ -26,7 +26,8 @@ struct OutcomeFile {
 
 struct Outcome {
   std::map<std::string, OutcomeFile> files{};  // by name to come: all that differ from the folder
-  std::set<std::string> gone{};  // names of the folder that are not there any more, or not as they were
+  std::set<std::string>
+      gone{};  // names of the folder that are not there any more, or not as they were
 
   [[nodiscard]] bool empty() const { return files.empty() && gone.empty(); }
   // Names of the folder without a successor of that name.

@@ -43,9 +43,9 @@ struct Apply {
   }
   Status operator()(const edit::RenameTensor& e) const {
     if (dropped.contains(stored.at(e.file, e.from))) return ok();
-    return work.rename(e.file, e.from, e.to,
-                       reason(fmt::format("to {}: the name that {} expects", quoted(e.to),
-                                          expecting())));
+    return work.rename(
+        e.file, e.from, e.to,
+        reason(fmt::format("to {}: the name that {} expects", quoted(e.to), expecting())));
   }
   Status operator()(const edit::ReshapeTensor& e) const {
     if (dropped.contains(stored.at(e.file, e.tensor))) return ok();

@@ -22,9 +22,16 @@ struct PlanRequest {
   std::function<bool(const Finding& finding)> wanted{};
 };
 
+// A tensor of a rewritten shard that has the bytes of a stored one.
+struct Heir {
+  std::string file{}, name{};  // to come
+  const Tensor* stored{};
+};
+
 struct Plan {
-  std::vector<PlanStep> steps{};     // by file, in the order of the findings
+  std::vector<PlanStep> steps{};  // by file, in the order of the findings
   std::vector<FileChange> changes{};
+  std::vector<Heir> heirs{};
   std::vector<std::string> notes{};  // fixes that were not applied although they were wanted: why
 };
 

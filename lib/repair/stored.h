@@ -29,14 +29,14 @@ class Stored {
   [[nodiscard]] const Tensor* at(std::string_view file, std::string_view name) const;
   // Where its bytes were read.
   [[nodiscard]] std::optional<Digest> digest(const Tensor& tensor) const;
-  // Another tensor with the same bytes and dtype that is not `dropped`; null where there is none, or
-  // where nobody read the bytes.
+  // Another tensor with the same bytes and dtype that is not `dropped`; null where there is none,
+  // or where nobody read the bytes.
   [[nodiscard]] const Tensor* twin(const Tensor& tensor,
                                    const std::set<const Tensor*>& dropped) const;
 
  private:
   const Model& model_;
-  std::unordered_map<std::string_view, std::uint32_t> shards_;  // loaded, by file
+  std::unordered_map<std::string_view, std::uint32_t> shards_;                // loaded, by file
   std::vector<std::unordered_map<std::string_view, const Tensor*>> by_name_;  // for each shard
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::vector<const Tensor*>> by_digest_;
 };

@@ -46,9 +46,9 @@ Status drop(Workshop& work, const Stored& stored) {
                    fmt::format("{} cannot be dropped: its bytes are not those of {}",
                                quoted(tie.target), quoted(tie.source))};
     }
-    SW_TRY_OK(work.drop(stored.file_of(*target), std::string(tie.target),
-                        asked(fmt::format("every byte of it is in {}, which stays",
-                                          quoted(tie.source)))));
+    SW_TRY_OK(work.drop(
+        stored.file_of(*target), std::string(tie.target),
+        asked(fmt::format("every byte of it is in {}, which stays", quoted(tie.source)))));
     dropped = true;
   }
   return dropped && !expected.tie.tied ? set_flags(work, stored.model(), "true") : ok();
@@ -58,9 +58,9 @@ Status materialize(Workshop& work, const Stored& stored) {
   for (const ExpectedTie& tie : stored.model().expected->ties) {
     const Tensor* source = stored.model().checkpoint.find(tie.source);
     if (source == nullptr || stored.model().checkpoint.find(tie.target) != nullptr) continue;
-    SW_TRY_OK(work.add_copy(*source, std::string(tie.target),
-                            asked(fmt::format("the bytes of {}, which the config ties it to",
-                                              quoted(tie.source)))));
+    SW_TRY_OK(work.add_copy(
+        *source, std::string(tie.target),
+        asked(fmt::format("the bytes of {}, which the config ties it to", quoted(tie.source)))));
   }
   return ok();
 }

@@ -14,7 +14,7 @@ constexpr std::uint64_t kBandBytes = 4 * 1024 * 1024;
 
 struct Matrices {
   const Tensor* tensor{};
-  std::uint64_t from{};  // byte of the tensor where the first one begins
+  std::uint64_t from{};                      // byte of the tensor where the first one begins
   std::uint64_t rows{}, columns{}, width{};  // extents, and bytes of an element
 
   [[nodiscard]] std::uint64_t matrix_bytes() const { return rows * columns * width; }

@@ -23,8 +23,8 @@ bool is_known_format(std::string_view format) {
 
 // "format" of the metadata as loaders want it.
 void label(DraftShard& shard, bool relabel) {
-  const auto found = std::ranges::find(shard.metadata, "format",
-                                       [](const auto& member) { return member.first; });
+  const auto found =
+      std::ranges::find(shard.metadata, "format", [](const auto& member) { return member.first; });
   if (found == shard.metadata.end()) {
     shard.metadata.emplace_back("format", "pt");
   } else if (relabel && !is_known_format(found->second)) {
@@ -173,8 +173,8 @@ Status Workshop::set_json(const std::string& file, const std::string& pointer,
                           const std::string& value, const Reason& reason) {
   SW_TRY(const std::string text, text_of(file));
   SW_TRY(texts_[file], json::set_value(text, pointer, value));
-  step("set", file, "", {reason.code, reason.safety,
-                         fmt::format("{} to {}: {}", pointer, value, reason.why)});
+  step("set", file, "",
+       {reason.code, reason.safety, fmt::format("{} to {}: {}", pointer, value, reason.why)});
   return ok();
 }
 
@@ -222,8 +222,8 @@ void Workshop::renumber() {
     if (draft == shards_.end()) {
       draft = shards_.emplace(file, DraftShard{.from = file}).first;
     }
-    draft->second.file = fmt::format("{}-{:05}-of-{:05}{}", number.before, i + 1, left.size(),
-                                     number.after);
+    draft->second.file =
+        fmt::format("{}-{:05}-of-{:05}{}", number.before, i + 1, left.size(), number.after);
     step("move", file, "",
          {"", Safety::kSafe,
           fmt::format("to {}: {} of {} shards are left", quoted(draft->second.file), left.size(),
@@ -255,20 +255,24 @@ Result<Plan> Workshop::finish() {
     FileChange change{.from = file, .to = draft.file};
     if (draft.rewritten && !draft.file.empty()) {
       SW_TRY(change.content, lay_out(draft));
+      for (const DraftTensor& tensor : draft.tensors) {
+        const DraftPart& part = tensor.parts.front();
+        const bool whole = tensor.parts.size() == 1 && !part.transposed && part.from == 0 &&
+                           part.bytes == part.source->bytes;
+        if (whole) plan.heirs.push_back({draft.file, tensor.name, part.source});
+      }
     } else if (draft.file == file) {
       continue;  // it was only looked at
     }
     plan.changes.push_back(std::move(change));
   }
   for (auto& [file, text] : texts_) {
-    const bool is_there =
-        model_.checkpoint.folder->describe(file).kind != EntryKind::kAbsent;
+    const bool is_there = model_.checkpoint.folder->describe(file).kind != EntryKind::kAbsent;
     plan.changes.push_back(
         {.from = is_there ? file : "", .to = file, .content = literal(std::move(text))});
   }
-  std::ranges::stable_sort(steps_, [](const PlanStep& a, const PlanStep& b) {
-    return natural_less(a.file, b.file);
-  });
+  std::ranges::stable_sort(
+      steps_, [](const PlanStep& a, const PlanStep& b) { return natural_less(a.file, b.file); });
   plan.steps = std::move(steps_);
   return plan;
 }

@@ -72,7 +72,7 @@ class Workshop {
   Drafts shards_;
   std::set<std::pair<std::string, std::string>> dropped_;  // file and tensor
   std::map<std::string, std::string> texts_;               // files to come, by name
-  std::optional<Reason> rebuild_;             // of the index, from the headers
+  std::optional<Reason> rebuild_;                          // of the index, from the headers
   std::vector<PlanStep> steps_;
 };
 
