@@ -39,11 +39,25 @@ std::vector<std::string_view> names_of(const Checkpoint& checkpoint) {
   return names;
 }
 
+// The largest rule file that is read.
+constexpr std::uint64_t kMaxRuleBytes = 16U << 20U;
+
+Status add_rules(Catalogue& catalogue, const std::string& path) {
+  SW_TRY(const auto folder, open_folder(path));
+  for (const FolderEntry& entry : folder->entries()) {
+    if (!entry.name.ends_with(".json")) continue;
+    SW_TRY(const auto source, folder->open(entry.name));
+    SW_TRY(const std::string text, read_all(*source, kMaxRuleBytes));
+    SW_TRY_OK(catalogue.add(entry.name, text));
+  }
+  return ok();
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Catalogue>> load_catalogue(const std::string& rules_dir) {
   auto catalogue = std::make_shared<Catalogue>(Catalogue::builtin());
-  if (!rules_dir.empty()) SW_TRY_OK(catalogue->add_folder(rules_dir));
+  if (!rules_dir.empty()) SW_TRY_OK(add_rules(*catalogue, rules_dir));
   return std::shared_ptr<const Catalogue>(std::move(catalogue));
 }
 

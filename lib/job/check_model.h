@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "arch/catalogue.h"
 #include "check/check.h"
@@ -20,9 +19,6 @@ struct CheckedModel {
 
 // The rules that the options name. kInvalidArgument or kIo where they cannot be had.
 Result<std::shared_ptr<const Catalogue>> load_catalogue(const std::string& rules_dir);
-
-// kInvalidArgument where no rule has this name, model type or alias; empty is fine.
-Status validate_arch(const Catalogue& catalogue, std::string_view name);
 
 // Opens and checks. An error where the model could not be opened, or the run was stopped.
 Result<CheckedModel> check_model(const std::string& path,

@@ -55,13 +55,14 @@ std::string section(const std::string& page, std::string_view heading) {
 // marks of code.
 std::string first_sentence(std::string_view text) {
   std::string out;
-  for (const char c : text.substr(0, text.find(".\n") == std::string_view::npos ? text.size()
-                                                                               : text.find(".\n"))) {
+  for (const char c : text.substr(
+           0, text.find(".\n") == std::string_view::npos ? text.size() : text.find(".\n"))) {
     if (c != '`') out.push_back(c == '\n' ? ' ' : c);
   }
   if (const std::size_t end = out.find(". "); end != std::string::npos) out.resize(end);
   if (out.ends_with('.')) out.pop_back();
-  if (!out.empty() && out[0] >= 'A' && out[0] <= 'Z') out[0] = static_cast<char>(out[0] - 'A' + 'a');
+  if (!out.empty() && out[0] >= 'A' && out[0] <= 'Z')
+    out[0] = static_cast<char>(out[0] - 'A' + 'a');
   return out;
 }
 
@@ -164,7 +165,8 @@ TEST_CASE("check: the changelog has a line for every check") {
   const std::string changelog = test::read_file((kRoot / "CHANGELOG.md").string());
   for (const Check* check : check_table()) {
     CAPTURE(check->code);
-    CHECK(changelog.find(fmt::format("\n- {} {}: ", check->code, check->name)) != std::string::npos);
+    CHECK(changelog.find(fmt::format("\n- {} {}: ", check->code, check->name)) !=
+          std::string::npos);
   }
 }
 
