@@ -1,7 +1,8 @@
 // check_case FOLDER: writes the checkpoint that FOLDER/case.json describes, checks it, and compares
 // what is found with FOLDER/check.out. With UPDATE=1 in the environment it writes check.out anew.
 //
-// case.json is a fixture (tests/support/fixture.h) or made from a rule (rule_case.h), with, beside "files" and "mode":
+// case.json is a fixture (tests/support/fixture.h) or made from a rule (rule_case.h), with, beside
+// "files" and "mode":
 //   "model": "model.safetensors"                   the file to check; the folder where it is absent
 //   "check": {"data": true, "arch": "llama"}       options of check
 #include <cstdlib>
