@@ -9,14 +9,20 @@
 #include "report/words.h"
 #include "shardwright/version.h"
 #include "tools/cmd_check.h"
+#include "tools/cmd_explain.h"
+#include "tools/cmd_inspect.h"
 #include "tools/cmd_repair.h"
+#include "tools/cmd_schema.h"
+#include "tools/cmd_synth.h"
 #include "tools/command.h"
 #include "tools/signals.h"
 
 namespace shardwright {
 namespace {
 
-constexpr std::array<const Command*, 2> kCommands = {&kCheckCommand, &kRepairCommand};
+constexpr std::array<const Command*, 6> kCommands = {&kCheckCommand,   &kRepairCommand,
+                                                     &kInspectCommand, &kExplainCommand,
+                                                     &kSchemaCommand,  &kSynthCommand};
 
 std::string overview() {
   std::string text =

@@ -72,10 +72,11 @@ Status read_all(const Checkpoint& checkpoint, const std::vector<Question>& quest
   pairs.reserve(questions.size());
   for (const Question& question : questions)
     pairs.push_back(question.pair);
-  SW_TRY(auto read, read_tensors(checkpoint.tensors, pairs, request.threads, request.monitor));
+  SW_TRY(auto read, read_tensors(checkpoint.tensors, pairs, request));
   for (std::size_t i = 0; i < questions.size(); ++i)
     answer(facts, checkpoint, questions[i], read.pairs[i]);
   facts.scans = std::move(read.scans);
+  facts.digests = std::move(read.digests);
   facts.error = std::move(read.error);
   facts.complete = facts.error.empty();
   return ok();

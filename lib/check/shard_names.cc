@@ -58,6 +58,11 @@ bool is_variant_name(std::string_view file) {
   return (stem.starts_with("model.") || stem.starts_with("diffusion_pytorch_model."));
 }
 
+bool ShardFamily::has(std::string_view file) const {
+  const auto known = shard_number(file);
+  return known && known->before == before && known->after == after && known->count == count;
+}
+
 std::string ShardFamily::name(std::uint64_t number) const {
   return fmt::format("{}-{:05}-of-{:05}{}", before, number, count, after);
 }
@@ -82,10 +87,8 @@ std::vector<ShardFamily> shard_families(const Checkpoint& checkpoint, ShardUse u
     if (shard.use != use || !shard.present) continue;
     const auto number = shard_number(shard.file);
     if (!number) continue;
-    auto family = std::ranges::find_if(families, [&](const ShardFamily& known) {
-      return known.before == number->before && known.after == number->after &&
-             known.count == number->count;
-    });
+    auto family = std::ranges::find_if(
+        families, [&](const ShardFamily& known) { return known.has(shard.file); });
     if (family == families.end()) {
       families.push_back({.before = std::string(number->before),
                           .after = std::string(number->after),
@@ -97,6 +100,32 @@ std::vector<ShardFamily> shard_families(const Checkpoint& checkpoint, ShardUse u
   for (ShardFamily& family : families)
     std::ranges::sort(family.numbers);
   return families;
+}
+
+std::vector<const Shard*> unindexed_shards(const Checkpoint& checkpoint) {
+  std::vector<const Shard*> shards;
+  if (!checkpoint.index_decides) return shards;
+  const auto families = shard_families(checkpoint, ShardUse::kLoaded);
+  for (const Shard& shard : checkpoint.shards) {
+    if (shard.use == ShardUse::kStray &&
+        std::ranges::any_of(families,
+                            [&](const ShardFamily& family) { return family.has(shard.file); })) {
+      shards.push_back(&shard);
+    }
+  }
+  return shards;
+}
+
+bool is_visibly_incomplete(const Checkpoint& checkpoint) {
+  if (checkpoint.index_decides) return false;
+  bool unfinished = false;
+  for (const Shard& shard : checkpoint.shards) {
+    if (shard.use == ShardUse::kLoaded && is_unfinished_name(shard.file)) unfinished = true;
+  }
+  const auto families = shard_families(checkpoint, ShardUse::kLoaded);
+  return unfinished || std::ranges::any_of(families, [](const ShardFamily& family) {
+           return !family.absent(1).empty();
+         });
 }
 
 }  // namespace shardwright

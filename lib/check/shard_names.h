@@ -32,6 +32,7 @@ struct ShardFamily {
   std::uint64_t count{};
   std::vector<std::uint64_t> numbers{};  // that are there, sorted
 
+  [[nodiscard]] bool has(std::string_view file) const;  // a name of this family
   [[nodiscard]] std::string name(std::uint64_t number) const;
   [[nodiscard]] std::string text() const;  // "model-*-of-00003.safetensors"
   // Names of the shards that are not there; at most `limit`.
@@ -40,5 +41,12 @@ struct ShardFamily {
 
 // The families of the shards of that use which are present, in the order of the checkpoint.
 std::vector<ShardFamily> shard_families(const Checkpoint& checkpoint, ShardUse use);
+
+// Shards of a loaded family that the index leaves out as a whole.
+std::vector<const Shard*> unindexed_shards(const Checkpoint& checkpoint);
+
+// Without an index: a number of a loaded family is absent, or the names are those of a merge that
+// has not finished. Then nobody knows what else there should be.
+bool is_visibly_incomplete(const Checkpoint& checkpoint);
 
 }  // namespace shardwright

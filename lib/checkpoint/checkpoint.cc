@@ -36,7 +36,8 @@ void Checkpoint::build_names() {
 }
 
 const json::Value* Checkpoint::config_value() const {
-  return config && config->document ? &config->document->root : nullptr;
+  if (!config || !config->document || config->document->root.object() == nullptr) return nullptr;
+  return &config->document->root;
 }
 
 }  // namespace shardwright

@@ -124,7 +124,10 @@ struct OpenOptions {
 // kUnsupported where nothing in it is a model, kIo where it cannot be read.
 Result<Checkpoint> open_checkpoint(const std::string& path, const OpenOptions& options = {});
 
-// The same from a folder that is not on the local disk (tests, later remote ones).
-Result<Checkpoint> open_checkpoint(std::unique_ptr<Folder> folder, const OpenOptions& options = {});
+// The same from a folder that is not on the local disk (tests, results that are not yet written,
+// later remote ones). `file` is the shard or the index that was named, where the kind has one.
+Result<Checkpoint> open_checkpoint(std::unique_ptr<Folder> folder, const OpenOptions& options = {},
+                                   CheckpointKind kind = CheckpointKind::kFolder,
+                                   const std::string& file = {});
 
 }  // namespace shardwright

@@ -198,10 +198,12 @@ Result<Checkpoint> open_checkpoint(const std::string& path, const OpenOptions& o
   return opened;
 }
 
-Result<Checkpoint> open_checkpoint(std::unique_ptr<Folder> folder, const OpenOptions& options) {
+Result<Checkpoint> open_checkpoint(std::unique_ptr<Folder> folder, const OpenOptions& options,
+                                   CheckpointKind kind, const std::string& file) {
   Checkpoint checkpoint;
+  checkpoint.kind = kind;
   checkpoint.folder = std::move(folder);
-  return finish(std::move(checkpoint), {}, options);
+  return finish(std::move(checkpoint), file, options);
 }
 
 }  // namespace shardwright

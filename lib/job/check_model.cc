@@ -61,12 +61,23 @@ Result<std::shared_ptr<const Catalogue>> load_catalogue(const std::string& rules
   return std::shared_ptr<const Catalogue>(std::move(catalogue));
 }
 
+OpenOptions open_options(const CheckOptions& options) {
+  return {.threads = options.threads};
+}
+
 Result<CheckedModel> check_model(const std::string& path,
                                  std::shared_ptr<const Catalogue> catalogue,
                                  const CheckOptions& options) {
+  SW_TRY(Checkpoint checkpoint, open_checkpoint(path, open_options(options)));
+  return check_checkpoint(std::move(checkpoint), path, std::move(catalogue), options);
+}
+
+Result<CheckedModel> check_checkpoint(Checkpoint checkpoint, const std::string& path,
+                                      std::shared_ptr<const Catalogue> catalogue,
+                                      const CheckOptions& options, DataRequest data) {
   CheckedModel checked{.catalogue = std::move(catalogue)};
   Model& model = checked.model;
-  SW_TRY(model.checkpoint, open_checkpoint(path, {.threads = options.threads}));
+  model.checkpoint = std::move(checkpoint);
 
   const std::vector<std::string_view> names = names_of(model.checkpoint);
   const json::Value* config = model.checkpoint.config_value();
@@ -76,9 +87,11 @@ Result<CheckedModel> check_model(const std::string& path,
     model.join = join(model.checkpoint, *model.expected);
   }
   model.index_join = join_index(model.checkpoint);
+  data.all = options.data;
+  data.threads = options.threads;
+  data.monitor = options.monitor;
   SW_TRY(model.data,
-         read_data(model.checkpoint, model.expected ? &*model.expected : nullptr,
-                   {.all = options.data, .threads = options.threads, .monitor = options.monitor}));
+         read_data(model.checkpoint, model.expected ? &*model.expected : nullptr, data));
 
   ModelReport& report = checked.report;
   report.path = path;

@@ -51,6 +51,7 @@ class Carrier {
       SW_TRY(const bool placed, share_or_link(from, to, mode, may_link));
       if (placed) {
         count_.linked += bytes;
+        count_.linked_files.push_back(to);
         if (options_.meter != nullptr) options_.meter->add(bytes);
         return ok();
       }
@@ -142,6 +143,18 @@ class Carrier {
 Status carry_file(const Disk& disk, const std::string& from, const std::string& to, bool may_link,
                   const CarryOptions& options, CarryCount& count) {
   return Carrier(disk, options, count).file(from, to, may_link);
+}
+
+Status keep_owner(const Disk& disk, const std::string& was, const std::string& path) {
+  struct stat before{};
+  struct stat now{};
+  if (was.empty() || ::stat(was.c_str(), &before) != 0 || ::stat(path.c_str(), &now) != 0) {
+    return ok();
+  }
+  if (before.st_uid == now.st_uid && before.st_gid == now.st_gid) return ok();
+  SW_TRY_OK(disk.set_owner(path, before.st_uid, before.st_gid));
+  // Giving a file away clears the bits that let it run as its owner.
+  return disk.set_folder_mode(path, now.st_mode & 07777U);
 }
 
 Status carry_folder(const Disk& disk, const std::string& from, const std::string& to,

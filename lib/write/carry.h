@@ -14,9 +14,10 @@
 namespace shardwright {
 
 struct CarryCount {
-  std::uint64_t written{};              // bytes copied
-  std::uint64_t linked{};               // bytes of files that are shared or linked
-  std::vector<std::string> left_out{};  // "'x': why", for what is no file and no folder
+  std::uint64_t written{};                  // bytes copied
+  std::uint64_t linked{};                   // bytes of files that are shared or linked
+  std::vector<std::string> linked_files{};  // their paths in the result
+  std::vector<std::string> left_out{};      // "'x': why", for what is no file and no folder
 };
 
 struct CarryOptions {
@@ -34,6 +35,10 @@ struct CarryOptions {
 // leads out of the model, and may be linked only if `weights`.
 Status carry_file(const Disk& disk, const std::string& from, const std::string& to, bool may_link,
                   const CarryOptions& options, CarryCount& count);
+
+// Gives a file that this program made the owner of the one that it takes the place of (`was`, or
+// empty), where the system permits it.
+Status keep_owner(const Disk& disk, const std::string& was, const std::string& path);
 
 // All files of the folder `from` and its sub-folders into the folder `to`, which exists. Symbolic
 // links are resolved. What belongs to repair itself (undo, remains of killed runs) stays behind.

@@ -11,6 +11,7 @@
 #include "write/carry.h"
 #include "write/in_place.h"
 #include "write/place.h"
+#include "write/write_file.h"
 
 namespace shardwright {
 namespace {
@@ -18,17 +19,6 @@ namespace {
 Error nothing(const std::string& folder) {
   return {ErrorCode::kNotFound,
           fmt::format("there is no repair in place to undo in {}", quoted(folder, 1000))};
-}
-
-Result<Digest> digest_of_file(const std::string& path) {
-  SW_TRY(const auto source, open_file(path));
-  std::vector<std::byte> buffer(Digester::kBlockBytes);
-  Digester digester;
-  SW_TRY_OK(stream(*source, 0, source->size(), buffer, [&](Bytes bytes) {
-    digester.add(bytes);
-    return ok();
-  }));
-  return digester.finish();
 }
 
 // What stands in the model is what the repair wrote.
@@ -65,14 +55,12 @@ Status stage_old(const Disk& disk, const std::string& from, const std::string& t
   return carry_file(disk, from, to, false, {.copy = true}, count);
 }
 
-std::vector<std::string> describe(const std::vector<Change>& changes) {
-  std::vector<std::string> lines;
+std::vector<std::string> changed_names(const std::vector<Change>& changes) {
+  std::vector<std::string> names;
   for (const Change& change : changes) {
-    if (change.kind == ChangeKind::kKept) continue;
-    lines.push_back(fmt::format("{} {}", change.kind == ChangeKind::kAdded ? "remove" : "put back",
-                                quoted(change.name)));
+    if (change.kind != ChangeKind::kKept) names.push_back(change.name);
   }
-  return lines;
+  return names;
 }
 
 }  // namespace
@@ -84,11 +72,11 @@ Result<std::vector<std::string>> undo_last(const Disk& disk, const std::string& 
   std::erase_if(entries, [](const UndoEntry& entry) { return !entry.manifest; });
   if (entries.empty()) return nothing(folder);
   const UndoEntry& last = entries.back();
-  const std::vector<std::string> lines = describe(last.manifest->changes);
-  if (dry_run) return lines;
+  const std::vector<std::string> names = changed_names(last.manifest->changes);
+  if (dry_run) return names;
   if (!last.manifest->done) {
     SW_TRY_OK(recover(disk, place, true));
-    return lines;
+    return names;
   }
   SW_TRY(InPlace work, InPlace::begin(disk, place));
   std::vector<Change> changes;
@@ -106,7 +94,7 @@ Result<std::vector<std::string>> undo_last(const Disk& disk, const std::string& 
   SW_TRY_OK(work.publish(std::move(changes), last.name));
   // Done: what is left to remove, the next run removes.
   if (remove_entry(disk, place, last.name)) static_cast<void>(remove_entry(disk, place, own));
-  return lines;
+  return names;
 }
 
 Status forget_all(const Disk& disk, const std::string& folder) {

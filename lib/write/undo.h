@@ -9,9 +9,10 @@
 
 namespace shardwright {
 
-// Puts back what the last repair in place replaced, and removes its entry: the names that change,
-// as in "put back 'config.json'". kNotFound where there is nothing to undo, kInvalidArgument where
-// a file that the repair wrote was changed since. With `dry_run` nothing happens.
+// Puts back what the last repair in place replaced or removed, takes away what it added, and
+// removes its entry: returns the names of these files. kNotFound where there is nothing to undo,
+// kInvalidArgument where a file that the repair wrote was changed since. With `dry_run` nothing
+// happens.
 Result<std::vector<std::string>> undo_last(const Disk& disk, const std::string& folder,
                                            bool dry_run);
 

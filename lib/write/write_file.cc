@@ -11,6 +11,7 @@
 
 #include "base/parallel.h"
 #include "base/try.h"
+#include "io/folder.h"
 
 namespace shardwright {
 namespace {
@@ -79,8 +80,13 @@ std::vector<Range> cut_tiles(const std::vector<Range>& ranges) {
 class TileWriter {
  public:
   TileWriter(const Disk& disk, const OutFile& file, const PlannedFile& content,
-             const std::vector<Range>& tiles, Meter* meter)
-      : disk_(disk), file_(file), content_(content), tiles_(tiles), meter_(meter) {}
+             const std::vector<Range>& tiles, bool digest, Meter* meter)
+      : disk_(disk),
+        file_(file),
+        content_(content),
+        tiles_(tiles),
+        blocks_(digest ? tiles.size() : 0),
+        meter_(meter) {}
 
   Status run(int threads) {
     threads = std::min(threads > 0 ? threads : available_cores(), kMaxThreads);
@@ -90,13 +96,21 @@ class TileWriter {
     return std::exchange(status_, ok());
   }
 
+  // Where the tiles are the whole file.
+  [[nodiscard]] Digest digest() const {
+    std::vector<Digest> all;
+    for (const auto& blocks : blocks_)
+      all.insert(all.end(), blocks.begin(), blocks.end());
+    return Digester::of(all);
+  }
+
  private:
   void take_tiles() {
     const Tile tile = make_tile();
     while (!failed_.load(std::memory_order_relaxed)) {
       const std::size_t next = next_.fetch_add(1, std::memory_order_relaxed);
       if (next >= tiles_.size()) return;
-      Status status = write_tile(tiles_[next], tile.get());
+      Status status = write_tile(next, tile.get());
       if (status) continue;
       const std::scoped_lock lock(mutex_);
       if (status_) status_ = std::move(status);
@@ -104,12 +118,18 @@ class TileWriter {
     }
   }
 
-  Status write_tile(const Range& range, std::byte* memory) {
+  Status write_tile(std::size_t position, std::byte* memory) {
+    const Range& range = tiles_[position];
     if (meter_ != nullptr && meter_->stopped()) {
       return Error{ErrorCode::kInterrupted, "interrupted"};
     }
     const std::uint64_t bytes = range.end - range.begin;
     SW_TRY_OK(content_.read(range.begin, MutableBytes(memory, bytes)));
+    if (!blocks_.empty()) {
+      Digester digester;
+      digester.add(Bytes(memory, bytes));
+      blocks_[position] = digester.take();
+    }
     std::uint64_t padded = bytes;
     if (file_.direct) {  // the file is cut to its size at the end
       padded = round_up(bytes);
@@ -124,6 +144,7 @@ class TileWriter {
   const OutFile& file_;
   const PlannedFile& content_;
   const std::vector<Range>& tiles_;
+  std::vector<std::vector<Digest>> blocks_;  // of each tile, where they are asked for
   Meter* meter_;
   std::mutex mutex_;  // over status_
   Status status_ = ok();
@@ -161,13 +182,30 @@ Result<WriteCount> write_file(const Disk& disk, const std::string& path, const P
     count.written += range.end - range.begin;
   if (options.meter != nullptr) options.meter->add(count.shared);
   const std::vector<Range> tiles = cut_tiles(ranges);
-  SW_TRY_OK(TileWriter(disk, file, content, tiles, options.meter).run(options.threads));
+  TileWriter writer(disk, file, content, tiles, options.digest, options.meter);
+  SW_TRY_OK(writer.run(options.threads));
   if (options.sparse || (direct && content.size() % kBlockBytes != 0)) {
     SW_TRY_OK(disk.resize(file, content.size()));
   }
   if (options.mode) SW_TRY_OK(disk.set_mode(file, *options.mode));
   SW_TRY_OK(disk.sync(file));
+  if (options.digest && count.written == content.size()) {
+    count.digest = writer.digest();
+  } else if (options.digest) {
+    SW_TRY(count.digest, digest_of_file(path));
+  }
   return count;
+}
+
+Result<Digest> digest_of_file(const std::string& path) {
+  SW_TRY(const auto source, open_file(path));
+  std::vector<std::byte> buffer(Digester::kBlockBytes);
+  Digester digester;
+  SW_TRY_OK(stream(*source, 0, source->size(), buffer, [&](Bytes bytes) {
+    digester.add(bytes);
+    return ok();
+  }));
+  return digester.finish();
 }
 
 Status write_text(const Disk& disk, const std::string& path, std::string_view text,

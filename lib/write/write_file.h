@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/digest.h"
 #include "base/meter.h"
 #include "shardwright/result.h"
 #include "write/disk.h"
@@ -25,18 +26,23 @@ struct WriteOptions {
   std::optional<mode_t> mode{};  // none: by the umask
   bool share{true};              // share blocks with the sources where they allow it
   bool sparse{};                 // write the literal bytes alone; all else reads as zeros
+  bool digest{};                 // of the whole file, as it was written
   Meter* meter{};                // may be null
 };
 
 struct WriteCount {
   std::uint64_t written{};  // bytes
   std::uint64_t shared{};   // bytes that are blocks of another file
+  std::optional<Digest> digest{};
 };
 
 // Makes the file at `path`, which must not exist. kInterrupted where the meter's monitor stops it.
 // On an error the file may be there, unfinished: it belongs into a folder that goes away.
 Result<WriteCount> write_file(const Disk& disk, const std::string& path, const PlannedFile& content,
                               const WriteOptions& options = {});
+
+// Of a file as it is on the disk.
+Result<Digest> digest_of_file(const std::string& path);
 
 // A small file.
 Status write_text(const Disk& disk, const std::string& path, std::string_view text,

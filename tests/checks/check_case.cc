@@ -1,7 +1,8 @@
 // check_case FOLDER: writes the checkpoint that FOLDER/case.json describes, checks it, and compares
 // what is found with FOLDER/check.out. With UPDATE=1 in the environment it writes check.out anew.
 //
-// case.json is a fixture (tests/support/fixture.h) with, beside "files" and "mode":
+// case.json is a fixture (tests/support/fixture.h) or made from a rule (rule_case.h), with, beside
+// "files" and "mode":
 //   "model": "model.safetensors"                   the file to check; the folder where it is absent
 //   "check": {"data": true, "arch": "llama"}       options of check
 #include <cstdlib>
@@ -14,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.h"
+#include "rule_case.h"
 #include "shardwright/check_job.h"
 #include "support/fixture.h"
 #include "support/temp_dir.h"
@@ -78,7 +80,7 @@ bool agrees(const std::string& file, const std::string& found) {
 }
 
 bool run_case(const std::string& folder) {
-  const std::string description = read_file(folder + "/case.json");
+  const std::string description = rule_case(read_file(folder + "/case.json"));
   const Json root = Json::parse(description);
   const TempDir scratch;
   const std::string model = scratch.file("model");

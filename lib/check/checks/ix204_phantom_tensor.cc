@@ -34,18 +34,20 @@ void report_those(const Model& model, const std::vector<const IndexEntry*>& phan
 
 void run(const Model& model, const Reporter& report) {
   if (model.index_join.phantoms.empty()) return;
-  // Where the rule does not expect a name, the index is what is wrong; else the tensor is gone.
+  // Where a rule needs the tensor, AR401 and its kin say that it is missing.
   std::vector<const IndexEntry*> needless;
-  std::vector<const IndexEntry*> gone;
+  std::vector<const IndexEntry*> unknown;
   for (const IndexEntry* phantom : model.index_join.phantoms) {
-    const ExpectedTensor* expected =
-        model.join.compared ? model.expected->find(phantom->name) : nullptr;
-    const bool is_gone = model.join.compared ? expected != nullptr && !expected->optional : true;
-    (is_gone ? gone : needless).push_back(phantom);
+    if (!model.join.compared) {
+      unknown.push_back(phantom);
+      continue;
+    }
+    const ExpectedTensor* expected = model.expected->find(phantom->name);
+    if (expected == nullptr || expected->optional) needless.push_back(phantom);
   }
   report_those(model, needless, "transformers 4 lists it among the weights that were not used",
                rebuild_fix(model, "write the index from the headers of the shards"), report);
-  report_those(model, gone, "its values are lost, or the index is that of another version",
+  report_those(model, unknown, "its values are lost, or the index is that of another version",
                no_fix("the tensor is gone: fetch the shard again, or write the checkpoint again"),
                report);
 }

@@ -38,22 +38,13 @@ void report_tensors(const Model& model, const Reporter& report) {
 
 // A whole shard of the set that the index leaves out.
 void report_shards(const Model& model, const Reporter& report) {
-  const Checkpoint& checkpoint = model.checkpoint;
-  const auto families = shard_families(checkpoint, ShardUse::kLoaded);
-  for (const Shard& shard : checkpoint.shards) {
-    if (shard.use != ShardUse::kStray || !shard.header) continue;
-    const auto is_of = [&](const ShardFamily& family) {
-      const auto number = shard_number(shard.file);
-      return number && number->before == family.before && number->after == family.after &&
-             number->count == family.count;
-    };
-    if (std::ranges::none_of(families, is_of)) continue;
+  for (const Shard* shard : unindexed_shards(model.checkpoint)) {
+    const std::size_t tensors = shard->header ? shard->header->tensors.size() : 0;
     report(
-        {.file = shard.file,
-         .message =
-             fmt::format("{} holds {}, and the index does not name it: no loader that "
-                         "goes by the index reads it",
-                         quoted(shard.file), counted(shard.header->tensors.size(), "tensor")),
+        {.file = shard->file,
+         .message = fmt::format("{} holds {}, and the index does not name it: no loader that "
+                                "goes by the index reads it",
+                                quoted(shard->file), counted(tensors, "tensor")),
          .fix = no_fix("the index was not made for these shards: remove it and run repair, which "
                        "writes a new one where the set is whole"),
          .group = "shards"});

@@ -52,16 +52,13 @@ class Judge {
         has_side_file(checkpoint_, "adapter_config.json")) {
       return StrayKind::kQuiet;  // PEFT loads it
     }
-    const auto number = shard_number(stray.file);
-    const auto is_of = [&](const ShardFamily& family) {
-      return number && number->before == family.before && number->after == family.after &&
-             number->count == family.count;
-    };
+    const auto is_of = [&](const ShardFamily& family) { return family.has(stray.file); };
     if (std::ranges::any_of(families_, is_of)) return StrayKind::kQuiet;  // IX205
     if (is_variant_name(stray.file)) return StrayKind::kHarmless;
     if (shares_a_name(checkpoint_, stray)) return StrayKind::kStale;
     if (!stray.header || !stray.header->usable()) return StrayKind::kBroken;
-    return number && !families_.empty() ? StrayKind::kStale : StrayKind::kHarmless;
+    return shard_number(stray.file) && !families_.empty() ? StrayKind::kStale
+                                                          : StrayKind::kHarmless;
   }
 
  private:

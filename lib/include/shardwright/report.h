@@ -10,7 +10,10 @@
 #include <vector>
 
 #include "shardwright/check_job.h"
+#include "shardwright/inspect_job.h"
 #include "shardwright/repair_job.h"
+#include "shardwright/schema_job.h"
+#include "shardwright/synth_job.h"
 
 namespace shardwright {
 
@@ -32,5 +35,19 @@ std::string check_jsonl(const ModelReport& model, std::size_t position);
 std::string repair_text(const RepairReport& report, const RepairOptions& options,
                         const TextStyle& style = {});
 std::string repair_json(const RepairReport& report);
+
+// Files, dtypes and tensors, with one row for tensors that differ in their layer or expert alone.
+std::string inspect_text(const InspectReport& report, const TextStyle& style = {});
+std::string inspect_json(const InspectReport& report);
+
+std::string schema_list_text(const std::vector<SchemaRow>& rows);
+std::string schema_list_json(const std::vector<SchemaRow>& rows);
+// A line a tensor: name, shape, role.
+std::string schema_expansion_text(const SchemaExpansion& expansion);
+// [{"name", "shape", "role", "optional"}]
+std::string schema_expansion_json(const SchemaExpansion& expansion);
+
+// One line: what was written to `output`.
+std::string synth_text(const SynthReport& report, std::string_view output);
 
 }  // namespace shardwright

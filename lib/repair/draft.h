@@ -1,0 +1,55 @@
+// A shard to come: which tensors it will hold, and where their bytes come from.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "shardwright/dtype.h"
+#include "shardwright/result.h"
+#include "tensor/shape.h"
+#include "write/planned_file.h"
+
+namespace shardwright {
+
+// A part of a tensor to come, in bytes of whole elements.
+struct DraftPart {
+  const Tensor* source{};
+  std::uint64_t from{};  // of the source's first byte
+  std::uint64_t bytes{};
+  bool transposed{};  // whole matrices of the source, its last two extents swapped
+};
+
+struct DraftTensor {
+  std::string name{};
+  DType dtype{};
+  Shape shape{};
+  const Tensor* stored{};          // the tensor that it was before, name and shape apart; or null
+  std::vector<DraftPart> parts{};  // in order, covering it exactly
+};
+
+struct DraftShard {
+  std::string from{};                  // the shard that it was; empty: none
+  std::string file{};                  // its name to come; empty: it goes
+  std::vector<DraftTensor> tensors{};  // in file order
+  std::vector<std::pair<std::string, std::string>> metadata{};
+  bool rewritten{};  // otherwise its bytes stay, and only its name may change
+
+  [[nodiscard]] DraftTensor* find(std::string_view name);
+};
+
+// The shard as it is, by offset. kMalformed where not all of its tensors can be read.
+Result<DraftShard> draft_of(const Checkpoint& checkpoint, std::size_t shard);
+
+// The tensor as it is, under this name.
+DraftTensor draft_of(const Tensor& tensor, std::string name);
+
+// The file, laid out without gaps in the draft's order, or in the reference library's where a
+// tensor would lie misaligned otherwise. The data starts where most bytes keep their offset modulo
+// the block size of file systems. The checkpoint must outlive it.
+Result<std::shared_ptr<const PlannedFile>> lay_out(const DraftShard& shard);
+
+}  // namespace shardwright
