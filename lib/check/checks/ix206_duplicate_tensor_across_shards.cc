@@ -42,14 +42,12 @@ Report finding_of(const Model& model, const StoredTwice& twice) {
           "that they come from, and remove the file that is not");
       finding.group = "differ";
       break;
-    case Bytes::kEqual: {
-      std::vector<Edit> edits{edit::DropTensor{earlier, std::string(twice.kept->name)}};
-      if (checkpoint.index_decides) edits.emplace_back(edit::RebuildIndex{});
+    case Bytes::kEqual:
       finding.message = fmt::format("{}, with the same bytes: one copy is needless", what);
-      finding.fix = safe_fix("drop the copy that transformers does not keep", std::move(edits));
+      finding.fix = safe_fix("drop the copy that transformers does not keep",
+                             {edit::DropTensor{earlier, std::string(twice.kept->name)}});
       finding.group = "equal";
       break;
-    }
     case Bytes::kEqualSample:
       finding.message = fmt::format("{}; they are equal in a sample, proof with --data", what);
       finding.group = "sample";
