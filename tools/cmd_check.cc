@@ -118,16 +118,28 @@ Result<int> run(std::span<const std::string> words, Terminal& terminal) {
     }
     if (arguments.format != CheckFormat::kJsonl) return;
     results->add(check_jsonl(model, finished++));
-    // Each line as its model ends; whether it could be written is asked at the end.
-    if (arguments.output_file.empty()) progress.clear();
+    if (!arguments.output_file.empty()) return;
+    progress.clear();
+    (void)terminal.flush();  // a failure is kept, and asked for at the end
   };
   const Result<std::vector<ModelReport>> models = check(arguments.models, arguments.options);
   progress.clear();
   if (!models) return models.error();
-  if (arguments.format == CheckFormat::kText) {
-    results->add(check_text(*models, results->style(arguments.common.quiet)));
-  } else if (arguments.format == CheckFormat::kJson) {
-    results->add(check_json(*models));
+  switch (arguments.format) {
+    case CheckFormat::kText:
+      results->add(check_text(*models, results->style(arguments.common.quiet)));
+      break;
+    case CheckFormat::kJson:
+      results->add(check_json(*models));
+      break;
+    case CheckFormat::kJsonl:
+      break;  // said as each model ended
+    case CheckFormat::kSarif:
+      results->add(check_sarif(*models));
+      break;
+    case CheckFormat::kGithub:
+      results->add(check_github(*models));
+      break;
   }
   if (Status closed = results->close(); !closed) return std::move(closed).error();
   return check_exit_code(*models, arguments.fail_on);
@@ -142,11 +154,6 @@ Result<CheckArguments> check_arguments(std::span<const std::string> words) {
   if (arguments.models.empty() && arguments.files_from.empty()) {
     return Error{ErrorCode::kInvalidArgument,
                  "no MODEL given: a folder, a .safetensors file, an index, or a hub id"};
-  }
-  if (arguments.format == CheckFormat::kSarif || arguments.format == CheckFormat::kGithub) {
-    return Error{ErrorCode::kUnsupported,
-                 fmt::format("--format {} is not built yet; text, json and jsonl are",
-                             arguments.format == CheckFormat::kSarif ? "sarif" : "github")};
   }
   arguments.options.threads = arguments.common.threads;
   arguments.options.rules_dir = arguments.common.rules_dir;

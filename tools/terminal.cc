@@ -57,7 +57,8 @@ void Terminal::print(std::string_view text) {
 
 int Terminal::flush() {
   const std::string text = std::exchange(pending_, {});
-  return write_all(out_, text);
+  if (failed_ == 0) failed_ = write_all(out_, text);
+  return failed_;
 }
 
 void Terminal::complain(std::string_view message) {

@@ -26,9 +26,9 @@ class Terminal {
  public:
   explicit Terminal(int out = 1, int err = 2);
 
-  // Results. Kept until `flush`, in large pieces.
+  // Results. Kept until `flush`.
   void print(std::string_view text);
-  // Writes what was printed. 0, or the errno of what failed.
+  // Writes what was printed. 0, or the errno of what failed first; after that nothing is written.
   int flush();
 
   // "shardwright: MESSAGE" on the error stream.
@@ -44,6 +44,7 @@ class Terminal {
   StreamFacts out_facts_;
   StreamFacts err_facts_;
   std::string pending_;
+  int failed_{};  // errno
 };
 
 // Where results go with --output-file: opened before the work begins, so that a path that cannot be

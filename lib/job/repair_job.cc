@@ -234,9 +234,7 @@ void describe(const Rehearsal& rehearsal, RepairReport& report) {
 Result<RepairReport> repair(const std::string& path, const RepairOptions& options) {
   SW_TRY_OK(validate({options.check.select, options.check.ignore, options.check.severity}));
   SW_TRY(auto catalogue, load_catalogue(options.check.rules_dir));
-  if (!options.check.arch.empty()) {
-    SW_TRY([[maybe_unused]] const Schema* const rule, find_rule(*catalogue, options.check.arch));
-  }
+  if (!options.check.arch.empty()) SW_TRY_OK(find_rule(*catalogue, options.check.arch));
   SW_TRY(const std::string folder, folder_of(path));
   SW_TRY_OK(settle(folder, options));
   SW_TRY(Checkpoint checkpoint, open_checkpoint(path, open_options(options.check)));

@@ -8,7 +8,7 @@
 
 #include "base/try.h"
 #include "base/utf8.h"
-#include "repair/transpose.h"
+#include "repair/assemble.h"
 #include "safetensors/writer.h"
 #include "write/disk.h"
 
@@ -23,6 +23,21 @@ using safetensors::TensorSpec;
 // Sharing less is not worth a header that is up to a block longer.
 constexpr std::uint64_t kWorthSharing = 1024 * 1024;
 
+// One range of a file.
+bool is_plain(const DraftPart& part) {
+  return part.rows == 1 && !part.transposed;
+}
+
+// Ranges that follow each other.
+bool is_plain(const DraftTensor& tensor) {
+  std::uint64_t next = 0;
+  return std::ranges::all_of(tensor.parts, [&](const DraftPart& part) {
+    const bool follows = is_plain(part) && part.to == next;
+    next += part.bytes;
+    return follows;
+  });
+}
+
 bool is_aligned(const DraftShard& shard, const HeaderImage& image) {
   return std::ranges::all_of(image.tensors, [&](const PlacedTensor& placed) {
     return placed.begin % dtype_alignment(shard.tensors[placed.spec].dtype) == 0;
@@ -34,12 +49,12 @@ bool is_aligned(const DraftShard& shard, const HeaderImage& image) {
 std::optional<std::uint64_t> best_remainder(const DraftShard& shard, const HeaderImage& image) {
   std::map<std::uint64_t, std::uint64_t> bytes_by_remainder;
   for (const PlacedTensor& placed : image.tensors) {
-    std::uint64_t begin = placed.begin;
     for (const DraftPart& part : shard.tensors[placed.spec].parts) {
+      if (!is_plain(part)) continue;
       const std::uint64_t now = (part.source->offset + part.from) % kBlockBytes;
-      const std::uint64_t remainder = (now + kBlockBytes - begin % kBlockBytes) % kBlockBytes;
-      if (!part.transposed && remainder % 8 == 0) bytes_by_remainder[remainder] += part.bytes;
-      begin += part.bytes;
+      const std::uint64_t then = (placed.begin + part.to) % kBlockBytes;
+      const std::uint64_t remainder = (now + kBlockBytes - then) % kBlockBytes;
+      if (remainder % 8 == 0) bytes_by_remainder[remainder] += part.bytes;
     }
   }
   const auto most = std::ranges::max_element(bytes_by_remainder, {},
@@ -66,6 +81,19 @@ Result<HeaderImage> image_of(const DraftShard& shard, const std::vector<TensorSp
 DraftTensor* DraftShard::find(std::string_view name) {
   const auto found = std::ranges::find(tensors, name, &DraftTensor::name);
   return found != tensors.end() ? &*found : nullptr;
+}
+
+std::uint64_t bytes_of(const DraftTensor& tensor) {
+  std::uint64_t bytes = 0;
+  for (const DraftPart& part : tensor.parts)
+    bytes += part.rows * part.bytes;
+  return bytes;
+}
+
+const Tensor* whole_source(const DraftTensor& tensor) {
+  if (tensor.parts.size() != 1 || !is_plain(tensor)) return nullptr;
+  const DraftPart& part = tensor.parts.front();
+  return part.from == 0 && part.bytes == part.source->bytes ? part.source : nullptr;
 }
 
 DraftTensor draft_of(const Tensor& tensor, std::string name) {
@@ -109,13 +137,19 @@ Result<std::shared_ptr<const PlannedFile>> lay_out(const DraftShard& shard) {
   SW_TRY(HeaderImage image, image_of(shard, specs));
   auto file = std::make_shared<PlannedFile>(std::move(image.bytes));
   for (const PlacedTensor& placed : image.tensors) {
-    for (const DraftPart& part : shard.tensors[placed.spec].parts) {
-      if (part.transposed) {
-        file->append(transposed(part), part.bytes);
-      } else {
-        file->append(*part.source->source, part.source->offset + part.from, part.bytes);
-      }
+    const DraftTensor& tensor = shard.tensors[placed.spec];
+    if (bytes_of(tensor) != placed.end - placed.begin) {
+      return Error{
+          ErrorCode::kInvalidArgument,
+          fmt::format("{} has {} bytes, and its shape {} needs {}", quoted(tensor.name),
+                      bytes_of(tensor), shape_text(tensor.shape), placed.end - placed.begin)};
     }
+    if (!is_plain(tensor)) {
+      file->append(assembled(tensor.parts), bytes_of(tensor));
+      continue;
+    }
+    for (const DraftPart& part : tensor.parts)
+      file->append(*part.source->source, part.source->offset + part.from, part.bytes);
   }
   return std::shared_ptr<const PlannedFile>(std::move(file));
 }

@@ -15,12 +15,16 @@
 
 namespace shardwright {
 
-// A part of a tensor to come, in bytes of whole elements.
+// A part of a tensor to come, in bytes of whole elements: `rows` runs of `bytes`; run r comes from
+// `from + r * bytes` of the stored tensor, and goes to `to + r * stride`.
 struct DraftPart {
   const Tensor* source{};
-  std::uint64_t from{};  // of the source's first byte
+  std::uint64_t from{};
+  std::uint64_t to{};
   std::uint64_t bytes{};
-  bool transposed{};  // whole matrices of the source, its last two extents swapped
+  std::uint64_t rows{1};
+  std::uint64_t stride{};
+  bool transposed{};  // positions in the source count as if its last two extents were swapped
 };
 
 struct DraftTensor {
@@ -28,7 +32,7 @@ struct DraftTensor {
   DType dtype{};
   Shape shape{};
   const Tensor* stored{};          // the tensor that it was before, name and shape apart; or null
-  std::vector<DraftPart> parts{};  // in order, covering it exactly
+  std::vector<DraftPart> parts{};  // together each byte of it once
 };
 
 struct DraftShard {
@@ -40,6 +44,11 @@ struct DraftShard {
 
   [[nodiscard]] DraftTensor* find(std::string_view name);
 };
+
+std::uint64_t bytes_of(const DraftTensor& tensor);
+
+// The stored tensor whose bytes it has, from the first to the last; null where there is none.
+const Tensor* whole_source(const DraftTensor& tensor);
 
 // The shard as it is, by offset. kMalformed where not all of its tensors can be read.
 Result<DraftShard> draft_of(const Checkpoint& checkpoint, std::size_t shard);

@@ -20,13 +20,6 @@ struct Placed {
 };
 using Stored = std::unordered_map<std::string_view, Placed>;
 
-std::uint64_t bytes_of(const DraftTensor& tensor) {
-  std::uint64_t bytes = 0;
-  for (const DraftPart& part : tensor.parts)
-    bytes += part.bytes;
-  return bytes;
-}
-
 // All tensors of the loaded shards as they will be; of equal names the last, as loaders take it.
 Stored stored_tensors(const Checkpoint& checkpoint, const Drafts& drafts) {
   std::vector<const DraftShard*> by_shard;

@@ -20,11 +20,20 @@ Error refused(std::string message) {
 }
 
 // The bytes of that many elements.
-Result<std::uint64_t> bytes_of(const Tensor& tensor, std::uint64_t elements) {
+Result<std::uint64_t> bytes_for(const Tensor& tensor, std::uint64_t elements) {
   const auto bits = checked_mul(elements, dtype_bits(tensor.dtype));
   if (bits && *bits % 8 == 0) return *bits / 8;
   return refused(
       fmt::format("{} elements of {} are no whole number of bytes", elements, quoted(tensor.name)));
+}
+
+Result<DraftPart> part_of(const LayoutPart& part, const Tensor& source) {
+  DraftPart made{.source = &source, .rows = part.rows, .transposed = part.transposed};
+  SW_TRY(made.from, bytes_for(source, part.source_begin));
+  SW_TRY(made.to, bytes_for(source, part.target_begin));
+  SW_TRY(made.bytes, bytes_for(source, part.length));
+  SW_TRY(made.stride, bytes_for(source, part.target_stride));
+  return made;
 }
 
 class LayoutPlan {
@@ -53,7 +62,7 @@ class LayoutPlan {
       sources.push_back(model_.checkpoint.find(part.source));
       if (sources.back() == nullptr) ++absent;
     }
-    if (absent == sources.size()) return ok();  // an optional one that is not stored
+    if (absent == sources.size()) return ok();  // optional and not stored, or without elements
     if (absent > 0) {
       return refused(
           fmt::format("{} cannot be made: parts of it are not stored", quoted(target.name)));
@@ -65,8 +74,8 @@ class LayoutPlan {
   }
 
   static bool is_whole(const LayoutPart& part, const Tensor& source) {
-    return !part.transposed && part.source_begin == 0 &&
-           element_count(source.shape) == part.elements;
+    return !part.transposed && part.rows == 1 && part.source_begin == 0 &&
+           element_count(source.shape) == part.length;
   }
 
   Status rename(const MappedTensor& target, const Tensor& source) {
@@ -93,9 +102,9 @@ class LayoutPlan {
                                    quoted(sources.front()->name), dtype_name(made.dtype),
                                    quoted(source.name), dtype_name(source.dtype)));
       }
-      SW_TRY(const std::uint64_t from, bytes_of(source, part.source_begin));
-      SW_TRY(const std::uint64_t bytes, bytes_of(source, part.elements));
-      if (from > source.bytes || bytes > source.bytes - from) {
+      SW_TRY(const DraftPart made_of, part_of(part, source));
+      const auto end = checked_mul(made_of.rows, made_of.bytes);
+      if (made_of.from > source.bytes || !end || *end > source.bytes - made_of.from) {
         return refused(fmt::format("{} has shape {}, which is too small for a part of {}",
                                    quoted(source.name), shape_text(source.shape),
                                    quoted(target.name)));
@@ -103,8 +112,7 @@ class LayoutPlan {
       if (part.transposed && (source.shape.size() < 2 || dtype_bits(source.dtype) % 8 != 0)) {
         return refused(fmt::format("{} cannot be transposed", quoted(source.name)));
       }
-      made.parts.push_back(
-          {.source = &source, .from = from, .bytes = bytes, .transposed = part.transposed});
+      made.parts.push_back(made_of);
       transposed = transposed || part.transposed;
       consumed_.insert(&source);
     }

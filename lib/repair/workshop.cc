@@ -256,10 +256,9 @@ Result<Plan> Workshop::finish() {
     if (draft.rewritten && !draft.file.empty()) {
       SW_TRY(change.content, lay_out(draft));
       for (const DraftTensor& tensor : draft.tensors) {
-        const DraftPart& part = tensor.parts.front();
-        const bool whole = tensor.parts.size() == 1 && !part.transposed && part.from == 0 &&
-                           part.bytes == part.source->bytes;
-        if (whole) plan.heirs.push_back({draft.file, tensor.name, part.source});
+        if (const Tensor* source = whole_source(tensor)) {
+          plan.heirs.push_back({draft.file, tensor.name, source});
+        }
       }
     } else if (draft.file == file) {
       continue;  // it was only looked at

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "arch/catalogue.h"
@@ -66,6 +67,18 @@ Json renamed(const Json& tensors, const Json& names, const std::string& prefix) 
   return result;
 }
 
+// The tensors in order, in as many shards, with their index.
+Json shard_files(const Json& tensors, std::size_t count) {
+  Json files = Json::object();
+  std::size_t taken = 0;
+  for (const auto& [name, tensor] : tensors.items()) {
+    const std::size_t shard = taken++ * count / tensors.size() + 1;
+    files[fmt::format("model-{:05}-of-{:05}.safetensors", shard, count)]["tensors"][name] = tensor;
+  }
+  files["model.safetensors.index.json"] = {{"index", "auto"}};
+  return files;
+}
+
 }  // namespace
 
 std::string rule_case(std::string_view description) {
@@ -102,7 +115,11 @@ std::string rule_case(std::string_view description) {
 
   Json files = Json::object();
   files["config.json"] = {{"json", config}};
-  files["model.safetensors"] = {{"tensors", tensors}};
+  if (root.contains("shards")) {
+    files.update(shard_files(tensors, root.at("shards").get<std::size_t>()));
+  } else {
+    files["model.safetensors"] = {{"tensors", tensors}};
+  }
   files.update(root.value("files", Json::object()));
   // A file that the case takes away.
   for (auto file = files.begin(); file != files.end();)

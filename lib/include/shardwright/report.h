@@ -31,6 +31,11 @@ std::string check_json(const std::vector<ModelReport>& models);
 // One entry of `models`, on one line. `position` is its place among the models that were given.
 std::string check_jsonl(const ModelReport& model, std::size_t position);
 
+// SARIF 2.1.0, for code scanning: one run for all models.
+std::string check_sarif(const std::vector<ModelReport>& models);
+// Annotations of a GitHub workflow, a line each.
+std::string check_github(const std::vector<ModelReport>& models);
+
 // The plan by file, what was done, and what is left. `options` are those of the run.
 std::string repair_text(const RepairReport& report, const RepairOptions& options,
                         const TextStyle& style = {});

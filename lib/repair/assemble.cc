@@ -1,8 +1,8 @@
-#include "repair/transpose.h"
+#include "repair/assemble.h"
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
+#include <utility>
 
 #include "base/try.h"
 
@@ -12,10 +12,16 @@ namespace {
 // A band of columns is read at once, row by row; it may be this large.
 constexpr std::uint64_t kBandBytes = 4 * 1024 * 1024;
 
+// The matrices of a tensor: its last two extents, and bytes of an element.
 struct Matrices {
-  const Tensor* tensor{};
-  std::uint64_t from{};                      // byte of the tensor where the first one begins
-  std::uint64_t rows{}, columns{}, width{};  // extents, and bytes of an element
+  explicit Matrices(const Tensor& of)
+      : tensor(of),
+        rows(of.shape[of.shape.size() - 2]),
+        columns(of.shape[of.shape.size() - 1]),
+        width(dtype_bits(of.dtype) / 8) {}
+
+  const Tensor& tensor;
+  std::uint64_t rows, columns, width;
 
   [[nodiscard]] std::uint64_t matrix_bytes() const { return rows * columns * width; }
   [[nodiscard]] std::uint64_t column_bytes() const { return rows * width; }
@@ -28,9 +34,7 @@ Status read_band(const Matrices& all, std::uint64_t m, std::uint64_t begin, std:
   row.resize(count * all.width);
   band.resize(count * all.column_bytes());
   for (std::uint64_t r = 0; r < all.rows; ++r) {
-    const std::uint64_t at =
-        all.from + m * all.matrix_bytes() + (r * all.columns + begin) * all.width;
-    SW_TRY_OK(all.tensor->read(at, row));
+    SW_TRY_OK(all.tensor.read(m * all.matrix_bytes() + (r * all.columns + begin) * all.width, row));
     for (std::uint64_t c = 0; c < count; ++c) {
       std::memcpy(band.data() + (c * all.rows + r) * all.width, row.data() + c * all.width,
                   all.width);
@@ -39,7 +43,9 @@ Status read_band(const Matrices& all, std::uint64_t m, std::uint64_t begin, std:
   return ok();
 }
 
-Status read_transposed(const Matrices& all, std::uint64_t from, MutableBytes into) {
+// From byte `from` of the tensor with its last two extents swapped.
+Status read_transposed(const Tensor& tensor, std::uint64_t from, MutableBytes into) {
+  const Matrices all(tensor);
   std::vector<std::byte> row;
   std::vector<std::byte> band;
   const std::uint64_t most = std::max<std::uint64_t>(1, kBandBytes / all.column_bytes());
@@ -60,16 +66,35 @@ Status read_transposed(const Matrices& all, std::uint64_t from, MutableBytes int
   return ok();
 }
 
+// What this part has of [from, from + into.size()).
+Status read_part(const DraftPart& part, std::uint64_t from, MutableBytes into) {
+  const std::uint64_t end = from + into.size();
+  std::uint64_t r = 0;
+  if (part.rows > 1 && from >= part.to + part.bytes) {
+    r = (from - part.to - part.bytes) / part.stride + 1;  // runs before it end before `from`
+  }
+  for (; r < part.rows; ++r) {
+    const std::uint64_t begin = part.to + r * part.stride;
+    if (begin >= end) return ok();
+    const std::uint64_t first = std::max(from, begin);
+    const std::uint64_t last = std::min(end, begin + part.bytes);
+    if (first >= last) continue;
+    const std::uint64_t at = part.from + r * part.bytes + (first - begin);
+    const MutableBytes run = into.subspan(first - from, last - first);
+    SW_TRY_OK(part.transposed ? read_transposed(*part.source, at, run)
+                              : part.source->read(at, run));
+  }
+  return ok();
+}
+
 }  // namespace
 
-PlannedFile::Producer transposed(const DraftPart& part) {
-  const ShapeView shape = part.source->shape;
-  const Matrices all{.tensor = part.source,
-                     .from = part.from,
-                     .rows = shape[shape.size() - 2],
-                     .columns = shape[shape.size() - 1],
-                     .width = dtype_bits(part.source->dtype) / 8};
-  return [all](std::uint64_t from, MutableBytes into) { return read_transposed(all, from, into); };
+PlannedFile::Producer assembled(std::vector<DraftPart> parts) {
+  return [parts = std::move(parts)](std::uint64_t from, MutableBytes into) -> Status {
+    for (const DraftPart& part : parts)
+      SW_TRY_OK(read_part(part, from, into));
+    return ok();
+  };
 }
 
 }  // namespace shardwright
