@@ -23,32 +23,74 @@ std::uint64_t blocks(std::uint64_t extent, std::uint64_t block) {
   return extent / block + (extent % block != 0 ? 1 : 0);
 }
 
-// The scale of a weight, as FP8Linear and FP8Experts have it.
-ExpectedTensor scale_of(FormContext& context, const ExpectedTensor& weight, std::size_t joined) {
-  ExpectedTensor scale = weight;
-  scale.role = Role::kBlockScale;
-  scale.dtype = ExpectedDType::kScale;
-  scale.name = keep(context.storage.names, fmt::format("{}{}", weight.name, kScaleEnd));
-  const std::size_t dims = weight.shape.size();
-  const auto& block = context.quant.block;
-  if (!block && dims == 2) {
-    scale.shape = {};
+// Makes the tensors that stand beside an fp8 weight, as FP8Linear and FP8Experts have them.
+class ScaleMaker {
+ public:
+  explicit ScaleMaker(FormContext& context) : context_(context) {}
+
+  // `joined`: how many weights of one expert the tensor holds.
+  ExpectedTensor scale(const ExpectedTensor& weight, std::size_t joined) {
+    ExpectedTensor scale = weight;
+    scale.role = Role::kBlockScale;
+    scale.dtype = ExpectedDType::kScale;
+    scale.name = name(weight.name, kScaleEnd);
+    for (const Known& known : known_) {  // weights of one kind share their extents
+      if (known.weight.data() != weight.shape.data() || known.joined != joined) continue;
+      scale.shape = known.scale;
+      return scale;
+    }
+    scale.shape = shape(weight.shape, joined);
+    known_[next_++ % known_.size()] = {weight.shape, scale.shape, joined};
     return scale;
   }
-  const std::span<std::uint64_t> extents = context.storage.extents.copy(weight.shape);
-  const auto size =
-      block.value_or(std::array<std::uint64_t, 2>{extents[dims - 2], extents[dims - 1]});
-  for (std::size_t i = 0; i < 2; ++i) {
-    std::uint64_t& extent = extents[dims - 2 + i];
-    extent = size[i] == 0 ? 0 : blocks(extent, size[i]);
+
+  // The scale of what goes in, where it is not measured at run time.
+  ExpectedTensor activation_scale(const ExpectedTensor& weight) {
+    ExpectedTensor scale = weight;
+    scale.role = Role::kBlockScale;
+    scale.dtype = ExpectedDType::kScale;
+    const bool fused = weight.shape.size() > 2;
+    scale.name = fused ? name(weight.name, "_activation_scale")
+                       : name(weight.name.substr(0, weight.name.rfind('.')), ".activation_scale");
+    scale.shape = fused ? weight.shape.first(1) : ShapeView{};
+    scale.optional = true;  // one a module in memory, one an expert on the hub
+    return scale;
   }
-  // Gate and up of experts in one tensor never share a scale.
-  if (dims > 2) extents[dims - 2] = std::max<std::uint64_t>(extents[dims - 2], joined);
-  scale.shape = extents;
-  return scale;
-}
+
+ private:
+  struct Known {
+    ShapeView weight{};
+    ShapeView scale{};
+    std::size_t joined{};
+  };
+
+  std::string_view name(std::string_view stem, std::string_view end) {
+    const std::span<char> room = context_.storage.names.take(stem.size() + end.size());
+    std::ranges::copy(end, std::ranges::copy(stem, room.begin()).out);
+    return {room.data(), room.size()};
+  }
+
+  ShapeView shape(ShapeView weight, std::size_t joined) {
+    const std::size_t dims = weight.size();
+    const auto& block = context_.quant.block;
+    if (!block && dims == 2) return {};
+    const std::span<std::uint64_t> extents = context_.storage.extents.copy(weight);
+    for (std::size_t i = 0; i < 2; ++i) {
+      std::uint64_t& extent = extents[dims - 2 + i];
+      if (extent != 0) extent = block ? blocks(extent, (*block)[i]) : 1;
+    }
+    // Gate and up of experts in one tensor never share a scale.
+    if (dims > 2) extents[dims - 2] = std::max<std::uint64_t>(extents[dims - 2], joined);
+    return extents;
+  }
+
+  FormContext& context_;
+  std::array<Known, 8> known_{};
+  std::size_t next_{};
+};
 
 void add_scales(FormContext& context, Form& form) {
+  ScaleMaker maker(context);
   std::vector<ExpectedTensor> tensors;
   std::vector<Origin> origins;
   std::vector<std::size_t> moved(form.tensors.size());
@@ -67,18 +109,8 @@ void add_scales(FormContext& context, Form& form) {
       origins.push_back(origin);
     }
     if (weight.dtype != ExpectedDType::kFp8) continue;
-    tensors.push_back(scale_of(context, weight, joined));
-    if (context.quant.static_activations) {
-      ExpectedTensor activation = tensors.back();
-      const bool fused = weight.shape.size() > 2;
-      const std::string_view stem =
-          fused ? weight.name : weight.name.substr(0, weight.name.rfind('.'));
-      activation.name =
-          keep(context.storage.names, fmt::format("{}{}activation_scale", stem, fused ? '_' : '.'));
-      activation.shape = fused ? weight.shape.first(1) : ShapeView{};
-      activation.optional = true;  // one a module in memory, one an expert on the hub
-      tensors.push_back(activation);
-    }
+    tensors.push_back(maker.scale(weight, joined));
+    if (context.quant.static_activations) tensors.push_back(maker.activation_scale(weight));
     if (!form.origins.empty()) origins.resize(tensors.size());
   }
   for (Form::Tie& tie : form.ties)

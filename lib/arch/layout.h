@@ -12,20 +12,23 @@
 
 namespace shardwright {
 
-// A part of a target tensor: `elements` elements of the source from `source_begin`, to
-// `target_begin`, in row-major order. A transposed part swaps the last two extents of its source.
+// A part of a target tensor, in elements: `rows` runs of `length`; run r comes from
+// `source_begin + r * length` and goes to `target_begin + r * target_stride`. One run is one range.
+// Where `transposed`, positions in the source count as if its last two extents were swapped.
 struct LayoutPart {
-  std::string_view source;
+  std::string_view source{};
   std::uint64_t source_begin{};
   std::uint64_t target_begin{};
-  std::uint64_t elements{};
+  std::uint64_t rows{1};
+  std::uint64_t length{};
+  std::uint64_t target_stride{};
   bool transposed{};
 };
 
 struct MappedTensor {
-  std::string_view name;
-  ShapeView shape;
-  std::vector<LayoutPart> parts{};  // in target order, covering it exactly
+  std::string_view name{};
+  ShapeView shape{};
+  std::vector<LayoutPart> parts{};  // each element of it once; empty where it has none
 };
 
 struct LayoutMap {
@@ -35,6 +38,8 @@ struct LayoutMap {
 };
 
 // The map from one layout of a rule and config to another; "hub" names the rule's own form.
+// kInvalidArgument for an unknown class or layout, kUnsupported where the config has problems that
+// stop an expansion.
 Result<LayoutMap> map_layouts(const Schema& schema, const json::Value& config,
                               std::string_view class_name, std::string_view from,
                               std::string_view to);

@@ -39,6 +39,10 @@ Status load_head(Loading& loading, const json::Value& rule, std::string_view fil
       schema.aliases.push_back({.model_type = member.key, .why = std::move(why)});
     }
   }
+  if (const auto* example = rule.find("example")) {
+    SW_TRY_OK(reader.any_object(*example, "/example"));
+    schema.example = *example;
+  }
   if (const auto* keys = rule.find("keys")) {
     SW_TRY_OK(reader.object(*keys, "/keys", "keys"));
     if (const auto* key = keys->find("vocabulary")) {

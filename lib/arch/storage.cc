@@ -1,7 +1,9 @@
 #include "arch/storage.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstddef>
 
 #include "arch/name_pattern.h"
 #include "base/name_set.h"
@@ -10,19 +12,29 @@ namespace shardwright {
 
 std::optional<std::size_t> NameTable::index(std::span<const ExpectedTensor> tensors) {
   const std::size_t size = std::bit_ceil(std::max<std::size_t>(16, 2 * tensors.size()));
+  const std::size_t mask = size - 1;
   slots_.assign(size, {});
   std::optional<std::size_t> twice;
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const std::uint64_t hash = name_hash(tensors[i].name);
-    const auto tag = static_cast<std::uint32_t>(hash >> 32U);
-    std::size_t at = hash & (size - 1);
-    while (slots_[at].position != 0) {
-      const bool same =
-          slots_[at].tag == tag && tensors[slots_[at].position - 1].name == tensors[i].name;
-      if (same && !twice) twice = i;
-      at = (at + 1) & (size - 1);
+  // The table is larger than the nearer caches: its lines are asked for some names ahead.
+  constexpr std::size_t kAhead = 16;
+  std::array<std::uint64_t, kAhead> hashes{};
+  for (std::size_t i = 0; i < tensors.size() + kAhead; ++i) {
+    if (i >= kAhead) {
+      const std::size_t position = i - kAhead;
+      const std::uint64_t hash = hashes[position % kAhead];
+      const auto tag = static_cast<std::uint32_t>(hash >> 32U);
+      std::size_t at = hash & mask;
+      for (; slots_[at].position != 0; at = (at + 1) & mask) {
+        const bool same = slots_[at].tag == tag &&
+                          tensors[slots_[at].position - 1].name == tensors[position].name;
+        if (same && !twice) twice = position;
+      }
+      slots_[at] = {tag, static_cast<std::uint32_t>(position + 1)};
     }
-    slots_[at] = {tag, static_cast<std::uint32_t>(i + 1)};
+    if (i < tensors.size()) {
+      hashes[i % kAhead] = name_hash(tensors[i].name);
+      __builtin_prefetch(&slots_[hashes[i % kAhead] & mask], 1);
+    }
   }
   return twice;
 }

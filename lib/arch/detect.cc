@@ -1,0 +1,109 @@
+// Detection by what the config says; by the tensors' names only where it says nothing. A config
+// with a type that no rule knows is left alone: names of new models often look like Llama's.
+#include "arch/detect.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "arch/name_fit.h"
+#include "base/utf8.h"
+
+namespace shardwright {
+namespace {
+
+std::string_view text_of(const json::Value* value) {
+  return value != nullptr && value->string() != nullptr ? std::string_view(*value->string())
+                                                        : std::string_view();
+}
+
+void read_config(const json::Value& config, Detection& detection) {
+  detection.model_type = text_of(config.find("model_type"));
+  const json::Value* classes = config.find("architectures");
+  if (classes != nullptr && classes->array() != nullptr && !classes->array()->empty()) {
+    detection.class_name = text_of(&classes->array()->front());
+  }
+}
+
+bool found(Detection& detection, const Schema* schema, DetectedBy by, std::string why) {
+  if (schema == nullptr) return false;
+  detection.schema = schema;
+  detection.by = by;
+  detection.why = std::move(why);
+  return true;
+}
+
+std::string_view reason(const Schema& schema, std::string_view alias) {
+  const auto entry = std::ranges::find(schema.aliases, alias, &SchemaAlias::model_type);
+  return entry != schema.aliases.end() ? std::string_view(entry->why) : std::string_view();
+}
+
+void by_request(const Catalogue& catalogue, std::string_view requested, Detection& detection) {
+  const Schema* schema = catalogue.find(requested);
+  if (schema == nullptr) schema = catalogue.by_model_type(requested);
+  if (schema == nullptr) schema = catalogue.by_alias(requested);
+  detection.by = DetectedBy::kRequest;
+  detection.schema = schema;
+  detection.why = fmt::format("{} as asked for", quoted(requested));
+}
+
+void by_names(const Catalogue& catalogue, std::span<const std::string_view> names,
+              Detection& detection) {
+  const FoldedNames present = fold_names(names);
+  std::optional<NameFit> best;
+  std::vector<const Schema*> schemas;  // those that fit as well as the best
+  for (const std::string_view name : catalogue.names()) {
+    const Schema* schema = catalogue.find(name);
+    const auto fit = fit_names(*schema, present);
+    if (!fit || (best && *best < *fit)) continue;
+    if (!best || *fit < *best) schemas.clear();
+    best = fit;
+    schemas.push_back(schema);
+  }
+  if (schemas.empty()) return;
+  std::string why = "names of tensors";
+  for (std::size_t i = 1; i < schemas.size(); ++i)
+    why += fmt::format("{}'{}'",
+                       i == 1                    ? ", which fit "
+                       : i + 1 == schemas.size() ? " and "
+                                                 : ", ",
+                       schemas[i]->name);
+  if (schemas.size() > 1) why += " as well";
+  found(detection, schemas.front(), DetectedBy::kNames, std::move(why));
+}
+
+}  // namespace
+
+Detection detect(const Catalogue& catalogue, const json::Value* config,
+                 std::span<const std::string_view> names, std::string_view requested) {
+  Detection detection;
+  if (config != nullptr) read_config(*config, detection);
+  if (!requested.empty()) {
+    by_request(catalogue, requested, detection);
+    return detection;
+  }
+  const std::string& type = detection.model_type;
+  const std::string& class_name = detection.class_name;
+  if (found(detection, catalogue.by_model_type(type), DetectedBy::kModelType,
+            fmt::format("model_type {}", quoted(type)))) {
+    return detection;
+  }
+  if (const Schema* schema = catalogue.by_alias(type)) {
+    found(detection, schema, DetectedBy::kAlias,
+          fmt::format("model_type {}: {}", quoted(type), reason(*schema, type)));
+    return detection;
+  }
+  if (found(detection, catalogue.by_class(class_name), DetectedBy::kClass,
+            fmt::format("class {}", quoted(class_name)))) {
+    return detection;
+  }
+  if (type.empty() && class_name.empty()) by_names(catalogue, names, detection);
+  return detection;
+}
+
+}  // namespace shardwright
