@@ -99,7 +99,7 @@ std::string repair_text(const RepairReport& report) {
   for (const PlanStep& step : report.plan) {
     text += fmt::format("{} {} {}", step.code, safety_name(step.safety), step.op);
     if (!step.file.empty()) text += " " + printable(step.file);
-    if (!step.tensor.empty()) text += " " + quoted(step.tensor);
+    if (!step.tensor.empty()) text += " " + shardwright::quoted(step.tensor);
     text += fmt::format("\n  {}\n", step.why);
   }
   for (const std::string& note : report.notes)
