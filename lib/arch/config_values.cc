@@ -90,7 +90,8 @@ std::string ConfigValues::key_text(const ConfigKey& key) const {
 
 std::string ConfigValues::key_pointer(const ConfigKey& key) const {
   std::string pointer;
-  for (const std::string_view step : split(key_text(key), '.')) {
+  const std::string text = key_text(key);
+  for (const std::string_view step : split(text, '.')) {
     pointer += '/';
     pointer += json::pointer_step(step);
   }
