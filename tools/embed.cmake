@@ -18,10 +18,6 @@ function(sw_embed target function folder pattern)
     DEPENDS ${files} ${CMAKE_CURRENT_FUNCTION_LIST_FILE}
     COMMENT "Embedding ${pattern} of ${folder}"
     VERBATIM)
-  # The target is of another folder, where the command is not known.
-  add_custom_target(embed_${function} DEPENDS ${out})
-  add_dependencies(${target} embed_${function})
-  set_source_files_properties(${out} TARGET_DIRECTORY ${target} PROPERTIES GENERATED TRUE)
   target_sources(${target} PRIVATE ${out})
 endfunction()
 
@@ -55,7 +51,6 @@ endfunction()
 if(NOT CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
   return()
 endif()
-cmake_minimum_required(VERSION 3.25)
 
 # Raw strings, so that the made file can be read; no text holds their end.
 set(begin "R\"embed(")

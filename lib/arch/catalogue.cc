@@ -1,7 +1,6 @@
 #include "arch/catalogue.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <span>
 #include <utility>
 
@@ -9,7 +8,6 @@
 #include "base/panic.h"
 #include "base/text.h"
 #include "base/try.h"
-#include "io/folder.h"
 
 namespace shardwright {
 
@@ -39,19 +37,6 @@ Catalogue Catalogue::builtin() {
   std::ranges::sort(catalogue.rules_, {},
                     [](const auto& rule) -> const auto& { return rule->name; });
   return catalogue;
-}
-
-Status Catalogue::add_folder(const std::string& path) {
-  constexpr std::uint64_t kMaxRule = std::uint64_t{4} << 20U;
-  SW_TRY(const auto folder, open_folder(path));
-  for (const FolderEntry& entry : folder->entries()) {
-    if (entry.kind != EntryKind::kFile || !entry.name.ends_with(".json")) continue;
-    SW_TRY(const auto source, folder->open(entry.name));
-    auto text = read_all(*source, kMaxRule);
-    if (!text) return std::move(text).error().within(entry.name);
-    SW_TRY_OK(add(entry.name, *text));
-  }
-  return ok();
 }
 
 Status Catalogue::add(std::string_view file_name, std::string_view text) {

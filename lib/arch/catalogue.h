@@ -18,8 +18,6 @@ class Catalogue {
   // The rules compiled in. They are valid: a test loads each. Nothing is parsed yet.
   static Catalogue builtin();
 
-  // Adds every *.json file of a folder.
-  Status add_folder(const std::string& path);
   // Adds a rule by its file's name; one of the same name is replaced. kMalformed.
   Status add(std::string_view file_name, std::string_view text);
 

@@ -89,8 +89,8 @@ std::string ConfigValues::key_text(const ConfigKey& key) const {
 }
 
 std::string ConfigValues::key_pointer(const ConfigKey& key) const {
-  std::string pointer;
   const std::string text = key_text(key);
+  std::string pointer;
   for (const std::string_view step : split(text, '.')) {
     pointer += '/';
     pointer += json::pointer_step(step);
@@ -334,6 +334,31 @@ void ConfigValues::check_requirements() {
     add_problem(requirement.list_length ? Kind::kListLength : Kind::kContradiction,
                 pointer_of(condition.slots), requirement.message + values);
   }
+}
+
+void ConfigValues::check_lengths(std::span<const std::string> keys) {
+  const auto layers = number("layers");
+  if (!layers) return;
+  for (const std::string& key : keys) {
+    // A config with parts may hold the list in the part of the text model.
+    for (const std::string& path : {key, "text_config." + key}) {
+      const json::Value* value = config_.find_path(path);
+      if (value == nullptr || value->array() == nullptr || value->array()->size() == *layers)
+        continue;
+      std::string pointer = "/" + path;
+      std::ranges::replace(pointer, '.', '/');
+      add_problem(
+          Kind::kListLength, std::move(pointer),
+          fmt::format(
+              "{} is a list of {}, and there are {} layers: transformers refuses the config",
+              quoted(path), value->array()->size(), *layers));
+    }
+  }
+}
+
+std::string ConfigValues::pointer(std::string_view name) const {
+  const auto slot = body_.slot(name);
+  return slot ? pointers_[*slot] : std::string();
 }
 
 }  // namespace shardwright

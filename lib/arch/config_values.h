@@ -2,7 +2,9 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "arch/schema_body.h"
@@ -29,8 +31,13 @@ class ConfigValues {
   // A name that is a whole number now.
   [[nodiscard]] std::optional<std::uint64_t> number(std::string_view name) const;
 
+  // The config's key that gave a name its value, as a JSON pointer.
+  [[nodiscard]] std::string pointer(std::string_view name) const;
+
   // Checks `require`.
   void check_requirements();
+  // Checks that each of these keys, where it is a list, has one element a layer.
+  void check_lengths(std::span<const std::string> keys);
 
   void add_problem(ConfigProblem::Kind kind, std::string pointer, std::string message);
   // The problem of more than kMaxExpected tensors.

@@ -37,9 +37,9 @@ Result<std::size_t> pick_class(const Schema& schema, std::string_view requested,
 }
 
 // A pattern that is literal but for its stars, so holes are filled first.
-std::vector<std::string> fill_ignored(const SchemaBody& body, ConfigValues& values) {
-  std::vector<std::string> filled;
-  for (const NameTemplate& name : body.ignored) {
+void fill_ignored(const std::vector<NameTemplate>& ignored, ConfigValues& values,
+                  std::vector<std::string>& filled) {
+  for (const NameTemplate& name : ignored) {
     std::string pattern;
     bool known = true;
     for (const NameTemplate::Piece& piece : name.pieces) {
@@ -51,7 +51,6 @@ std::vector<std::string> fill_ignored(const SchemaBody& body, ConfigValues& valu
     }
     if (known) filled.push_back(std::move(pattern));
   }
-  return filled;
 }
 
 std::size_t hits(const Form& form, std::span<const std::string_view> names) {
@@ -194,13 +193,17 @@ Result<TracedExpansion> expand_traced(const Schema& schema, const json::Value& c
   }
   ConfigValues values(body, config, found.empty() ? std::string_view(change.name) : found);
   values.check_requirements();
+  values.check_lengths(schema.per_layer_keys);
   const BlockQuant quant = read_block_quant(values, expansion.quantization);
   expansion.tie = read_tie(body.tied, values);
   expansion.vocabulary = values.number("vocab");
+  expansion.vocabulary_pointer = values.pointer("vocab");
   expansion.layers = values.number("layers");
+  expansion.layers_pointer = values.pointer("layers");
   expansion.hidden = values.number("hidden");
   expansion.experts = values.number("experts");
-  storage->ignored = fill_ignored(body, values);
+  fill_ignored(body.ignored, values, storage->ignored);
+  fill_ignored(change.ignored, values, storage->ignored);
 
   FormContext context{schema, body, change, quant, values, *storage};
   Form hub;

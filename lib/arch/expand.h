@@ -96,7 +96,9 @@ struct Expansion {
   TieFlag tie{};
   std::vector<ConfigProblem> problems{};  // where one stopped the expansion, `tensors` is empty
   std::optional<std::uint64_t> vocabulary{}, layers{}, hidden{},
-      experts{};  // where the rule has them
+      experts{};                     // where the rule has them
+  std::string vocabulary_pointer{};  // to the config's key that says `vocabulary`; RFC 6901
+  std::string layers_pointer{};
   std::string class_name{};
   std::string base_prefix{};   // what the bare model's class leaves out of all names: "model."
   std::string quantization{};  // quant_method of the config; `tensors` know of "fp8" alone

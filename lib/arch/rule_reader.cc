@@ -24,7 +24,7 @@ constexpr std::array<Key, 3> kKeys = {"vocabulary", "layers", "per_layer"};
 constexpr std::array<Key, 9> kRoles = {"embedding",     "head", "router", "shared_gate", "expert",
                                        "shared_expert", "norm", "score",  "position"};
 constexpr std::array<Key, 6> kBlock = {"each", "when", "under", "optional", "tensors", "else"};
-constexpr std::array<Key, 4> kClass = {"without", "with", "strip", "rename"};
+constexpr std::array<Key, 5> kClass = {"without", "with", "strip", "rename", "ignored"};
 constexpr std::array<Key, 9> kLayout = {"name",  "why",       "without", "stack", "concat",
                                         "split", "transpose", "with",    "rename"};
 constexpr std::array<Key, 5> kStack = {"under", "over", "of", "to", "transpose"};

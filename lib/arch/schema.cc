@@ -76,15 +76,6 @@ Status load_requirements(Loading& loading, const json::Value& require) {
   return ok();
 }
 
-Status load_ignored(Loading& loading, const json::Value& ignored) {
-  SW_TRY(const auto names, loading.reader.texts(ignored, "/ignored"));
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    SW_TRY(NameTemplate name, load_template(loading, names[i], below("/ignored", i)));
-    loading.body.ignored.push_back(std::move(name));
-  }
-  return ok();
-}
-
 }  // namespace
 
 Result<Schema> load_schema(std::string_view file_name, std::string_view text) {
@@ -107,7 +98,9 @@ Result<Schema> load_schema(std::string_view file_name, std::string_view text) {
   SW_TRY(const auto* classes, reader.member(rule, "", "classes"));
   SW_TRY_OK(load_classes(loading, *classes));
   if (const auto* layouts = rule.find("layouts")) SW_TRY_OK(load_layouts(loading, *layouts));
-  if (const auto* ignored = rule.find("ignored")) SW_TRY_OK(load_ignored(loading, *ignored));
+  if (const auto* ignored = rule.find("ignored")) {
+    SW_TRY(loading.body.ignored, load_ignored(loading, *ignored, "/ignored"));
+  }
   if (const auto* example = rule.find("example")) {
     SW_TRY_OK(reader.any_object(*example, "/example"));
     loading.schema.example = *example;

@@ -115,6 +115,7 @@ struct ClassChange {
   std::vector<TensorItem> with{};
   std::string strip{};
   std::vector<RenameChange> rename{};
+  std::vector<NameTemplate> ignored{};  // beside the rule's
 };
 
 struct LayoutChange {

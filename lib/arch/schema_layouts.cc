@@ -199,6 +199,17 @@ std::string unlettered(std::string_view name) {
   }
 }
 
+Result<std::vector<NameTemplate>> load_ignored(Loading& loading, const json::Value& names,
+                                               const std::string& pointer) {
+  SW_TRY(const auto texts, loading.reader.texts(names, pointer));
+  std::vector<NameTemplate> ignored;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    SW_TRY(NameTemplate name, load_template(loading, texts[i], below(pointer, i)));
+    ignored.push_back(std::move(name));
+  }
+  return ignored;
+}
+
 Status load_classes(Loading& loading, const json::Value& classes) {
   const RuleReader& reader = loading.reader;
   SW_TRY(const auto* members, reader.any_object(classes, "/classes"));
@@ -219,6 +230,9 @@ Status load_classes(Loading& loading, const json::Value& classes) {
       SW_TRY(change.strip, reader.text(*strip, below(pointer, "strip")));
     }
     SW_TRY_OK(load_rename(loading, member.value, pointer, names, change.rename));
+    if (const auto* ignored = member.value.find("ignored")) {
+      SW_TRY(change.ignored, load_ignored(loading, *ignored, below(pointer, "ignored")));
+    }
     loading.schema.classes.push_back({.name = member.key});
     loading.body.classes.push_back(std::move(change));
   }

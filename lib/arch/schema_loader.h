@@ -30,6 +30,9 @@ struct EachPart {
 Result<EachPart> load_each(Loading& loading, const json::Value& value, const std::string& pointer);
 void show_letter(Loading& loading, Slot letter, bool visible);
 
+// Names with holes and stars, at `pointer`.
+Result<std::vector<NameTemplate>> load_ignored(Loading& loading, const json::Value& names,
+                                               const std::string& pointer);
 Result<NameTemplate> load_template(Loading& loading, const std::string& source,
                                    const std::string& pointer);
 

@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <bit>
 #include <random>
 
 namespace shardwright {
@@ -15,8 +16,16 @@ std::uint64_t name_hash(std::string_view name) {
   return XXH3_64bits_withSeed(name.data(), name.size(), seed);
 }
 
+void NameSet::reserve(std::size_t count) {
+  if (2 * count > slots_.size()) resize(std::bit_ceil(2 * count));
+}
+
 void NameSet::grow() {
-  std::vector<Slot> old(std::max<std::size_t>(16, 2 * slots_.size()));
+  resize(std::max<std::size_t>(16, 2 * slots_.size()));
+}
+
+void NameSet::resize(std::size_t slots) {
+  std::vector<Slot> old(slots);
   old.swap(slots_);
   const std::size_t mask = slots_.size() - 1;
   for (const Slot& slot : old) {

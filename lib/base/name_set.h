@@ -15,6 +15,23 @@ std::uint64_t name_hash(std::string_view name);
 
 class NameSet {
  public:
+  // Makes room for `count` names at once.
+  void reserve(std::size_t count);
+
+  // The position of that name, or none.
+  template <typename NameAt>
+  std::optional<std::size_t> find(std::string_view name, const NameAt& name_at) const {
+    if (slots_.empty()) return std::nullopt;
+    const std::uint64_t hash = name_hash(name);
+    const auto tag = static_cast<std::uint32_t>(hash >> 32U);
+    const std::size_t mask = slots_.size() - 1;
+    for (std::size_t i = hash & mask; slots_[i].position != kEmpty; i = (i + 1) & mask) {
+      const Slot& slot = slots_[i];
+      if (slot.tag == tag && name_at(slot.position) == name) return slot.position;
+    }
+    return std::nullopt;
+  }
+
   // The position of an equal name that is already there, or none after adding this one.
   template <typename NameAt>
   std::optional<std::size_t> insert(std::string_view name, std::size_t position,
@@ -34,6 +51,8 @@ class NameSet {
     }
   }
 
+  [[nodiscard]] std::size_t size() const { return count_; }
+
   void clear() {
     slots_.clear();
     count_ = 0;
@@ -48,6 +67,7 @@ class NameSet {
   };
 
   void grow();
+  void resize(std::size_t slots);  // a power of two
 
   std::vector<Slot> slots_;
   std::size_t count_{};

@@ -12,6 +12,7 @@
 #include "arch/detect.h"
 #include "arch/expand.h"
 #include "check/data_facts.h"
+#include "check/index_join.h"
 #include "check/join.h"
 #include "checkpoint/checkpoint.h"
 #include "shardwright/finding.h"
@@ -24,6 +25,7 @@ struct Model {
   Detection detection{};
   std::optional<Expansion> expected{};  // where a rule was found and could be expanded
   Join join{};                          // the stored tensors against the expected ones
+  IndexJoin index_join{};               // and against the index
   DataFacts data{};                     // what the bytes say, as far as they were read
 };
 

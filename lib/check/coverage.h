@@ -5,6 +5,7 @@
 #include <string>
 
 #include "check/join.h"
+#include "shardwright/finding.h"
 
 namespace shardwright {
 
@@ -22,5 +23,8 @@ struct Coverage {
 // misses nothing. Where no rule could be compared: every name of the index is stored, or, without a
 // usable index, the numbers of the shards are whole.
 Coverage coverage(const Model& model);
+
+// Writing the index from the headers: safe where the coverage is complete, else never.
+Fix rebuild_fix(const Model& model, std::string summary);
 
 }  // namespace shardwright

@@ -50,19 +50,16 @@ std::vector<Question> ask(const Checkpoint& checkpoint, const Expansion* expecte
   };
   if (expected != nullptr) {
     for (const ExpectedTie& tie : expected->ties) {
-      const auto target = checkpoint.by_name.find(tie.target);
-      const auto source = checkpoint.by_name.find(tie.source);
-      if (target == checkpoint.by_name.end() || source == checkpoint.by_name.end() ||
-          target->second == source->second) {
-        continue;
-      }
+      const auto target = checkpoint.position(tie.target);
+      const auto source = checkpoint.position(tie.source);
+      if (!target || !source || *target == *source) continue;
       facts.ties.push_back({.target = std::string(tie.target), .source = std::string(tie.source)});
-      consider(target->second, source->second, facts.ties.size() - 1);
+      consider(*target, *source, facts.ties.size() - 1);
     }
   }
-  if (checkpoint.by_name.size() < checkpoint.tensors.size()) {
+  if (checkpoint.names.size() < checkpoint.tensors.size()) {
     for (std::uint32_t i = 0; i < checkpoint.tensors.size(); ++i) {
-      const std::uint32_t kept = checkpoint.by_name.at(checkpoint.tensors[i].name);
+      const std::uint32_t kept = *checkpoint.position(checkpoint.tensors[i].name);
       if (kept != i) consider(i, kept, Question::kNoTie);
     }
   }
@@ -75,10 +72,11 @@ Status read_all(const Checkpoint& checkpoint, const std::vector<Question>& quest
   pairs.reserve(questions.size());
   for (const Question& question : questions)
     pairs.push_back(question.pair);
-  SW_TRY(auto read, read_tensors(checkpoint.tensors, pairs, request.threads, request.monitor));
+  SW_TRY(auto read, read_tensors(checkpoint.tensors, pairs, request));
   for (std::size_t i = 0; i < questions.size(); ++i)
     answer(facts, checkpoint, questions[i], read.pairs[i]);
   facts.scans = std::move(read.scans);
+  facts.digests = std::move(read.digests);
   facts.error = std::move(read.error);
   facts.complete = facts.error.empty();
   return ok();

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "arch/expand.h"
+#include "base/digest.h"
 #include "checkpoint/checkpoint.h"
 #include "shardwright/progress.h"
 #include "shardwright/result.h"
@@ -32,14 +34,26 @@ struct DataFacts {
   // Where all were asked for, one for each of Checkpoint::tensors; no element was seen of those
   // that are not readable or whose reading failed.
   std::vector<ScanResult> scans{};
+  // Where they were asked for, one for each of Checkpoint::tensors; none where it was not read
+  // whole.
+  std::vector<std::optional<Digest>> digests{};
   std::vector<TieFacts> ties{};  // pairs of which both tensors are stored
   std::vector<std::string>
       duplicates_differ{};  // stored twice, with different bytes, dtype or shape
   std::string error{};      // the first thing that could not be read
 };
 
+// What is known of a tensor's bytes already: they were read under another name or in another file.
+struct KnownTensor {
+  ScanResult scan{};
+  Digest digest{};
+};
+
 struct DataRequest {
-  bool all{};  // read every tensor; otherwise only samples of ties and of tensors stored twice
+  bool all{};      // read every tensor; otherwise only samples of ties and of tensors stored twice
+  bool digests{};  // with `all`: digests, too; ties and doubles are then compared by them
+  // With `digests`: tensors for which this has an answer are not read.
+  std::function<std::optional<KnownTensor>(const Tensor& tensor)> known{};
   int threads{};
   Monitor monitor{};
 };

@@ -52,6 +52,13 @@ struct Work {
   std::uint64_t bytes{};
 };
 
+// The same for digests, which are taken in blocks that begin with the tensor: none where less than
+// a block would fit.
+std::uint64_t cut_blocks(const Tensor& tensor, std::uint64_t from, std::uint64_t room) {
+  const std::uint64_t left = tensor.bytes - from;
+  return left <= room ? left : room / Digester::kBlockBytes * Digester::kBlockBytes;
+}
+
 // Bytes to take from a tensor of which `room` fit: a whole number of elements, and up to a page of
 // the file.
 std::uint64_t cut(const Tensor& tensor, std::uint64_t from, std::uint64_t room) {
@@ -81,7 +88,8 @@ void plan_pairs(std::span<const Tensor> tensors, std::span<const TensorPair> pai
   }
 }
 
-void plan_files(std::span<const Tensor> tensors, Work& work, const std::vector<bool>& planned) {
+void plan_files(std::span<const Tensor> tensors, Work& work, const std::vector<bool>& planned,
+                bool digests) {
   std::vector<std::uint32_t> order(tensors.size());
   std::iota(order.begin(), order.end(), 0U);
   std::ranges::stable_sort(order, [&](std::uint32_t a, std::uint32_t b) {
@@ -104,8 +112,9 @@ void plan_files(std::span<const Tensor> tensors, Work& work, const std::vector<b
     if (tensor.source != source || tensor.offset != position) finish();
     source = tensor.source;
     for (std::uint64_t from = 0; from < tensor.bytes;) {
-      if (room < kPageBytes) finish();
-      const std::uint64_t bytes = cut(tensor, from, room);
+      if (room < kPageBytes || (digests && cut_blocks(tensor, from, room) == 0)) finish();
+      const std::uint64_t bytes =
+          digests ? cut_blocks(tensor, from, room) : cut(tensor, from, room);
       work.segments.push_back({i, from, bytes});
       work.bytes += bytes;
       room -= bytes;
@@ -120,13 +129,15 @@ void plan_files(std::span<const Tensor> tensors, Work& work, const std::vector<b
 class Reader {
  public:
   Reader(std::span<const Tensor> tensors, const Work& work, std::size_t pairs,
-         const Monitor& monitor)
+         const DataRequest& request)
       : tensors_(tensors),
         work_(work),
         seen_(work.segments.size()),
+        digests_(request.digests),
+        blocks_(request.digests ? work.segments.size() : 0),
         errors_(work.units.size()),
         differ_(pairs),
-        meter_(monitor, "checking", work.bytes) {}
+        meter_(request.monitor, "checking", work.bytes) {}
 
   void run(int threads) {
     if (threads <= 0) threads = available_cores();
@@ -159,10 +170,24 @@ class Reader {
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
       if (failed[i]) result.scans[i] = {};
     }
+    collect_digests(failed, result);
     return result;
   }
 
  private:
+  void collect_digests(const std::vector<bool>& failed, ReadTensors& result) {
+    if (!digests_) return;
+    std::vector<std::vector<Digest>> blocks(tensors_.size());
+    for (std::size_t s = 0; s < blocks_.size(); ++s) {
+      auto& all = blocks[work_.segments[s].tensor];
+      all.insert(all.end(), blocks_[s].begin(), blocks_[s].end());
+    }
+    result.digests.resize(tensors_.size());
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      if (tensors_[i].readable && !failed[i]) result.digests[i] = Digester::of(blocks[i]);
+    }
+  }
+
   void take_units(std::uint64_t buffer_bytes) {
     std::vector<std::byte> memory(buffer_bytes + kPageBytes);
     void* start = memory.data();
@@ -187,6 +212,7 @@ class Reader {
     const ByteSource& source = *tensors_[last.tensor].source;
     const std::uint64_t end = start_of(last) + last.bytes;
     std::uint64_t position = start_of(work_.segments[unit.begin]);
+    Digester digester;
     std::size_t segment = unit.begin;
     while (position < end && !meter_.stopped()) {
       std::uint64_t want = std::min<std::uint64_t>(buffer.size(), end - position);
@@ -202,8 +228,11 @@ class Reader {
         if (bytes < left) bytes -= bytes % std::max(1U, dtype_bits(tensor.dtype) / 8);
         if (bytes == 0) break;
         scan(tensor.dtype, buffer.subspan(used, bytes), seen_[segment]);
+        if (digests_) digester.add(buffer.subspan(used, bytes));
         used += bytes;
-        if (bytes == left) ++segment;
+        if (bytes < left) continue;
+        if (digests_) blocks_[segment] = digester.take();
+        ++segment;
       }
       position += used;
       meter_.add(used);
@@ -235,8 +264,10 @@ class Reader {
 
   std::span<const Tensor> tensors_;
   const Work& work_;
-  std::vector<ScanResult> seen_;     // one a segment: no two threads share one
-  std::vector<std::string> errors_;  // one a unit
+  std::vector<ScanResult> seen_;             // one a segment: no two threads share one
+  bool digests_{};
+  std::vector<std::vector<Digest>> blocks_;  // likewise, where digests are asked for
+  std::vector<std::string> errors_;          // one a unit
   std::vector<std::atomic<bool>> differ_;
   Meter meter_;
   std::atomic<std::size_t> next_{};
@@ -244,14 +275,49 @@ class Reader {
 
 }  // namespace
 
+namespace {
+
+// Every tensor by itself; pairs are equal where their digests are.
+Result<ReadTensors> read_with_digests(std::span<const Tensor> tensors,
+                                      std::span<const TensorPair> pairs,
+                                      const DataRequest& request) {
+  std::vector<bool> planned(tensors.size());
+  std::vector<std::optional<KnownTensor>> known(tensors.size());
+  for (std::size_t i = 0; request.known && i < tensors.size(); ++i) {
+    if (tensors[i].readable) known[i] = request.known(tensors[i]);
+    planned[i] = known[i].has_value();
+  }
+  Work work;
+  plan_files(tensors, work, planned, true);
+  Reader reader(tensors, work, 0, request);
+  reader.run(request.threads);
+  SW_TRY(ReadTensors result, reader.collect(0));
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (!known[i]) continue;
+    result.scans[i] = known[i]->scan;
+    result.digests[i] = known[i]->digest;
+  }
+  for (const TensorPair& pair : pairs) {
+    const auto& a = result.digests[pair.a];
+    const auto& b = result.digests[pair.b];
+    result.pairs.push_back(!a || !b   ? TieBytes::kNotRead
+                           : *a == *b ? TieBytes::kEqual
+                                      : TieBytes::kDiffer);
+  }
+  return result;
+}
+
+}  // namespace
+
 Result<ReadTensors> read_tensors(std::span<const Tensor> tensors, std::span<const TensorPair> pairs,
-                                 int threads, const Monitor& monitor) {
+                                 const DataRequest& request) {
+  if (request.digests) return read_with_digests(tensors, pairs, request);
   Work work;
   std::vector<bool> planned(tensors.size());
   plan_pairs(tensors, pairs, work, planned);
-  plan_files(tensors, work, planned);
-  Reader reader(tensors, work, pairs.size(), monitor);
-  reader.run(threads);
+  plan_files(tensors, work, planned, false);
+  Reader reader(tensors, work, pairs.size(), request);
+  reader.run(request.threads);
   return reader.collect(pairs.size());
 }
 

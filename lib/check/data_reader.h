@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,14 +21,15 @@ struct TensorPair {
 };
 
 struct ReadTensors {
-  std::vector<ScanResult> scans{};  // one a tensor; empty where it was not read whole
-  std::vector<TieBytes> pairs{};    // one a pair
-  std::string error{};              // the first failure in file order
+  std::vector<ScanResult> scans{};               // one a tensor; empty where it was not read whole
+  std::vector<TieBytes> pairs{};                 // one a pair
+  std::vector<std::optional<Digest>> digests{};  // one a tensor, where asked for
+  std::string error{};                           // the first failure in file order
 };
 
 // kInterrupted where the monitor stops it.
 Result<ReadTensors> read_tensors(std::span<const Tensor> tensors, std::span<const TensorPair> pairs,
-                                 int threads, const Monitor& monitor);
+                                 const DataRequest& request);
 
 // Compares blocks spread over both, the first and the last among them; small tensors whole.
 Result<TieBytes> compare_sample(const Tensor& a, const Tensor& b);

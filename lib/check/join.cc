@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "check/join_explain.h"
+#include "check/shard_names.h"
 
 namespace shardwright {
 namespace {
@@ -27,12 +28,18 @@ bool hides_tensors(safetensors::DefectKind kind) {
   }
 }
 
-// Names that the index places in a shard that is absent or unreadable.
+// Names that the index places in a shard that is absent or unreadable, and those in a shard that it
+// does not name.
 void add_out_of_reach(const Checkpoint& checkpoint, Names& names) {
   if (!checkpoint.index || !checkpoint.index_decides) return;
   Names broken(checkpoint.outside.begin(), checkpoint.outside.end());
   for (const Shard& shard : checkpoint.shards) {
     if (shard.use == ShardUse::kLoaded && !is_sound(shard)) broken.insert(shard.file);
+  }
+  for (const Shard* shard : unindexed_shards(checkpoint)) {
+    if (!shard->header) continue;
+    for (const safetensors::TensorEntry& entry : shard->header->tensors)
+      names.insert(entry.name);
   }
   const Index& index = checkpoint.index->index;
   for (const auto& entry : index.entries) {
@@ -95,9 +102,10 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   add_malformed(checkpoint, out_of_reach);
   // Without an index nobody knows what a broken shard held, so nothing can be called missing.
   const bool unknown_loss =
-      !checkpoint.index_decides && std::ranges::any_of(checkpoint.shards, [](const Shard& shard) {
+      is_visibly_incomplete(checkpoint) ||
+      (!checkpoint.index_decides && std::ranges::any_of(checkpoint.shards, [](const Shard& shard) {
         return shard.use == ShardUse::kLoaded && !is_sound(shard);
-      });
+      }));
   for (const ExpectedTensor& wanted : expected.tensors) {
     if (wanted.optional || checkpoint.find(wanted.name) != nullptr) continue;
     (unknown_loss || out_of_reach.contains(wanted.name) ? result.lost : result.missing)

@@ -77,7 +77,7 @@ std::string without_wrappers(std::string_view name, std::span<const std::string>
 void explain_wrappers(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   std::array<bool, kWrappers.size()> used{};
   std::unordered_set<std::string> seen;
-  std::uint64_t required = 0;
+  bool shapes_agree = true;
   for (const Tensor& tensor : checkpoint.tensors) {
     std::string bare(tensor.name);
     for (std::size_t w = 0; w < kWrappers.size(); ++w) {
@@ -87,18 +87,18 @@ void explain_wrappers(const Checkpoint& checkpoint, const Expansion& expected, J
     }
     const ExpectedTensor* wanted = expected.find(bare);
     if (wanted == nullptr && !expected.is_ignored(bare)) return;
-    if (wanted != nullptr && !same_shape(wanted->shape, tensor.shape)) return;
-    if (wanted != nullptr && !wanted->optional) ++required;
+    if (wanted != nullptr && !same_shape(wanted->shape, tensor.shape)) shapes_agree = false;
     if (!seen.insert(std::move(bare)).second) return;
   }
-  const auto all =
-      std::ranges::count_if(expected.tensors, [](const ExpectedTensor& t) { return !t.optional; });
-  if (required != static_cast<std::uint64_t>(all)) return;
   for (std::size_t w = 0; w < kWrappers.size(); ++w) {
     if (used.at(w)) join.wrappers.emplace_back(kWrappers.at(w));
   }
+  if (join.wrappers.empty()) return;
   join.unexpected.clear();
-  join.missing.clear();
+  std::erase_if(join.missing, [&](const ExpectedTensor* wanted) {
+    return seen.contains(std::string(wanted->name));
+  });
+  join.wrappers_exact = shapes_agree && join.missing.empty() && join.lost.empty();
 }
 
 void explain_prefixes(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {

@@ -25,7 +25,9 @@ std::string layers_text(const ByLayer<T>& layers) {
   }
   std::vector<std::string> parts;
   for (const auto& [first, last] : runs) {
-    parts.push_back(first == last ? std::to_string(first) : fmt::format("{} to {}", first, last));
+    parts.push_back(first == last       ? std::to_string(first)
+                    : first + 1 == last ? fmt::format("{} and {}", first, last)
+                                        : fmt::format("{} to {}", first, last));
   }
   return layers.size() == 1 ? fmt::format("layer {} is", parts.front())
                             : fmt::format("layers {} are", fmt::join(parts, ", "));

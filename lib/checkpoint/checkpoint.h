@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "base/name_set.h"
 #include "checkpoint/index.h"
 #include "io/folder.h"
 #include "json/value.h"
@@ -17,13 +17,14 @@
 #include "shardwright/dtype.h"
 #include "shardwright/result.h"
 #include "tensor/shape.h"
+#include "tokenizer/facts.h"
 
 namespace shardwright {
 
 enum class CheckpointKind : std::uint8_t {
   kFolder,
   kFile,   // one .safetensors file, judged without what lies beside it
-  kIndex,  // an index given by name: its shards, and the config beside it
+  kIndex,  // an index given by name: its shards, without strays, and the config beside it
 };
 
 // Why a .safetensors file of the folder counts as part of the model, or does not.
@@ -38,9 +39,9 @@ struct Shard {
   ShardUse use{};
   bool present{};                        // an entry of that name exists (it may still be no file)
   std::unique_ptr<ByteSource> source{};  // null where it cannot be opened
-  std::string open_error{};
-  safetensors::ForeignKind foreign{};  // what the file is, where it is no safetensors file
-  std::string start{};                 // first bytes of a foreign file, at most 1 KiB
+  std::string open_error{};              // why it cannot be opened or its header cannot be read
+  safetensors::ForeignKind foreign{};    // what the file is, where it is no safetensors file
+  std::string start{};                   // first bytes of a foreign file, at most 1 KiB
   std::optional<safetensors::Header>
       header{};  // absent where the file is foreign or cannot be read
 };
@@ -56,10 +57,9 @@ struct Tensor {
   std::uint64_t bytes{};
   bool readable{};  // the bytes are there and have the size that dtype and shape need
 
-  // Fills `into` from byte `from` of the tensor. Thread-safe.
-  [[nodiscard]] Status read(std::uint64_t from, MutableBytes into) const {
-    return source->read(offset + from, into);
-  }
+  // Fills `into` from byte `from` of the tensor. kInvalidArgument past its end or where it is not
+  // readable. Thread-safe.
+  [[nodiscard]] Status read(std::uint64_t from, MutableBytes into) const;
 };
 
 // A JSON file beside the shards.
@@ -72,9 +72,9 @@ struct SideFile {
 
 struct IndexFile {
   std::string name{};  // "model.safetensors.index.json"
-  std::string text{};
+  FolderEntry entry{};
   Index index{};
-  std::string error{};  // it could not be read
+  std::string error{};  // it could not be read: `index` is empty
 };
 
 struct Checkpoint {
@@ -98,17 +98,25 @@ struct Checkpoint {
   std::vector<Tensor>
       tensors{};  // of loaded shards, in order; a name may stand twice in two shards
   std::optional<SideFile> config{};    // config.json
-  std::vector<SideFile> side_files{};  // the other JSON files that loaders read, but tokenizer.json
+  std::vector<SideFile> side_files{};  // the other JSON files, by name (see side_files.h)
+
+  // Where OpenOptions::tokenizer asks for it and a file of a tokenizer is there.
+  std::optional<TokenizerFacts> tokenizer{};
 
   // The tensor of that name (of several, the one that transformers keeps: the last), or null.
   [[nodiscard]] const Tensor* find(std::string_view name) const;
+  // Its position in `tensors`.
+  [[nodiscard]] std::optional<std::uint32_t> position(std::string_view name) const;
   [[nodiscard]] const json::Value* config_value() const;  // the config's root object, or null
 
-  std::unordered_map<std::string_view, std::uint32_t> by_name{};
+  // Positions in `tensors` by name, for find(); made anew when `tensors` is complete.
+  NameSet names{};
+  void build_names();
 };
 
 struct OpenOptions {
-  int threads{};  // for headers of many shards
+  int threads{};     // for headers of many shards; 0: all available
+  bool tokenizer{};  // read the tokenizer's files, too
 };
 
 // Opens what a MODEL argument names (cli.md): a folder, a file, an index, or a hub id in the local
@@ -116,7 +124,10 @@ struct OpenOptions {
 // kUnsupported where nothing in it is a model, kIo where it cannot be read.
 Result<Checkpoint> open_checkpoint(const std::string& path, const OpenOptions& options = {});
 
-// The same from a folder that is not on the local disk (tests, later remote ones).
-Result<Checkpoint> open_checkpoint(std::unique_ptr<Folder> folder, const OpenOptions& options = {});
+// The same from a folder that is not on the local disk (tests, results that are not yet written,
+// later remote ones). `file` is the shard or the index that was named, where the kind has one.
+Result<Checkpoint> open_checkpoint(std::unique_ptr<Folder> folder, const OpenOptions& options = {},
+                                   CheckpointKind kind = CheckpointKind::kFolder,
+                                   const std::string& file = {});
 
 }  // namespace shardwright

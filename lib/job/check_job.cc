@@ -10,21 +10,10 @@
 #include "base/utf8.h"
 #include "check/engine.h"
 #include "job/check_model.h"
+#include "job/find_rule.h"
 
 namespace shardwright {
 namespace {
-
-Status validate_arch(const Catalogue& catalogue, std::string_view name) {
-  if (name.empty() || catalogue.find(name) != nullptr || catalogue.by_model_type(name) != nullptr ||
-      catalogue.by_alias(name) != nullptr) {
-    return ok();
-  }
-  const auto near = nearest(name, catalogue.names());
-  return Error{ErrorCode::kInvalidArgument,
-               fmt::format("no rule describes an architecture {}{}", quoted(name),
-                           near ? fmt::format("; the nearest is '{}'", *near)
-                                : std::string(": 'shardwright schema list' names them"))};
-}
 
 constexpr std::array<std::string_view, 4> kRepairNames = {"none", "safe", "unsafe", "never"};
 
@@ -54,7 +43,7 @@ Result<std::vector<ModelReport>> check(const std::vector<std::string>& paths,
                                        const CheckOptions& options) {
   SW_TRY_OK(validate({options.select, options.ignore, options.severity}));
   SW_TRY(auto catalogue, load_catalogue(options.rules_dir));
-  SW_TRY_OK(validate_arch(*catalogue, options.arch));
+  if (!options.arch.empty()) SW_TRY_OK(find_rule(*catalogue, options.arch));
   std::vector<ModelReport> reports;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     auto checked = check_model(paths[i], catalogue, options);

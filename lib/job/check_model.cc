@@ -39,20 +39,45 @@ std::vector<std::string_view> names_of(const Checkpoint& checkpoint) {
   return names;
 }
 
+// The largest rule file that is read.
+constexpr std::uint64_t kMaxRuleBytes = 16U << 20U;
+
+Status add_rules(Catalogue& catalogue, const std::string& path) {
+  SW_TRY(const auto folder, open_folder(path));
+  for (const FolderEntry& entry : folder->entries()) {
+    if (!entry.name.ends_with(".json")) continue;
+    SW_TRY(const auto source, folder->open(entry.name));
+    SW_TRY(const std::string text, read_all(*source, kMaxRuleBytes));
+    SW_TRY_OK(catalogue.add(entry.name, text));
+  }
+  return ok();
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Catalogue>> load_catalogue(const std::string& rules_dir) {
   auto catalogue = std::make_shared<Catalogue>(Catalogue::builtin());
-  if (!rules_dir.empty()) SW_TRY_OK(catalogue->add_folder(rules_dir));
+  if (!rules_dir.empty()) SW_TRY_OK(add_rules(*catalogue, rules_dir));
   return std::shared_ptr<const Catalogue>(std::move(catalogue));
+}
+
+OpenOptions open_options(const CheckOptions& options) {
+  return {.threads = options.threads};
 }
 
 Result<CheckedModel> check_model(const std::string& path,
                                  std::shared_ptr<const Catalogue> catalogue,
                                  const CheckOptions& options) {
+  SW_TRY(Checkpoint checkpoint, open_checkpoint(path, open_options(options)));
+  return check_checkpoint(std::move(checkpoint), path, std::move(catalogue), options);
+}
+
+Result<CheckedModel> check_checkpoint(Checkpoint checkpoint, const std::string& path,
+                                      std::shared_ptr<const Catalogue> catalogue,
+                                      const CheckOptions& options, DataRequest data) {
   CheckedModel checked{.catalogue = std::move(catalogue)};
   Model& model = checked.model;
-  SW_TRY(model.checkpoint, open_checkpoint(path, {.threads = options.threads}));
+  model.checkpoint = std::move(checkpoint);
 
   const std::vector<std::string_view> names = names_of(model.checkpoint);
   const json::Value* config = model.checkpoint.config_value();
@@ -61,9 +86,12 @@ Result<CheckedModel> check_model(const std::string& path,
     SW_TRY(model.expected, expand(*model.detection.schema, *config, {.names = names}));
     model.join = join(model.checkpoint, *model.expected);
   }
+  model.index_join = join_index(model.checkpoint);
+  data.all = options.data;
+  data.threads = options.threads;
+  data.monitor = options.monitor;
   SW_TRY(model.data,
-         read_data(model.checkpoint, model.expected ? &*model.expected : nullptr,
-                   {.all = options.data, .threads = options.threads, .monitor = options.monitor}));
+         read_data(model.checkpoint, model.expected ? &*model.expected : nullptr, data));
 
   ModelReport& report = checked.report;
   report.path = path;

@@ -25,4 +25,13 @@ Result<CheckedModel> check_model(const std::string& path,
                                  std::shared_ptr<const Catalogue> catalogue,
                                  const CheckOptions& options);
 
+// The same for a checkpoint that is open already; `path` is for the report. Of `data` only what
+// CheckOptions do not have counts: digests, and what is known already.
+Result<CheckedModel> check_checkpoint(Checkpoint checkpoint, const std::string& path,
+                                      std::shared_ptr<const Catalogue> catalogue,
+                                      const CheckOptions& options, DataRequest data = {});
+
+// How `check` opens checkpoints.
+OpenOptions open_options(const CheckOptions& options);
+
 }  // namespace shardwright

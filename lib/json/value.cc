@@ -135,8 +135,10 @@ Result<Document> parse(std::string_view text) {
     return Error{ErrorCode::kMalformed,
                  fmt::format("{}: bytes that are not UTF-8", place_text(text, bad))};
   }
-  // nlohmann takes a NUL for the end of the text; JSON has none anywhere.
-  if (text.find('\0') != std::string_view::npos) return syntax_error(text);
+  // nlohmann takes a NUL for the end of the text, and would pass over a second byte-order mark.
+  if (text.find('\0') != std::string_view::npos || text.starts_with(kByteOrderMark)) {
+    return syntax_error(text);
+  }
   std::string replaced;
   std::string_view readable = text;
   if (text.find("NaN") != std::string_view::npos ||

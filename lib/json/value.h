@@ -24,6 +24,7 @@ struct Value {
   using Array = std::vector<Value>;
   using Object = std::vector<Member>;  // in file order; of two equal keys the last is found
 
+  // Without {}: clang would need a whole Member for it.
   std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> data;
 
   [[nodiscard]] bool is_null() const { return data.index() == 0; }

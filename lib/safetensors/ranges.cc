@@ -135,8 +135,10 @@ void check_coverage(Header& header, std::span<const EntryState> states) {
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       if (has_range(i)) order.push_back(static_cast<std::uint32_t>(i));
     }
-    std::ranges::stable_sort(
-        order, [&](std::uint32_t a, std::uint32_t b) { return is_before(tensors[a], tensors[b]); });
+    std::ranges::sort(order, [&](std::uint32_t a, std::uint32_t b) {
+      return std::tie(tensors[a].begin, tensors[a].end, a) <
+             std::tie(tensors[b].begin, tensors[b].end, b);
+    });
     for (const std::uint32_t i : order)
       sweep.take(tensors[i]);
   }

@@ -31,14 +31,17 @@ void run(const Model& model, const Reporter& report) {
     finding.places.emplace_back(tensor.name);
     edits.emplace_back(edit::RenameTensor{file, std::string(tensor.name), std::move(bare)});
   }
+  const std::string what = fmt::format("{}", fmt::join(segments, " and "));
   finding.message = fmt::format(
       "{} of {} names hold {}, which a training wrapper put there ({}): transformers finds none of "
       "these tensors; "
-      "without it the names are exactly those that '{}' expects",
-      edits.size(), model.checkpoint.tensors.size(), fmt::join(segments, " and "),
-      quoted(finding.tensor), model.expected->schema->name);
-  finding.fix = safe_fix(fmt::format("take {} out of the names", fmt::join(segments, " and ")),
-                         std::move(edits));
+      "without it the names are {} that '{}' expects",
+      edits.size(), model.checkpoint.tensors.size(), what, quoted(finding.tensor),
+      join.wrappers_exact ? "exactly those" : "some of those", model.expected->schema->name);
+  finding.fix =
+      join.wrappers_exact
+          ? safe_fix(fmt::format("take {} out of the names", what), std::move(edits))
+          : no_fix("the names alone are not all that is wrong: see the findings beside this one");
   report(std::move(finding));
 }
 

@@ -24,7 +24,7 @@ void run(const Model& model, const Reporter& report) {
       "would "
       "fill {} with random values",
       layers_text(absent), model.expected->layers.value_or(0),
-      quoted(model.expected->schema->layers_key), absent.size() == 1 ? "it" : "them",
+      quoted(model.expected->layers_pointer), absent.size() == 1 ? "it" : "them",
       absent.size() == 1 ? "it" : "them");
   finding.fix = no_fix(
       "either shards are absent, or the config counts too many layers: compare it with the model "

@@ -31,7 +31,7 @@ void run(const Model& model, const Reporter& report) {
       "UNEXPECTED and computes "
       "without them",
       layers_text(surplus), model.expected->layers.value_or(0),
-      quoted(model.expected->schema->layers_key));
+      quoted(model.expected->layers_pointer));
   finding.fix = no_fix(
       "either the config counts too few layers or the weights hold too many: compare it with the "
       "model that the weights come from");

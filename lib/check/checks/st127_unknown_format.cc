@@ -38,8 +38,8 @@ void run(const Model& model, const Reporter& report) {
     if (relay_of(shard) == Relay::kWhole) {
       const std::string summary = "write {\"format\": \"pt\"} into the metadata";
       finding.fix = names_are_expected(model.join)
-                        ? safe_fix(summary, {edit::RelayShard{shard.file}})
-                        : unsafe_fix(summary, {edit::RelayShard{shard.file}});
+                        ? safe_fix(summary, {edit::RelayShard{shard.file, true}})
+                        : unsafe_fix(summary, {edit::RelayShard{shard.file, true}});
     }
     report(std::move(finding));
   }

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "base/text.h"
 #include "base/utf8.h"
 #include "check/causes.h"
 #include "check/check.h"
@@ -12,13 +11,6 @@
 
 namespace shardwright {
 namespace {
-
-std::string pointer_of(std::string_view dotted) {
-  std::string pointer;
-  for (const std::string_view step : split(dotted, '.'))
-    pointer += "/" + json::pointer_step(step);
-  return pointer;
-}
 
 void run(const Model& model, const Reporter& report) {
   std::vector<const ShapeMismatch*> found;
@@ -28,7 +20,7 @@ void run(const Model& model, const Reporter& report) {
   if (found.empty()) return;
   const Tensor& first = *found.front()->stored;
   const std::uint64_t rows = first.shape.front();
-  const std::string pointer = pointer_of(model.expected->schema->vocabulary_key);
+  const std::string& pointer = model.expected->vocabulary_pointer;
   Report finding{.file = model.checkpoint.config->name,
                  .tensor = std::string(first.name),
                  .pointer = pointer,
@@ -36,10 +28,10 @@ void run(const Model& model, const Reporter& report) {
   for (const ShapeMismatch* mismatch : found)
     finding.places.emplace_back(mismatch->stored->name);
   finding.message = fmt::format(
-      "{} has {} rows {}, and the config's {} is {}: transformers refuses to load it (size "
+      "{} has {} rows {}, and the config says {} at {}: transformers refuses to load it (size "
       "mismatch)",
-      quoted(first.name), rows, shape_text(first.shape),
-      quoted(model.expected->schema->vocabulary_key), model.expected->vocabulary.value_or(0));
+      quoted(first.name), rows, shape_text(first.shape), model.expected->vocabulary.value_or(0),
+      quoted(pointer));
   // All tensors whose rows are tokens must agree, else the right number is a guess.
   const bool agree =
       std::ranges::all_of(model.expected->tensors, [&](const ExpectedTensor& expected) {
@@ -49,8 +41,7 @@ void run(const Model& model, const Reporter& report) {
       });
   if (agree && !pointer.empty() && rows > 0) {
     finding.fix =
-        safe_fix(fmt::format("set {} to {}, the rows that are stored",
-                             quoted(model.expected->schema->vocabulary_key), rows),
+        safe_fix(fmt::format("set {} to {}, the rows that are stored", quoted(pointer), rows),
                  {edit::SetJson{model.checkpoint.config->name, pointer, std::to_string(rows)}});
   } else {
     finding.fix = no_fix(

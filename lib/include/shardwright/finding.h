@@ -47,6 +47,7 @@ struct ReshapeTensor {
 // bytes.
 struct RelayShard {
   std::string file;
+  bool relabel{};  // `format` becomes "pt" where it is something else, too
 };
 // Writes the index from the headers of the shards.
 struct RebuildIndex {};

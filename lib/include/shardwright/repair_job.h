@@ -24,7 +24,9 @@ struct RepairOptions {
   bool dry_run{};
   TieForm tie{};
   std::string layout{};  // rewrite to this layout; empty: as found
-  CheckOptions check{};  // select, ignore, arch, rules, threads, monitor
+  // arch, rules, threads, monitor, severity. `select` chooses the fixes to apply; what it leaves
+  // out still counts as a finding. What `ignore` leaves out does not.
+  CheckOptions check{};
 };
 
 // One step of the plan.
@@ -37,14 +39,16 @@ struct PlanStep {
 struct RepairReport {
   std::string model{};
   std::vector<PlanStep> plan{};
-  std::vector<Finding>
-      left{};  // what a check of the result finds, or of the model where nothing is published
+  std::vector<Finding> left{};  // what a check of the result finds, also where it is not published
   Summary before{}, after{};
   bool published{};  // the target holds the result
   bool nothing_to_do{};
   std::uint64_t bytes_written{};
   std::uint64_t bytes_linked{};
   std::string refused{};  // why nothing was published, where that is so
+  // Fixes that were not applied because they contradict others, and files that could not be
+  // carried.
+  std::vector<std::string> notes{};
 };
 
 Result<RepairReport> repair(const std::string& path, const RepairOptions& options);

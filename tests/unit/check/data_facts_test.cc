@@ -51,9 +51,7 @@ struct Fixture {
   void add(const std::string& name, DType dtype, Shape shape, const MemorySource& source,
            std::uint64_t offset, bool readable = true) {
     const Shape& kept = shapes.emplace_back(std::move(shape));
-    checkpoint.by_name[names.emplace_back(name)] =
-        static_cast<std::uint32_t>(checkpoint.tensors.size());
-    checkpoint.tensors.push_back({.name = names.back(),
+    checkpoint.tensors.push_back({.name = names.emplace_back(name),
                                   .shape = kept,
                                   .dtype = dtype,
                                   .shard = static_cast<std::uint32_t>(files.size() - 1),
@@ -61,6 +59,7 @@ struct Fixture {
                                   .offset = offset,
                                   .bytes = size_in_bytes(dtype, kept).value(),
                                   .readable = readable});
+    checkpoint.build_names();
   }
 
   DataFacts read(bool all, int threads = 2) {

@@ -87,6 +87,7 @@ TEST_CASE("json: a byte-order mark is recorded and passed over") {
   CHECK(document->byte_order_mark);
   CHECK(document->root.array()->size() == 1);
   CHECK(!parse("[1]")->byte_order_mark);
+  CHECK(error_of("\xEF\xBB\xBF\xEF\xBB\xBF[1]") == "line 1, column 1: expected a value");
   CHECK(error_of("\xEF\xBB\xBF[1") == "line 1, column 3: the text ends too early");
 }
 

@@ -1,0 +1,73 @@
+// IX205: a tensor is stored and the index does not name it.
+// docs/checks/IX205-unindexed-tensor.md
+#include <algorithm>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "check/check.h"
+#include "check/coverage.h"
+#include "check/fixes.h"
+#include "check/shard_names.h"
+#include "check/wording.h"
+
+namespace shardwright {
+namespace {
+
+constexpr std::string_view kConsequence =
+    "transformers 4 fills it with random values, and loaders that go by the index never read it";
+
+void report_tensors(const Model& model, const Reporter& report) {
+  const auto& unindexed = model.index_join.unindexed;
+  if (unindexed.empty()) return;
+  const Tensor& first = *unindexed.front();
+  const bool one_file = std::ranges::all_of(
+      unindexed, [&](const Tensor* tensor) { return tensor->shard == first.shard; });
+  const std::string& file = model.checkpoint.shards[first.shard].file;
+  Report finding{.tensor = std::string(first.name),
+                 .message = fmt::format("{} is stored in {}, and the index does not name it: {}",
+                                        quoted(first.name), quoted(file), kConsequence),
+                 .fix = rebuild_fix(model, "write the index from the headers of the shards"),
+                 .group = "tensors"};
+  if (one_file) finding.file = file;
+  for (const Tensor* tensor : unindexed)
+    finding.places.emplace_back(tensor->name);
+  report(std::move(finding));
+}
+
+// A whole shard of the set that the index leaves out.
+void report_shards(const Model& model, const Reporter& report) {
+  for (const Shard* shard : unindexed_shards(model.checkpoint)) {
+    const std::size_t tensors = shard->header ? shard->header->tensors.size() : 0;
+    report(
+        {.file = shard->file,
+         .message = fmt::format("{} holds {}, and the index does not name it: no loader that "
+                                "goes by the index reads it",
+                                quoted(shard->file), counted(tensors, "tensor")),
+         .fix = no_fix("the index was not made for these shards: remove it and run repair, which "
+                       "writes a new one where the set is whole"),
+         .group = "shards"});
+  }
+}
+
+void run(const Model& model, const Reporter& report) {
+  if (!model.checkpoint.index_decides) return;
+  report_tensors(model, report);
+  report_shards(model, report);
+}
+
+}  // namespace
+
+extern const Check kUnindexedTensor;
+constinit const Check kUnindexedTensor{
+    .code = "IX205",
+    .name = "unindexed-tensor",
+    .summary = "a tensor is stored and the index does not name it",
+    .severity = Severity::kError,
+    .repair = Repair::kSafe,
+    .since = "0.1",
+    .run = run,
+};
+
+}  // namespace shardwright

@@ -1,0 +1,74 @@
+// IX209: total_size of the index is not the number of bytes of all tensors.
+// docs/checks/IX209-wrong-total-size.md
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "base/checked.h"
+#include "base/utf8.h"
+#include "check/check.h"
+#include "check/coverage.h"
+#include "check/join.h"
+
+namespace shardwright {
+namespace {
+
+// Bytes of all tensors; none where some cannot be counted.
+std::optional<std::uint64_t> stored_bytes(const Model& model) {
+  const Checkpoint& checkpoint = model.checkpoint;
+  if (!checkpoint.outside.empty()) return std::nullopt;
+  for (const Shard& shard : checkpoint.shards) {
+    if (shard.use == ShardUse::kLoaded && !is_sound(shard)) return std::nullopt;
+  }
+  std::uint64_t sum = 0;
+  for (const Tensor& tensor : checkpoint.tensors) {
+    const auto next = checked_add(sum, tensor.bytes);
+    if (!tensor.readable || !next) return std::nullopt;
+    sum = *next;
+  }
+  return sum;
+}
+
+void run(const Model& model, const Reporter& report) {
+  if (!model.checkpoint.index_decides || !model.checkpoint.index) return;
+  const IndexFile& file = *model.checkpoint.index;
+  const Index& index = file.index;
+  const auto stored = stored_bytes(model);
+  if (!stored || !index.has_metadata) return;  // IX210 speaks of absent metadata
+  std::string message;
+  std::optional<Severity> severity;
+  if (index.total_size_form == TotalSizeForm::kAbsent) {
+    message = fmt::format("the index has no 'total_size'; the tensors have {} bytes", *stored);
+    severity = Severity::kInfo;
+  } else if (index.total_size != stored) {
+    message = fmt::format("'total_size' of the index is {}, and the tensors have {} bytes",
+                          printable(index.total_size_text, 40), *stored);
+  } else if (index.total_size_form == TotalSizeForm::kOther) {
+    message = fmt::format("'total_size' of the index is written {}, and {} is expected",
+                          printable(index.total_size_text, 40), *stored);
+    severity = Severity::kInfo;
+  } else {
+    return;
+  }
+  report({.file = file.name,
+          .pointer = "/metadata/total_size",
+          .message = std::move(message),
+          .severity = severity,
+          .fix = rebuild_fix(model, fmt::format("set 'total_size' to {}", *stored))});
+}
+
+}  // namespace
+
+extern const Check kWrongTotalSize;
+constinit const Check kWrongTotalSize{
+    .code = "IX209",
+    .name = "wrong-total-size",
+    .summary = "total_size of the index is not the number of bytes of all tensors",
+    .severity = Severity::kWarning,
+    .repair = Repair::kSafe,
+    .since = "0.1",
+    .run = run,
+};
+
+}  // namespace shardwright

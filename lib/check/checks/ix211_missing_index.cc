@@ -1,0 +1,115 @@
+// IX211: there are several shards and no index.
+// docs/checks/IX211-missing-index.md
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "check/check.h"
+#include "check/coverage.h"
+#include "check/fixes.h"
+#include "check/shard_names.h"
+#include "check/single_file.h"
+#include "check/wording.h"
+
+namespace shardwright {
+namespace {
+
+struct Scene {
+  std::vector<std::string> files{};
+  std::vector<std::string> absent{};  // numbers of the sets that are not there
+  bool numbered{};
+  bool unfinished{};  // the names that mergekit uses until it has finished
+};
+
+Scene look(const Checkpoint& checkpoint) {
+  Scene scene;
+  for (const Shard& shard : checkpoint.shards) {
+    if (shard.use == ShardUse::kLoaded) scene.files.push_back(shard.file);
+  }
+  const auto families = shard_families(checkpoint, ShardUse::kLoaded);
+  scene.numbered = !families.empty();
+  for (const ShardFamily& family : families)
+    std::ranges::move(family.absent(), std::back_inserter(scene.absent));
+  scene.unfinished = std::ranges::all_of(scene.files, is_unfinished_name);
+  return scene;
+}
+
+std::string what(const Scene& scene) {
+  const std::string start =
+      fmt::format("there is no index for {}", counted(scene.files.size(), "shard"));
+  if (scene.unfinished) {
+    return fmt::format(
+        "{}, {}: mergekit gives its shards such names until it has finished, so the "
+        "merge was interrupted",
+        start, some_of(scene.files));
+  }
+  if (!scene.absent.empty()) {
+    return fmt::format("{}, and {} {} absent: the save or the download was interrupted", start,
+                       some_of(scene.absent), scene.absent.size() == 1 ? "is" : "are");
+  }
+  return fmt::format(
+      "{}, {}: transformers finds no weights without it; it prints 'Error no file "
+      "named model.safetensors'",
+      start, some_of(scene.files));
+}
+
+Fix fix_for(const Model& model, const Scene& scene) {
+  if (scene.unfinished) return no_fix("what was not written is gone: run the merge again");
+  if (!scene.absent.empty()) {
+    return no_fix(
+        fmt::format("{} of {} shards are absent: fetch them again, or write the "
+                    "checkpoint again",
+                    scene.absent.size(), scene.absent.size() + scene.files.size()));
+  }
+  return rebuild_fix(model, "write the index from the headers of the shards");
+}
+
+bool has_pickled_weights(const Checkpoint& checkpoint) {
+  return checkpoint.folder && (checkpoint.folder->find("pytorch_model.bin") != nullptr ||
+                               checkpoint.folder->find("pytorch_model.bin.index.json") != nullptr);
+}
+
+void run(const Model& model, const Reporter& report) {
+  const Checkpoint& checkpoint = model.checkpoint;
+  if (checkpoint.kind != CheckpointKind::kFolder || checkpoint.index ||
+      single_file(checkpoint) != nullptr) {
+    return;
+  }
+  const Scene scene = look(checkpoint);
+  if (scene.files.empty() || (scene.files.size() == 1 && !scene.numbered && !scene.unfinished)) {
+    return;
+  }
+  Report finding{.message = what(scene), .fix = fix_for(model, scene), .places = scene.files};
+  if (scene.files.size() == 1) finding.file = scene.files.front();
+  if (!scene.numbered && !scene.unfinished && !checkpoint.config) {
+    // A collection of files is no broken model.
+    finding.message = fmt::format(
+        "there is no index and no config.json: {} were checked one by one", some_of(scene.files));
+    finding.severity = Severity::kInfo;
+    finding.fix.reset();
+  } else if (has_pickled_weights(checkpoint)) {
+    finding.message += "; transformers loads pytorch_model.bin instead";
+    finding.severity = Severity::kWarning;
+  }
+  report(std::move(finding));
+}
+
+}  // namespace
+
+extern const Check kMissingIndex;
+constinit const Check kMissingIndex{
+    .code = "IX211",
+    .name = "missing-index",
+    .summary = "there are several shards and no index",
+    .severity = Severity::kError,
+    .repair = Repair::kSafe,
+    .since = "0.1",
+    .run = run,
+};
+
+}  // namespace shardwright

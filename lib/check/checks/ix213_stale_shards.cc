@@ -1,0 +1,132 @@
+// IX213: files lie beside the shards that are loaded.
+// docs/checks/IX213-stale-shards.md
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "check/check.h"
+#include "check/fixes.h"
+#include "check/shard_names.h"
+#include "check/single_file.h"
+#include "check/wording.h"
+
+namespace shardwright {
+namespace {
+
+enum class StrayKind : std::uint8_t { kQuiet, kHarmless, kBroken, kStale };
+
+bool is_same_file(const Shard& a, const Shard& b) {
+  return a.entry.inode != 0 && a.entry.inode == b.entry.inode && a.entry.device == b.entry.device;
+}
+
+bool has_side_file(const Checkpoint& checkpoint, std::string_view name) {
+  return std::ranges::find(checkpoint.side_files, name, &SideFile::name) !=
+         checkpoint.side_files.end();
+}
+
+bool shares_a_name(const Checkpoint& checkpoint, const Shard& stray) {
+  return stray.header &&
+         std::ranges::any_of(stray.header->tensors, [&](const safetensors::TensorEntry& tensor) {
+           return checkpoint.find(tensor.name) != nullptr;
+         });
+}
+
+class Judge {
+ public:
+  explicit Judge(const Checkpoint& checkpoint)
+      : checkpoint_(checkpoint),
+        families_(shard_families(checkpoint, ShardUse::kLoaded)),
+        two_sets_(checkpoint.index && single_file(checkpoint) != nullptr) {}
+
+  [[nodiscard]] StrayKind kind(const Shard& stray) const {
+    const auto same = [&](const Shard& other) {
+      return other.use == ShardUse::kLoaded && is_same_file(stray, other);
+    };
+    if (std::ranges::any_of(checkpoint_.shards, same)) return StrayKind::kQuiet;
+    if (two_sets_ && is_indexed(stray.file)) return StrayKind::kQuiet;  // IX212
+    if (stray.file == "adapter_model.safetensors" &&
+        has_side_file(checkpoint_, "adapter_config.json")) {
+      return StrayKind::kQuiet;  // PEFT loads it
+    }
+    const auto is_of = [&](const ShardFamily& family) { return family.has(stray.file); };
+    if (std::ranges::any_of(families_, is_of)) return StrayKind::kQuiet;  // IX205
+    if (is_variant_name(stray.file)) return StrayKind::kHarmless;
+    if (shares_a_name(checkpoint_, stray)) return StrayKind::kStale;
+    if (!stray.header || !stray.header->usable()) return StrayKind::kBroken;
+    return shard_number(stray.file) && !families_.empty() ? StrayKind::kStale
+                                                          : StrayKind::kHarmless;
+  }
+
+ private:
+  [[nodiscard]] bool is_indexed(std::string_view file) const {
+    const auto& files = checkpoint_.index->index.files;
+    return std::ranges::find(files, file) != files.end();
+  }
+
+  const Checkpoint& checkpoint_;
+  std::vector<ShardFamily> families_;
+  bool two_sets_;
+};
+
+void report_those(std::vector<std::string> files, Severity severity, std::string_view what,
+                  std::optional<Fix> fix, const Reporter& report) {
+  if (files.empty()) return;
+  Report finding{.message = fmt::format("{} {} beside the files that transformers loads: {}",
+                                        some_of(files), files.size() == 1 ? "lies" : "lie", what),
+                 .severity = severity,
+                 .fix = std::move(fix),
+                 .group = std::string(what)};
+  if (files.size() == 1) finding.file = files.front();
+  finding.places = std::move(files);
+  report(std::move(finding));
+}
+
+void run(const Model& model, const Reporter& report) {
+  const Judge judge(model.checkpoint);
+  std::vector<std::string> stale;
+  std::vector<std::string> broken;
+  std::vector<std::string> harmless;
+  for (const Shard& shard : model.checkpoint.shards) {
+    if (shard.use != ShardUse::kStray) continue;
+    switch (judge.kind(shard)) {
+      case StrayKind::kStale:
+        stale.push_back(shard.file);
+        break;
+      case StrayKind::kBroken:
+        broken.push_back(shard.file);
+        break;
+      case StrayKind::kHarmless:
+        harmless.push_back(shard.file);
+        break;
+      case StrayKind::kQuiet:
+        break;
+    }
+  }
+  report_those(std::move(stale), Severity::kWarning,
+               "loaders that take all '*.safetensors' (MLX, llama.cpp, vLLM without an index) mix "
+               "the two sets",
+               no_fix("if they are left over from another save, remove them"), report);
+  report_those(std::move(broken), Severity::kInfo,
+               "broken, and nobody reads them as part of the model", std::nullopt, report);
+  report_those(std::move(harmless), Severity::kInfo, "not part of what was checked", std::nullopt,
+               report);
+}
+
+}  // namespace
+
+extern const Check kStaleShards;
+constinit const Check kStaleShards{
+    .code = "IX213",
+    .name = "stale-shards",
+    .summary = "files of another set lie beside the shards that are loaded",
+    .severity = Severity::kWarning,
+    .repair = Repair::kNever,
+    .since = "0.1",
+    .run = run,
+};
+
+}  // namespace shardwright

@@ -1,0 +1,95 @@
+#include "check/coverage.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "check/check.h"
+#include "check/fixes.h"
+#include "check/shard_names.h"
+#include "check/wording.h"
+
+namespace shardwright {
+namespace {
+
+std::string trouble_with_shards(const Model& model) {
+  const Checkpoint& checkpoint = model.checkpoint;
+  if (!checkpoint.outside.empty()) return "the index names files outside the folder";
+  for (const AbsentShard& absent : model.index_join.absent) {
+    if (!absent.lost.empty()) return fmt::format("{} is absent", quoted(absent.shard->file));
+  }
+  bool any = false;
+  for (const Shard& shard : checkpoint.shards) {
+    if (shard.use != ShardUse::kLoaded || !shard.present) continue;
+    any = true;
+    if (!is_sound(shard)) return fmt::format("{} cannot be read", quoted(shard.file));
+    using safetensors::DefectKind;
+    if (shard.header->count(DefectKind::kEntryMalformed) > 0 ||
+        shard.header->count(DefectKind::kUnknownDType) > 0) {
+      return fmt::format("not all entries of {} can be read", quoted(shard.file));
+    }
+  }
+  return any ? "" : "no shard is there";
+}
+
+std::string trouble_with_numbers(const Checkpoint& checkpoint) {
+  const auto families = shard_families(checkpoint, ShardUse::kLoaded);
+  if (families.size() > 1) {
+    return fmt::format("the shards are of {} sets, {} and {}", families.size(),
+                       quoted(families[0].text()), quoted(families[1].text()));
+  }
+  for (const ShardFamily& family : families) {
+    const auto absent = family.absent(1);
+    if (absent.empty()) continue;
+    const bool is_stray = std::ranges::find(checkpoint.shards, absent.front(), &Shard::file) !=
+                          checkpoint.shards.end();
+    return is_stray ? fmt::format("the index does not name {}", quoted(absent.front()))
+                    : fmt::format("{} is absent", quoted(absent.front()));
+  }
+  return "";
+}
+
+std::string trouble_without_rule(const Model& model) {
+  const Checkpoint& checkpoint = model.checkpoint;
+  if (checkpoint.index && !checkpoint.index->index.entries.empty()) {
+    if (model.index_join.phantoms.empty()) return "";
+    return fmt::format("{} is nowhere stored, and no rule says whether it should be",
+                       quoted(model.index_join.phantoms.front()->name));
+  }
+  return shard_families(checkpoint, ShardUse::kLoaded).empty()
+             ? "nobody can tell which shards there should be"
+             : "";
+}
+
+std::string gap(const Model& model) {
+  if (auto found = trouble_with_shards(model); !found.empty()) return found;
+  if (auto found = trouble_with_numbers(model.checkpoint); !found.empty()) return found;
+  if (!model.data.duplicates_differ.empty()) {
+    return fmt::format("two shards hold {} with different bytes",
+                       quoted(model.data.duplicates_differ.front()));
+  }
+  if (!model.join.compared) return trouble_without_rule(model);
+  return lacks_tensors(model.join) ? "tensors that the architecture needs are not stored" : "";
+}
+
+}  // namespace
+
+bool lacks_tensors(const Join& join) {
+  return join.compared && (!join.missing.empty() || !join.lost.empty() ||
+                           join.missing_head != nullptr || !join.absent_layers.empty() ||
+                           (join.experts && join.experts->stored < join.experts->config));
+}
+
+Coverage coverage(const Model& model) {
+  std::string found = gap(model);
+  return {.complete = found.empty(), .gap = std::move(found)};
+}
+
+Fix rebuild_fix(const Model& model, std::string summary) {
+  const Coverage found = coverage(model);
+  if (found.complete) return safe_fix(std::move(summary), {edit::RebuildIndex{}});
+  return no_fix(fmt::format("an index made from what is here would hide a loss: {}", found.gap));
+}
+
+}  // namespace shardwright

@@ -1,0 +1,43 @@
+#include "checkpoint/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+
+namespace shardwright {
+
+Status Tensor::read(std::uint64_t from, MutableBytes into) const {
+  if (!readable || from > bytes || into.size() > bytes - from) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("{} bytes from byte {} of {}, which has {}", into.size(), from,
+                             quoted(name), readable ? bytes : 0)};
+  }
+  return source->read(offset + from, into);
+}
+
+std::optional<std::uint32_t> Checkpoint::position(std::string_view name) const {
+  const auto found = names.find(name, [this](std::size_t i) { return tensors[i].name; });
+  if (!found) return std::nullopt;
+  return static_cast<std::uint32_t>(*found);
+}
+
+const Tensor* Checkpoint::find(std::string_view name) const {
+  const auto found = position(name);
+  return found ? &tensors[*found] : nullptr;
+}
+
+void Checkpoint::build_names() {
+  names.clear();
+  names.reserve(tensors.size());
+  // From the last on: of equal names the first to come stays.
+  for (std::size_t i = tensors.size(); i-- > 0;)
+    static_cast<void>(
+        names.insert(tensors[i].name, i, [this](std::size_t at) { return tensors[at].name; }));
+}
+
+const json::Value* Checkpoint::config_value() const {
+  if (!config || !config->document || config->document->root.object() == nullptr) return nullptr;
+  return &config->document->root;
+}
+
+}  // namespace shardwright

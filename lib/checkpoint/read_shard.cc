@@ -1,0 +1,81 @@
+#include "checkpoint/read_shard.h"
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+
+namespace shardwright {
+namespace {
+
+// Most headers of models in many shards fit, so that one read is all they take.
+constexpr std::size_t kFirstRead = (64U << 10U) + safetensors::kPrefixBytes;
+constexpr std::size_t kMaxStart = 1024;
+
+// A source of which the first bytes have been read already.
+class StartedSource final : public ByteSource {
+ public:
+  StartedSource(const ByteSource& source, Bytes start) : source_(source), start_(start) {}
+
+  [[nodiscard]] std::uint64_t size() const override { return source_.size(); }
+  [[nodiscard]] Status read(std::uint64_t offset, MutableBytes into) const override {
+    if (offset < start_.size() && !into.empty()) {
+      const std::size_t known = std::min<std::size_t>(into.size(), start_.size() - offset);
+      std::memcpy(into.data(), start_.data() + offset, known);
+      into = into.subspan(known);
+      offset += known;
+    }
+    return into.empty() ? ok() : source_.read(offset, into);
+  }
+
+ private:
+  const ByteSource& source_;
+  Bytes start_;
+};
+
+}  // namespace
+
+Shard read_shard(const Folder& folder, const std::string& name) {
+  Shard shard{.file = name};
+  const FolderEntry* listed = folder.find(name);
+  shard.entry = listed != nullptr ? *listed : folder.describe(name);
+  shard.present = shard.entry.kind != EntryKind::kAbsent;
+  if (shard.entry.kind == EntryKind::kDangling) {
+    shard.open_error = fmt::format("opening {}: a link to nothing", quoted(name));
+    return shard;
+  }
+  if (shard.entry.kind == EntryKind::kFolder) {
+    shard.open_error = fmt::format("opening {}: a folder, not a file", quoted(name));
+    return shard;
+  }
+  auto source = folder.open(name);
+  if (!source) {
+    shard.open_error = source.error().message;
+    return shard;
+  }
+  shard.source = *std::move(source);
+
+  std::string start(std::min<std::uint64_t>(shard.source->size(), kFirstRead), '\0');
+  if (auto status = shard.source->read(0, std::as_writable_bytes(std::span(start))); !status) {
+    shard.open_error = status.error().message;
+    return shard;
+  }
+  const Bytes bytes = std::as_bytes(std::span<const char>(start));
+  shard.foreign = safetensors::sniff(bytes, shard.source->size());
+  if (shard.foreign != safetensors::ForeignKind::kNone) {
+    shard.start = start.substr(0, kMaxStart);
+    return shard;
+  }
+  auto header = safetensors::read_header(StartedSource(*shard.source, bytes));
+  if (header) {
+    shard.header = *std::move(header);
+  } else {
+    shard.open_error = header.error().message;
+  }
+  return shard;
+}
+
+}  // namespace shardwright

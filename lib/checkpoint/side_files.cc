@@ -1,0 +1,100 @@
+#include "checkpoint/side_files.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "base/try.h"
+#include "base/utf8.h"
+
+namespace shardwright {
+namespace {
+
+constexpr std::array<std::string_view, 12> kReadByLoaders = {
+    "adapter_config.json",     "added_tokens.json",      "audio_config.json",
+    "chat_template.json",      "generation_config.json", "preprocessor_config.json",
+    "processor_config.json",   "quant_config.json",      "quantize_config.json",
+    "special_tokens_map.json", "tokenizer_config.json",  "video_preprocessor_config.json"};
+
+constexpr std::array<std::string_view, 3> kReadElsewhere = {"config.json", "tokenizer.json",
+                                                            "vocab.json"};
+
+bool has(std::span<const std::string_view> names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+Result<std::string> read_text(const Folder& folder, const std::string& name, std::uint64_t limit) {
+  SW_TRY(const auto source, folder.open(name));
+  auto text = read_all(*source, limit);
+  // A limit is told without a name; all else that can go wrong names the file.
+  if (!text && text.error().code == ErrorCode::kUnsupported) {
+    return std::move(text).error().within("reading " + quoted(name));
+  }
+  return text;
+}
+
+}  // namespace
+
+SideFile read_side_file(const Folder& folder, const std::string& name) {
+  SideFile file{.name = name};
+  auto text = read_text(folder, name, kMaxSideFile);
+  if (!text) {
+    file.error = text.error().message;
+    return file;
+  }
+  file.text = *std::move(text);
+  auto document = json::parse(file.text);
+  if (document) {
+    file.document = *std::move(document);
+  } else {
+    file.error = document.error().message;
+  }
+  return file;
+}
+
+std::vector<std::string> side_file_names(const Folder& folder) {
+  std::vector<std::string> names;
+  std::size_t others = 0;
+  for (const FolderEntry& entry : folder.entries()) {
+    if (!entry.name.ends_with(".json") || entry.name.ends_with(".index.json")) continue;
+    if (entry.name.find(".safetensors.index.") != std::string::npos) continue;
+    if (entry.name.starts_with('.') || has(kReadElsewhere, entry.name)) continue;
+    if (!has(kReadByLoaders, entry.name)) {
+      if (entry.kind != EntryKind::kFile || entry.bytes > kMaxOtherSideFile) continue;
+      if (++others > kMaxOtherSideFiles) continue;
+    }
+    names.push_back(entry.name);
+  }
+  return names;
+}
+
+std::optional<TokenizerFacts> read_tokenizer(const Folder& folder) {
+  const bool fast = folder.find("tokenizer.json") != nullptr;
+  const std::string name = fast ? "tokenizer.json" : "vocab.json";
+  if (!fast && folder.find(name) == nullptr) return std::nullopt;
+  TokenizerFacts facts;
+  const auto text = read_text(folder, name, kMaxTokenizer);
+  if (!text) {
+    facts.broken.push_back({.file = name, .error = text.error().message});
+  } else if (fast) {
+    add_tokenizer_json(*text, facts);
+  } else {
+    add_vocabulary_json(*text, facts);
+  }
+  return facts;
+}
+
+void add_side_tokens(std::span<const SideFile> files, std::optional<TokenizerFacts>& facts) {
+  for (const SideFile& file : files) {
+    const bool config = file.name == "tokenizer_config.json";
+    if (!file.document || (!config && file.name != "added_tokens.json")) continue;
+    if (!facts) facts.emplace();
+    if (config) {
+      add_tokenizer_config(file.document->root, *facts);
+    } else {
+      add_added_tokens(file.document->root, *facts);
+    }
+  }
+}
+
+}  // namespace shardwright

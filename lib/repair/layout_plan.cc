@@ -1,0 +1,144 @@
+// plan_layout of plan.h: a checkpoint in another layout of its architecture, by the map that the
+// schema gives.
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "arch/layout.h"
+#include "base/checked.h"
+#include "base/try.h"
+#include "base/utf8.h"
+#include "repair/plan.h"
+#include "repair/workshop.h"
+
+namespace shardwright {
+namespace {
+
+Error refused(std::string message) {
+  return {ErrorCode::kInvalidArgument, std::move(message)};
+}
+
+// The bytes of that many elements.
+Result<std::uint64_t> bytes_for(const Tensor& tensor, std::uint64_t elements) {
+  const auto bits = checked_mul(elements, dtype_bits(tensor.dtype));
+  if (bits && *bits % 8 == 0) return *bits / 8;
+  return refused(
+      fmt::format("{} elements of {} are no whole number of bytes", elements, quoted(tensor.name)));
+}
+
+Result<DraftPart> part_of(const LayoutPart& part, const Tensor& source) {
+  DraftPart made{.source = &source, .rows = part.rows, .transposed = part.transposed};
+  SW_TRY(made.from, bytes_for(source, part.source_begin));
+  SW_TRY(made.to, bytes_for(source, part.target_begin));
+  SW_TRY(made.bytes, bytes_for(source, part.length));
+  SW_TRY(made.stride, bytes_for(source, part.target_stride));
+  return made;
+}
+
+class LayoutPlan {
+ public:
+  LayoutPlan(const Model& model, const LayoutMap& map, std::string_view layout)
+      : model_(model), work_(model) {
+    reason_ = {.safety = Safety::kSafe,
+               .why = fmt::format("the same elements, by the map of layout {} in the schema {}",
+                                  quoted(layout), quoted(map.to.schema->name))};
+  }
+
+  Result<Plan> run(const LayoutMap& map) {
+    for (const MappedTensor& target : map.tensors)
+      SW_TRY_OK(place(target));
+    for (const Tensor* tensor : consumed_) {
+      if (!kept_.contains(tensor)) SW_TRY_OK(work_.consume(*tensor));
+    }
+    return work_.finish();
+  }
+
+ private:
+  Status place(const MappedTensor& target) {
+    std::vector<const Tensor*> sources;
+    std::size_t absent = 0;
+    for (const LayoutPart& part : target.parts) {
+      sources.push_back(model_.checkpoint.find(part.source));
+      if (sources.back() == nullptr) ++absent;
+    }
+    if (absent == sources.size()) return ok();  // optional and not stored, or without elements
+    if (absent > 0) {
+      return refused(
+          fmt::format("{} cannot be made: parts of it are not stored", quoted(target.name)));
+    }
+    if (target.parts.size() == 1 && is_whole(target.parts.front(), *sources.front())) {
+      return rename(target, *sources.front());
+    }
+    return compose(target, sources);
+  }
+
+  static bool is_whole(const LayoutPart& part, const Tensor& source) {
+    return !part.transposed && part.rows == 1 && part.source_begin == 0 &&
+           element_count(source.shape) == part.length;
+  }
+
+  Status rename(const MappedTensor& target, const Tensor& source) {
+    const std::string& file = model_.checkpoint.shards[source.shard].file;
+    kept_.insert(&source);
+    if (target.name != source.name) {
+      SW_TRY_OK(work_.rename(file, std::string(source.name), std::string(target.name), reason_));
+    }
+    if (same_shape(target.shape, source.shape)) return ok();
+    return work_.reshape(file, std::string(source.name),
+                         Shape(target.shape.begin(), target.shape.end()), reason_);
+  }
+
+  Status compose(const MappedTensor& target, const std::vector<const Tensor*>& sources) {
+    DraftTensor made{.name = std::string(target.name),
+                     .dtype = sources.front()->dtype,
+                     .shape = Shape(target.shape.begin(), target.shape.end())};
+    bool transposed = false;
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      const LayoutPart& part = target.parts[i];
+      const Tensor& source = *sources[i];
+      if (source.dtype != made.dtype) {
+        return refused(fmt::format("{} cannot be made: {} is {}, and {} is {}", quoted(target.name),
+                                   quoted(sources.front()->name), dtype_name(made.dtype),
+                                   quoted(source.name), dtype_name(source.dtype)));
+      }
+      SW_TRY(const DraftPart made_of, part_of(part, source));
+      const auto end = checked_mul(made_of.rows, made_of.bytes);
+      if (made_of.from > source.bytes || !end || *end > source.bytes - made_of.from) {
+        return refused(fmt::format("{} has shape {}, which is too small for a part of {}",
+                                   quoted(source.name), shape_text(source.shape),
+                                   quoted(target.name)));
+      }
+      if (part.transposed && (source.shape.size() < 2 || dtype_bits(source.dtype) % 8 != 0)) {
+        return refused(fmt::format("{} cannot be transposed", quoted(source.name)));
+      }
+      made.parts.push_back(made_of);
+      transposed = transposed || part.transposed;
+      consumed_.insert(&source);
+    }
+    const std::string op = transposed ? "transpose" : sources.size() > 1 ? "stack" : "split";
+    return work_.compose(op, *sources.front(), std::move(made), reason_);
+  }
+
+  const Model& model_;
+  Workshop work_;
+  Reason reason_;
+  std::set<const Tensor*> consumed_;
+  std::set<const Tensor*> kept_;
+};
+
+}  // namespace
+
+Result<Plan> plan_layout(const Model& model, const std::string& layout) {
+  const json::Value* config = model.checkpoint.config_value();
+  if (!model.expected || !model.expected->usable || config == nullptr) {
+    return refused("no rule describes this model, so its layouts are not known");
+  }
+  const Expansion& expected = *model.expected;
+  if (expected.layout == layout) return Plan{};
+  SW_TRY(const LayoutMap map,
+         map_layouts(*expected.schema, *config, expected.class_name, expected.layout, layout));
+  return LayoutPlan(model, map, layout).run(map);
+}
+
+}  // namespace shardwright

@@ -1,0 +1,45 @@
+#include "repair/stored.h"
+
+namespace shardwright {
+
+Stored::Stored(const Model& model) : model_(model), by_name_(model.checkpoint.shards.size()) {
+  const Checkpoint& checkpoint = model.checkpoint;
+  for (std::uint32_t i = 0; i < checkpoint.shards.size(); ++i) {
+    const Shard& shard = checkpoint.shards[i];
+    if (shard.use == ShardUse::kLoaded) shards_.emplace(shard.file, i);
+  }
+  for (const Tensor& tensor : checkpoint.tensors) {
+    by_name_[tensor.shard][tensor.name] = &tensor;
+    if (const auto bytes = digest(tensor)) {
+      by_digest_[{bytes->high, bytes->low}].push_back(&tensor);
+    }
+  }
+}
+
+const Tensor* Stored::at(std::string_view file, std::string_view name) const {
+  const auto shard = shards_.find(file);
+  if (shard == shards_.end()) return nullptr;
+  const auto& names = by_name_[shard->second];
+  const auto found = names.find(name);
+  return found == names.end() ? nullptr : found->second;
+}
+
+std::optional<Digest> Stored::digest(const Tensor& tensor) const {
+  const auto position = static_cast<std::size_t>(&tensor - model_.checkpoint.tensors.data());
+  if (position >= model_.data.digests.size()) return std::nullopt;
+  return model_.data.digests[position];
+}
+
+const Tensor* Stored::twin(const Tensor& tensor, const std::set<const Tensor*>& dropped) const {
+  const auto bytes = digest(tensor);
+  if (!bytes) return nullptr;
+  for (const Tensor* other : by_digest_.at({bytes->high, bytes->low})) {
+    if (other != &tensor && other->bytes == tensor.bytes && other->dtype == tensor.dtype &&
+        !dropped.contains(other)) {
+      return other;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace shardwright

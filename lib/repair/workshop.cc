@@ -1,0 +1,279 @@
+#include "repair/workshop.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "base/try.h"
+#include "base/utf8.h"
+#include "check/shard_names.h"
+#include "json/edit.h"
+
+namespace shardwright {
+namespace {
+
+constexpr std::uint64_t kMaxTextBytes = 256ULL << 20U;
+constexpr std::string_view kIndexName = "model.safetensors.index.json";
+
+bool is_known_format(std::string_view format) {
+  return format == "pt" || format == "tf" || format == "flax" || format == "mlx";
+}
+
+// "format" of the metadata as loaders want it.
+void label(DraftShard& shard, bool relabel) {
+  const auto found =
+      std::ranges::find(shard.metadata, "format", [](const auto& member) { return member.first; });
+  if (found == shard.metadata.end()) {
+    shard.metadata.emplace_back("format", "pt");
+  } else if (relabel && !is_known_format(found->second)) {
+    found->second = "pt";
+  }
+}
+
+bool is_same(const PlanStep& a, const PlanStep& b) {
+  return a.op == b.op && a.file == b.file && a.tensor == b.tensor && a.code == b.code &&
+         a.why == b.why;
+}
+
+std::shared_ptr<const PlannedFile> literal(std::string text) {
+  return std::make_shared<const PlannedFile>(std::move(text));
+}
+
+}  // namespace
+
+Result<DraftShard*> Workshop::shard(const std::string& file) {
+  if (const auto found = shards_.find(file); found != shards_.end()) return &found->second;
+  const auto& all = model_.checkpoint.shards;
+  const auto named = std::ranges::find_if(all, [&](const Shard& shard) {
+    return shard.file == file && shard.use == ShardUse::kLoaded && shard.present;
+  });
+  if (named == all.end()) {
+    return Error{ErrorCode::kNotFound, fmt::format("no loaded shard is named {}", quoted(file))};
+  }
+  SW_TRY(DraftShard draft,
+         draft_of(model_.checkpoint, static_cast<std::size_t>(named - all.begin())));
+  return &shards_.emplace(file, std::move(draft)).first->second;
+}
+
+const std::string& Workshop::file_of(const Tensor& tensor) const {
+  return model_.checkpoint.shards[tensor.shard].file;
+}
+
+Result<DraftTensor*> Workshop::tensor_in(const std::string& file, std::string_view tensor) {
+  SW_TRY(DraftShard* const draft, shard(file));
+  const auto found = std::ranges::find_if(draft->tensors, [&](const DraftTensor& candidate) {
+    return candidate.stored != nullptr && candidate.stored->name == tensor;
+  });
+  if (found == draft->tensors.end()) {
+    return Error{ErrorCode::kNotFound,
+                 fmt::format("{} is not in {}", quoted(tensor), quoted(file))};
+  }
+  draft->rewritten = true;
+  return &*found;
+}
+
+void Workshop::step(std::string op, std::string file, std::string tensor, const Reason& reason) {
+  PlanStep step{.op = std::move(op),
+                .file = std::move(file),
+                .tensor = std::move(tensor),
+                .why = reason.why,
+                .code = reason.code,
+                .safety = reason.safety};
+  // Two findings may want the same.
+  if (!steps_.empty() && is_same(steps_.back(), step)) return;
+  steps_.push_back(std::move(step));
+}
+
+Status Workshop::drop(const std::string& file, const std::string& tensor, const Reason& reason) {
+  if (!dropped_.emplace(file, tensor).second) return ok();
+  SW_TRY(const DraftTensor* const found, tensor_in(file, tensor));
+  auto& tensors = shards_.find(file)->second.tensors;
+  tensors.erase(tensors.begin() + (found - tensors.data()));
+  step("drop", file, tensor, reason);
+  return ok();
+}
+
+Status Workshop::rename(const std::string& file, const std::string& from, const std::string& to,
+                        const Reason& reason) {
+  SW_TRY(DraftTensor* const found, tensor_in(file, from));
+  if (found->name == to) return ok();
+  found->name = to;
+  step("rename", file, from, reason);
+  return ok();
+}
+
+Status Workshop::reshape(const std::string& file, const std::string& tensor, const Shape& shape,
+                         const Reason& reason) {
+  SW_TRY(DraftTensor* const found, tensor_in(file, tensor));
+  if (element_count(shape) != element_count(found->shape)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("{} has shape {}, which is another number of elements than {}",
+                             quoted(tensor), shape_text(found->shape), shape_text(shape))};
+  }
+  found->shape = shape;
+  step("reshape", file, tensor, reason);
+  return ok();
+}
+
+Status Workshop::relay(const std::string& file, bool relabel, const Reason& reason) {
+  SW_TRY(DraftShard* const draft, shard(file));
+  draft->rewritten = true;
+  label(*draft, relabel);
+  step("relay", file, "", reason);
+  return ok();
+}
+
+Status Workshop::compose(std::string op, const Tensor& at, DraftTensor tensor,
+                         const Reason& reason) {
+  const std::string file = file_of(at);
+  SW_TRY(const DraftTensor* const before, tensor_in(file, at.name));
+  auto& tensors = shards_.find(file)->second.tensors;
+  step(std::move(op), file, tensor.name, reason);
+  tensors.insert(tensors.begin() + (before - tensors.data()), std::move(tensor));
+  return ok();
+}
+
+Status Workshop::consume(const Tensor& tensor) {
+  const std::string file = file_of(tensor);
+  SW_TRY(const DraftTensor* const found, tensor_in(file, tensor.name));
+  auto& tensors = shards_.find(file)->second.tensors;
+  tensors.erase(tensors.begin() + (found - tensors.data()));
+  return ok();
+}
+
+Status Workshop::add_copy(const Tensor& of, const std::string& name, const Reason& reason) {
+  const Shard* last = nullptr;
+  for (const Shard& candidate : model_.checkpoint.shards) {
+    if (candidate.use == ShardUse::kLoaded) last = &candidate;
+  }
+  if (last == nullptr) return Error{ErrorCode::kNotFound, "there is no loaded shard"};
+  const std::string file = last->file;
+  SW_TRY(DraftShard* const draft, shard(file));
+  draft->rewritten = true;
+  DraftTensor copy = draft_of(of, name);
+  copy.stored = nullptr;
+  draft->tensors.push_back(std::move(copy));
+  step("add", file, name, reason);
+  return ok();
+}
+
+Result<std::string> Workshop::text_of(const std::string& file) const {
+  if (const auto found = texts_.find(file); found != texts_.end()) return found->second;
+  if (!is_inside(file)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("{} is not in the checkpoint's folder", quoted(file))};
+  }
+  SW_TRY(const auto source, model_.checkpoint.folder->open(file));
+  return read_all(*source, kMaxTextBytes);
+}
+
+Status Workshop::set_json(const std::string& file, const std::string& pointer,
+                          const std::string& value, const Reason& reason) {
+  SW_TRY(const std::string text, text_of(file));
+  SW_TRY(texts_[file], json::set_value(text, pointer, value));
+  step("set", file, "",
+       {reason.code, reason.safety, fmt::format("{} to {}: {}", pointer, value, reason.why)});
+  return ok();
+}
+
+void Workshop::remove_empty_shards() {
+  std::size_t left = 0;
+  for (const Shard& now : model_.checkpoint.shards) {
+    const auto draft = shards_.find(now.file);
+    const bool empty = draft != shards_.end() && draft->second.tensors.empty();
+    if (now.use == ShardUse::kLoaded && !empty) ++left;
+  }
+  bool removed = false;
+  for (auto& [file, draft] : shards_) {
+    const bool held = std::ranges::any_of(model_.checkpoint.tensors, [&](const Tensor& tensor) {
+      return model_.checkpoint.shards[tensor.shard].file == file;
+    });
+    if (!draft.rewritten || !draft.tensors.empty() || !held || left == 0) continue;
+    draft.file.clear();
+    step("remove", file, "", {"", Safety::kSafe, "every tensor in it goes"});
+    removed = true;
+  }
+  if (removed) renumber();
+}
+
+void Workshop::renumber() {
+  std::vector<std::pair<std::string, ShardNumber>> left;  // names of now
+  std::uint64_t loaded = 0;
+  for (const Shard& now : model_.checkpoint.shards) {
+    if (now.use != ShardUse::kLoaded) continue;
+    ++loaded;
+    const auto number = shard_number(now.file);
+    if (!number) return;  // names of another kind say nothing of how many there are
+    const auto draft = shards_.find(now.file);
+    if (draft == shards_.end() || !draft->second.file.empty()) left.emplace_back(now.file, *number);
+  }
+  if (left.empty()) return;
+  const auto same_family = [&](const auto& item) {
+    const ShardNumber& first = left.front().second;
+    return item.second.before == first.before && item.second.after == first.after &&
+           item.second.count == loaded;
+  };
+  if (!std::ranges::all_of(left, same_family)) return;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    const auto& [file, number] = left[i];
+    auto draft = shards_.find(file);
+    if (draft == shards_.end()) {
+      draft = shards_.emplace(file, DraftShard{.from = file}).first;
+    }
+    draft->second.file =
+        fmt::format("{}-{:05}-of-{:05}{}", number.before, i + 1, left.size(), number.after);
+    step("move", file, "",
+         {"", Safety::kSafe,
+          fmt::format("to {}: {} of {} shards are left", quoted(draft->second.file), left.size(),
+                      loaded)});
+  }
+}
+
+void Workshop::update_index() {
+  const Checkpoint& checkpoint = model_.checkpoint;
+  const std::string name = checkpoint.index ? checkpoint.index->name : std::string(kIndexName);
+  if (rebuild_) {
+    std::string text = rebuilt_index(checkpoint, shards_);
+    const auto now = checkpoint.index ? text_of(name) : Result<std::string>(std::string());
+    if (now && *now == text) return;
+    texts_[name] = std::move(text);
+    step("index", name, "", *rebuild_);
+  } else if (auto text = followed_index(checkpoint, shards_)) {
+    texts_[name] = *std::move(text);
+    step("index", name, "",
+         {"", Safety::kSafe, "the entries of tensors that change follow them, by the headers"});
+  }
+}
+
+Result<Plan> Workshop::finish() {
+  remove_empty_shards();
+  update_index();
+  Plan plan;
+  for (auto& [file, draft] : shards_) {
+    FileChange change{.from = file, .to = draft.file};
+    if (draft.rewritten && !draft.file.empty()) {
+      SW_TRY(change.content, lay_out(draft));
+      for (const DraftTensor& tensor : draft.tensors) {
+        if (const Tensor* source = whole_source(tensor)) {
+          plan.heirs.push_back({draft.file, tensor.name, source});
+        }
+      }
+    } else if (draft.file == file) {
+      continue;  // it was only looked at
+    }
+    plan.changes.push_back(std::move(change));
+  }
+  for (auto& [file, text] : texts_) {
+    const bool is_there = model_.checkpoint.folder->describe(file).kind != EntryKind::kAbsent;
+    plan.changes.push_back(
+        {.from = is_there ? file : "", .to = file, .content = literal(std::move(text))});
+  }
+  std::ranges::stable_sort(
+      steps_, [](const PlanStep& a, const PlanStep& b) { return natural_less(a.file, b.file); });
+  plan.steps = std::move(steps_);
+  return plan;
+}
+
+}  // namespace shardwright

@@ -1,0 +1,79 @@
+// A round of a plan at work: drafts of the shards and texts that change, edited step by step.
+//
+// Edits name tensors as they are now, so that their order does not matter: a tensor can be renamed
+// and given another shape, and what is dropped is dropped under any name.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "check/check.h"
+#include "repair/draft.h"
+#include "repair/index_edit.h"
+#include "repair/plan.h"
+#include "shardwright/finding.h"
+#include "shardwright/result.h"
+
+namespace shardwright {
+
+// Why a step is made: the check, the grade, and where its value comes from.
+struct Reason {
+  std::string code{};
+  Safety safety{};
+  std::string why{};
+};
+
+class Workshop {
+ public:
+  explicit Workshop(const Model& model) : model_(model) {}  // which must outlive it
+
+  // The draft of a loaded shard, made when it is first asked for. kNotFound where no loaded shard
+  // has the name, kMalformed where not all of it can be read.
+  Result<DraftShard*> shard(const std::string& file);
+
+  Status drop(const std::string& file, const std::string& tensor, const Reason& reason);
+  Status rename(const std::string& file, const std::string& from, const std::string& to,
+                const Reason& reason);
+  // The elements in the same order; kInvalidArgument where their number is another.
+  Status reshape(const std::string& file, const std::string& tensor, const Shape& shape,
+                 const Reason& reason);
+  Status relay(const std::string& file, bool relabel, const Reason& reason);
+  // A tensor made of others, before the stored one in whose shard it belongs; those that it is made
+  // of go with consume().
+  Status compose(std::string op, const Tensor& at, DraftTensor tensor, const Reason& reason);
+  Status consume(const Tensor& tensor);
+  // A second copy of a stored tensor, at the end of the last loaded shard.
+  Status add_copy(const Tensor& of, const std::string& name, const Reason& reason);
+  Status set_json(const std::string& file, const std::string& pointer, const std::string& value,
+                  const Reason& reason);
+  void rebuild_index(const Reason& reason) { rebuild_ = reason; }
+
+  void step(std::string op, std::string file, std::string tensor, const Reason& reason);
+
+  // Removes shards that were left empty and renumbers the others, brings the index up to date, and
+  // lays everything out. Steps are sorted by file.
+  Result<Plan> finish();
+
+ private:
+  // To edit: its shard will be rewritten.
+  Result<DraftTensor*> tensor_in(const std::string& file, std::string_view tensor);
+  [[nodiscard]] const std::string& file_of(const Tensor& tensor) const;
+  void remove_empty_shards();
+  void renumber();
+  void update_index();
+  [[nodiscard]] Result<std::string> text_of(const std::string& file) const;
+
+  const Model& model_;
+  Drafts shards_;
+  std::set<std::pair<std::string, std::string>> dropped_;  // file and tensor
+  std::map<std::string, std::string> texts_;               // files to come, by name
+  std::optional<Reason> rebuild_;                          // of the index, from the headers
+  std::vector<PlanStep> steps_;
+};
+
+}  // namespace shardwright

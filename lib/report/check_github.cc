@@ -1,0 +1,56 @@
+// Findings as annotations of a GitHub workflow: ::error file=...,title=...::message
+#include <fmt/format.h>
+
+#include "report/locations.h"
+#include "report/words.h"
+#include "shardwright/report.h"
+
+namespace shardwright {
+namespace {
+
+// What ends a line or a property is written as %XX.
+std::string escaped(std::string_view text, std::string_view special) {
+  std::string out;
+  for (const char c : text) {
+    if (special.find(c) != std::string_view::npos) {
+      out += fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string message(std::string_view text) {
+  return escaped(text, "%\r\n");
+}
+
+std::string property(std::string_view text) {
+  return escaped(text, "%\r\n:,");
+}
+
+}  // namespace
+
+std::string check_github(const std::vector<ModelReport>& models) {
+  std::string out;
+  for (const ModelReport& model : models) {
+    if (!model.error.empty()) {
+      out += fmt::format("::error title=shardwright::{}\n", message(model.error));
+    }
+    for (const Finding& finding : model.findings) {
+      std::string text = finding.message;
+      if (finding.count > 1) text += fmt::format(" ({})", counted(finding.count, "place"));
+      if (finding.fix) {
+        text += fmt::format("\n{} fix: {}", safety_name(finding.fix->safety), finding.fix->summary);
+      }
+      const std::string_view kind =
+          finding.severity == Severity::kInfo ? "notice" : severity_name(finding.severity);
+      out += fmt::format("::{} file={},title={}::{}\n", kind,
+                         property(located(model.path, finding.file)),
+                         property(finding.code + " " + finding.name), message(text));
+    }
+  }
+  return out;
+}
+
+}  // namespace shardwright

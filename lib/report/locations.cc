@@ -1,0 +1,21 @@
+#include "report/locations.h"
+
+namespace shardwright {
+
+std::string located(std::string_view model, std::string_view file) {
+  while (model.size() > 1 && model.ends_with('/'))
+    model.remove_suffix(1);
+  if (file.empty() || model == file || model.ends_with("/" + std::string(file))) {
+    return std::string(model);
+  }
+  // An index that was given by name stands for its folder.
+  if (model.ends_with(".json")) {
+    const std::size_t slash = model.rfind('/');
+    model = slash == std::string_view::npos ? std::string_view() : model.substr(0, slash);
+  }
+  std::string path(model);
+  if (!path.empty() && !path.ends_with('/')) path += '/';
+  return path + std::string(file);
+}
+
+}  // namespace shardwright

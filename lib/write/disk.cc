@@ -1,0 +1,235 @@
+#include "write/disk.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <system_error>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/try.h"
+#include "base/utf8.h"
+
+namespace shardwright {
+namespace {
+
+constexpr std::size_t kShownPath = 1000;
+
+Error failed(std::string_view doing, std::string_view path) {
+  const int number = errno;
+  const ErrorCode code = number == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
+  return {code, fmt::format("{} {}: {}", doing, quoted(path, kShownPath),
+                            std::generic_category().message(number))};
+}
+
+Status status_of(bool done, std::string_view doing, std::string_view path) {
+  if (!done) return failed(doing, path);
+  return ok();
+}
+
+// What link, clone and exchange say where a file system, or this pair of files, cannot have it.
+bool cannot_have(int number) {
+  constexpr std::array kNumbers = {EXDEV,  EOPNOTSUPP, EPERM,  EMLINK, ENOSYS,
+                                   ENOTTY, EINVAL,     EACCES, EBUSY};
+  for (const int cannot : kNumbers) {
+    if (number == cannot) return true;
+  }
+  return false;
+}
+
+std::vector<std::string> names_in(const std::string& path) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(path.c_str()), ::closedir);
+  std::vector<std::string> names;
+  while (stream != nullptr) {
+    const dirent* item = ::readdir(stream.get());
+    if (item == nullptr) break;
+    const std::string_view name = item->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  return names;
+}
+
+}  // namespace
+
+bool Disk::may(DiskStep step, const std::string& path) const {
+  if (!gate_) return true;
+  const int number = gate_(step, path);
+  errno = number;
+  return number == 0;
+}
+
+Status Disk::make_folder(const std::string& path, mode_t mode) const {
+  return status_of(may(DiskStep::kMakeFolder, path) && ::mkdir(path.c_str(), mode) == 0,
+                   "making the folder", path);
+}
+
+Result<OutFile> Disk::create(const std::string& path, bool direct) const {
+  constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  if (!may(DiskStep::kCreate, path)) return failed("creating", path);
+  OutFile file{.path = path};
+  if (direct) {
+    file.fd = UniqueFd(::open(path.c_str(), kFlags | O_DIRECT, 0666));
+    // Some file systems make the file before they refuse the flag.
+    if (!file.fd && errno == EINVAL) ::unlink(path.c_str());
+    file.direct = static_cast<bool>(file.fd);
+  }
+  if (!file.fd) file.fd = UniqueFd(::open(path.c_str(), kFlags, 0666));
+  if (!file.fd) return failed("creating", path);
+  return file;
+}
+
+Status Disk::allocate(const OutFile& file, std::uint64_t offset, std::uint64_t bytes) const {
+  if (bytes == 0) return ok();
+  if (!may(DiskStep::kAllocate, file.path)) return failed("reserving space for", file.path);
+  while (::fallocate(file.fd.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(bytes)) !=
+         0) {
+    if (errno == EINTR) continue;
+    // Not posix_fallocate: where there is none, it would write a byte into every block.
+    if (errno == EOPNOTSUPP || errno == ENOSYS) return ok();
+    return failed("reserving space for", file.path);
+  }
+  return ok();
+}
+
+Status Disk::write(const OutFile& file, std::uint64_t offset, Bytes bytes) const {
+  bool indirect = !file.direct;
+  while (!bytes.empty()) {
+    if (!may(DiskStep::kWrite, file.path)) return failed("writing", file.path);
+    const ssize_t wrote =
+        ::pwrite(file.fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0 && errno == EINVAL && !indirect) {
+      // Other needs than ours, or another thread has just been here: through the page cache, then.
+      indirect = true;
+      const int flags = ::fcntl(file.fd.get(), F_GETFL);
+      if (flags >= 0 && ::fcntl(file.fd.get(), F_SETFL, flags & ~O_DIRECT) == 0) continue;
+      errno = EINVAL;
+    }
+    if (wrote < 0) return failed("writing", file.path);
+    offset += static_cast<std::uint64_t>(wrote);
+    bytes = bytes.subspan(static_cast<std::size_t>(wrote));
+  }
+  return ok();
+}
+
+Result<bool> Disk::share(const OutFile& file, std::uint64_t offset, int from,
+                         std::uint64_t from_offset, std::uint64_t bytes) const {
+  file_clone_range range{};
+  range.src_fd = from;
+  range.src_offset = from_offset;
+  range.src_length = bytes;
+  range.dest_offset = offset;
+  if (may(DiskStep::kShare, file.path) && ::ioctl(file.fd.get(), FICLONERANGE, &range) == 0) {
+    return true;
+  }
+  if (cannot_have(errno)) return false;
+  return failed("sharing blocks with", file.path);
+}
+
+Status Disk::resize(const OutFile& file, std::uint64_t bytes) const {
+  return status_of(may(DiskStep::kResize, file.path) &&
+                       ::ftruncate(file.fd.get(), static_cast<off_t>(bytes)) == 0,
+                   "setting the size of", file.path);
+}
+
+Status Disk::set_mode(const OutFile& file, mode_t mode) const {
+  return status_of(may(DiskStep::kSetMode, file.path) && ::fchmod(file.fd.get(), mode) == 0,
+                   "setting the mode of", file.path);
+}
+
+Status Disk::sync(const OutFile& file) const {
+  return status_of(may(DiskStep::kSync, file.path) && ::fsync(file.fd.get()) == 0, "syncing",
+                   file.path);
+}
+
+Status Disk::set_folder_mode(const std::string& path, mode_t mode) const {
+  return status_of(may(DiskStep::kSetMode, path) && ::chmod(path.c_str(), mode) == 0,
+                   "setting the mode of", path);
+}
+
+Status Disk::set_owner(const std::string& path, uid_t owner, gid_t group) const {
+  const bool done =
+      may(DiskStep::kSetOwner, path) && (::lchown(path.c_str(), owner, group) == 0 ||
+                                         errno == EPERM || errno == EINVAL || errno == EOPNOTSUPP);
+  return status_of(done, "setting the owner of", path);
+}
+
+Status Disk::sync_folder(const std::string& path) const {
+  if (!may(DiskStep::kSyncFolder, path)) return failed("syncing", path);
+  const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return failed("syncing", path);
+  // Some network file systems have no fsync for folders; their renames are synchronous.
+  const bool done = ::fsync(folder.get()) == 0 || errno == EINVAL || errno == ENOTSUP;
+  return status_of(done, "syncing", path);
+}
+
+Result<bool> Disk::link(const std::string& from, const std::string& to) const {
+  if (may(DiskStep::kLink, to) && ::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), 0) == 0) {
+    return true;
+  }
+  if (cannot_have(errno)) return false;
+  return failed("linking", to);
+}
+
+Status Disk::rename(const std::string& from, const std::string& to) const {
+  return status_of(may(DiskStep::kRename, to) && ::rename(from.c_str(), to.c_str()) == 0,
+                   "moving a file to", to);
+}
+
+Status Disk::rename_new(const std::string& from, const std::string& to) const {
+  if (!may(DiskStep::kRename, to)) return failed("moving a file to", to);
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return ok();
+  if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) {
+    return failed("moving a file to", to);
+  }
+  struct stat status{};
+  if (::lstat(to.c_str(), &status) == 0) {
+    errno = EEXIST;
+    return failed("moving a file to", to);
+  }
+  return status_of(::rename(from.c_str(), to.c_str()) == 0, "moving a file to", to);
+}
+
+Result<bool> Disk::exchange(const std::string& a, const std::string& b) const {
+  if (may(DiskStep::kExchange, b) &&
+      ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) {
+    return true;
+  }
+  if (cannot_have(errno)) return false;
+  return failed("exchanging", b);
+}
+
+Status Disk::remove(const std::string& path) const {
+  return status_of(may(DiskStep::kRemove, path) && (::unlink(path.c_str()) == 0 || errno == ENOENT),
+                   "removing", path);
+}
+
+Status Disk::remove_folder(const std::string& path) const {
+  return status_of(
+      may(DiskStep::kRemoveFolder, path) && (::rmdir(path.c_str()) == 0 || errno == ENOENT),
+      "removing", path);
+}
+
+Status Disk::remove_tree(const std::string& path) const {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0) {
+    return status_of(errno == ENOENT, "removing", path);
+  }
+  if (!S_ISDIR(status.st_mode)) return remove(path);
+  // A folder that nobody may write to was carried with its mode; if this fails, what follows does.
+  if ((status.st_mode & S_IRWXU) != S_IRWXU) static_cast<void>(::chmod(path.c_str(), S_IRWXU));
+  for (const std::string& name : names_in(path))
+    SW_TRY_OK(remove_tree(path + "/" + name));
+  return remove_folder(path);
+}
+
+}  // namespace shardwright

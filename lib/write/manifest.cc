@@ -1,0 +1,142 @@
+#include "write/manifest.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/try.h"
+#include "base/utf8.h"
+#include "io/folder.h"
+#include "json/value.h"
+#include "write/place.h"
+#include "write/write_file.h"
+
+namespace shardwright {
+namespace {
+
+constexpr std::string_view kName = "manifest.json";
+constexpr std::int64_t kVersion = 1;
+constexpr std::uint64_t kMaxBytes = 64 * 1024 * 1024;
+constexpr std::array<std::string_view, 4> kKinds = {"replaced", "added", "removed", "kept"};
+
+json::Value text(std::string_view value) {
+  return {std::string(value)};
+}
+
+json::Value to_json(const Manifest& manifest) {
+  json::Value::Array changes;
+  for (const Change& change : manifest.changes) {
+    json::Value::Object object = {
+        {"file", text(change.name)},
+        {"change", text(kKinds.at(static_cast<std::size_t>(change.kind)))},
+        {"hidden", {change.hidden}}};
+    if (change.kind == ChangeKind::kReplaced || change.kind == ChangeKind::kAdded) {
+      object.push_back({"bytes", {static_cast<std::int64_t>(change.bytes)}});
+      object.push_back({"digest", text(digest_text(change.digest))});
+    }
+    changes.push_back({std::move(object)});
+  }
+  json::Value::Object root = {{"version", {kVersion}},
+                              {"state", text(manifest.done ? "done" : "prepared")}};
+  if (!manifest.undoes.empty()) root.push_back({"undoes", text(manifest.undoes)});
+  root.push_back({"changes", {std::move(changes)}});
+  return {std::move(root)};
+}
+
+std::string_view string_at(const json::Value& object, std::string_view key) {
+  const json::Value* value = object.find(key);
+  const std::string* found = value != nullptr ? value->string() : nullptr;
+  return found != nullptr ? std::string_view(*found) : std::string_view();
+}
+
+std::optional<Change> change_from(const json::Value& value) {
+  Change change{.name = std::string(string_at(value, "file"))};
+  const auto kind = std::ranges::find(kKinds, string_at(value, "change"));
+  if (!is_inside(change.name) || kind == kKinds.end()) return std::nullopt;
+  change.kind = static_cast<ChangeKind>(kind - kKinds.begin());
+  const json::Value* hidden = value.find("hidden");
+  change.hidden = hidden != nullptr && hidden->boolean() != nullptr && *hidden->boolean();
+  if (change.kind == ChangeKind::kReplaced || change.kind == ChangeKind::kAdded) {
+    const json::Value* bytes = value.find("bytes");
+    const auto digest = digest_from_text(string_at(value, "digest"));
+    if (bytes == nullptr || bytes->integer() == nullptr || *bytes->integer() < 0 || !digest) {
+      return std::nullopt;
+    }
+    change.bytes = static_cast<std::uint64_t>(*bytes->integer());
+    change.digest = *digest;
+  }
+  return change;
+}
+
+std::optional<Manifest> from_json(const json::Value& root) {
+  const json::Value* version = root.find("version");
+  const json::Value* changes = root.find("changes");
+  const std::string_view state = string_at(root, "state");
+  if (version == nullptr || version->whole_number() != kVersion || changes == nullptr ||
+      changes->array() == nullptr || (state != "done" && state != "prepared")) {
+    return std::nullopt;
+  }
+  Manifest manifest{.done = state == "done", .undoes = std::string(string_at(root, "undoes"))};
+  for (const json::Value& value : *changes->array()) {
+    auto change = change_from(value);
+    if (!change) return std::nullopt;
+    manifest.changes.push_back(std::move(*change));
+  }
+  return manifest;
+}
+
+Result<std::optional<Manifest>> read_manifest(const std::string& entry) {
+  const std::string path = join_path(entry, kName);
+  const auto file = open_file(path);
+  if (!file && file.error().code == ErrorCode::kNotFound) return std::optional<Manifest>();
+  if (!file) return file.error();
+  SW_TRY(const std::string bytes, read_all(**file, kMaxBytes));
+  const auto document = json::parse(bytes);
+  std::optional<Manifest> manifest;
+  if (document) manifest = from_json(document->root);
+  if (manifest) return manifest;
+  return Error{ErrorCode::kMalformed,
+               fmt::format("{} is not a manifest that this version wrote", quoted(path, 1000))};
+}
+
+bool is_number(std::string_view name) {
+  return name.size() >= 4 && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
+
+Result<std::vector<UndoEntry>> undo_entries(const std::string& folder) {
+  std::vector<UndoEntry> entries;
+  const std::string undo = join_path(folder, kUndoFolder);
+  const auto listing = open_folder(undo);
+  if (!listing && listing.error().code == ErrorCode::kNotFound) return entries;
+  if (!listing) return listing.error();
+  for (const FolderEntry& found : (*listing)->entries()) {
+    if (!is_number(found.name) || found.kind != EntryKind::kFolder || found.is_link) continue;
+    UndoEntry entry{.name = found.name, .path = join_path(undo, found.name)};
+    SW_TRY(entry.manifest, read_manifest(entry.path));
+    entries.push_back(std::move(entry));
+  }
+  std::ranges::stable_sort(entries, [](const UndoEntry& a, const UndoEntry& b) {
+    return std::pair(a.name.size(), a.name) < std::pair(b.name.size(), b.name);
+  });
+  return entries;
+}
+
+Status write_manifest(const Disk& disk, const std::string& entry, const Manifest& manifest) {
+  const std::string aside = join_path(entry, "manifest.new");
+  SW_TRY_OK(disk.remove(aside));
+  SW_TRY_OK(write_text(disk, aside, json::dump(to_json(manifest), 2) + "\n"));
+  SW_TRY_OK(disk.rename(aside, join_path(entry, kName)));
+  return disk.sync_folder(entry);
+}
+
+Status remove_manifest(const Disk& disk, const std::string& entry) {
+  SW_TRY_OK(disk.remove(join_path(entry, kName)));
+  return disk.sync_folder(entry);
+}
+
+}  // namespace shardwright

@@ -1,0 +1,181 @@
+#include "write/place.h"
+
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <memory>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "base/try.h"
+#include "base/utf8.h"
+#include "io/folder.h"
+
+namespace shardwright {
+namespace {
+
+constexpr std::string_view kMark = ".shardwright-";
+constexpr std::size_t kSuffix = 6;
+constexpr std::size_t kShownPath = 1000;
+
+Error failed(std::string_view doing, const std::string& path) {
+  const int number = errno;
+  return {number == ENOENT || number == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kIo,
+          fmt::format("{} {}: {}", doing, quoted(path, kShownPath),
+                      std::generic_category().message(number))};
+}
+
+std::string random_suffix() {
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789";
+  std::array<unsigned char, kSuffix> bytes{};
+  if (::getrandom(bytes.data(), bytes.size(), 0) < 0) bytes.fill(0);
+  std::string suffix;
+  for (const unsigned char byte : bytes)
+    suffix += kLetters[byte % kLetters.size()];
+  return suffix;
+}
+
+bool same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+void remove_remains(const Disk& disk, const std::string& folder, std::string_view prefix) {
+  const auto listing = open_folder(folder);
+  if (!listing) return;
+  for (const FolderEntry& entry : (*listing)->entries()) {
+    const bool ours = entry.kind == EntryKind::kFolder && !entry.is_link &&
+                      entry.name.size() == prefix.size() + kSuffix &&
+                      entry.name.starts_with(prefix);
+    if (!ours) continue;
+    const std::string path = join_path(folder, entry.name);
+    // What cannot be removed is no reason to stop: it is only in the way of order.
+    if (const auto lock = FolderLock::take(path)) static_cast<void>(disk.remove_tree(path));
+  }
+}
+
+}  // namespace
+
+std::string parent_of(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos) return ".";
+  return std::string(path.substr(0, slash == 0 ? 1 : slash));
+}
+
+std::string last_of(std::string_view path) {
+  return std::string(path.substr(path.rfind('/') + 1));
+}
+
+std::string join_path(std::string_view folder, std::string_view name) {
+  std::string path(folder);
+  if (!path.ends_with('/')) path += '/';
+  return path += name;
+}
+
+Result<std::string> real_path(const std::string& path) {
+  const auto resolve = [](const std::string& known) {
+    return std::unique_ptr<char, void (*)(void*)>(::realpath(known.c_str(), nullptr), std::free);
+  };
+  if (const auto whole = resolve(path)) return std::string(whole.get());
+  std::string trimmed = path;
+  while (trimmed.size() > 1 && trimmed.ends_with('/'))
+    trimmed.pop_back();
+  const std::string last = last_of(trimmed);
+  struct stat status{};
+  const bool absent = ::lstat(trimmed.c_str(), &status) != 0;
+  if (absent && !last.empty() && last != "." && last != "..") {
+    if (const auto parent = resolve(parent_of(trimmed))) return join_path(parent.get(), last);
+  }
+  return failed("opening", path);
+}
+
+bool is_within(std::string_view inner, std::string_view outer) {
+  if (!inner.starts_with(outer)) return false;
+  return inner.size() == outer.size() || outer.ends_with('/') || inner[outer.size()] == '/';
+}
+
+bool exists(const std::string& path) {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+bool is_mount_root(const std::string& path) {
+  struct statx status{};
+  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status) != 0) return false;
+  if ((status.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0) {
+    return (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+  }
+  struct stat own{};
+  struct stat above{};
+  return ::stat(path.c_str(), &own) == 0 && ::stat(parent_of(path).c_str(), &above) == 0 &&
+         (own.st_dev != above.st_dev || same_file(own, above));
+}
+
+bool is_current_folder(const std::string& path) {
+  const auto current = real_path(".");
+  return current && is_within(*current, path);
+}
+
+Status make_folders_above(const Disk& disk, const std::string& top, std::string_view name) {
+  for (std::size_t slash = name.find('/'); slash != std::string_view::npos;
+       slash = name.find('/', slash + 1)) {
+    const std::string path = join_path(top, name.substr(0, slash));
+    if (!exists(path)) SW_TRY_OK(disk.make_folder(path));
+  }
+  return ok();
+}
+
+bool is_staging_name(std::string_view name) {
+  const std::size_t mark = name.rfind(kMark);
+  return name.starts_with('.') && mark != std::string_view::npos && mark > 0 &&
+         name.size() == mark + kMark.size() + kSuffix;
+}
+
+Result<FolderLock> FolderLock::take(const std::string& path) {
+  // Until the folder that is locked is the one that has the name: it may be removed in between.
+  while (true) {
+    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd) return failed("opening", path);
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) return Error{ErrorCode::kUnsupported, "no locks"};
+      return Error{ErrorCode::kIo,
+                   fmt::format("another run is at work in {}", quoted(path, kShownPath))};
+    }
+    struct stat held{};
+    struct stat named{};
+    if (::fstat(fd.get(), &held) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+        same_file(held, named)) {
+      return FolderLock(std::move(fd));
+    }
+  }
+}
+
+Result<StagingFolder> make_staging_folder(const Disk& disk, const std::string& folder,
+                                          std::string_view name) {
+  const std::string prefix = fmt::format(".{}{}", name.substr(0, NAME_MAX - 32), kMark);
+  remove_remains(disk, folder, prefix);
+  constexpr int kTries = 100;
+  for (int i = 0;; ++i) {
+    std::string path = join_path(folder, prefix + random_suffix());
+    Status made = disk.make_folder(path);
+    struct stat status{};
+    const bool taken = !made && ::lstat(path.c_str(), &status) == 0;
+    if (!made && (!taken || i == kTries)) return std::move(made).error();
+    if (!made) continue;
+    auto lock = FolderLock::take(path);
+    if (lock) return StagingFolder{std::move(path), std::move(*lock)};
+    if (lock.error().code == ErrorCode::kUnsupported) return StagingFolder{std::move(path), {}};
+    // Somebody took it for remains before it was locked.
+    if (i == kTries) return std::move(lock).error();
+  }
+}
+
+}  // namespace shardwright

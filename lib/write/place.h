@@ -1,0 +1,60 @@
+// Paths and places: what a path really is, and folders that belong to one run.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "io/unique_fd.h"
+#include "shardwright/result.h"
+#include "write/disk.h"
+
+namespace shardwright {
+
+// The folder inside a model that holds what repairs in place replaced.
+inline constexpr std::string_view kUndoFolder = ".shardwright-undo";
+
+std::string parent_of(std::string_view path);  // "/a" of "/a/b"; "/" of "/a"
+std::string last_of(std::string_view path);    // "b" of "/a/b"
+std::string join_path(std::string_view folder, std::string_view name);
+
+// Absolute, without links, "." and "..". The last component need not exist. kNotFound, kIo.
+Result<std::string> real_path(const std::string& path);
+
+// `inner` is `outer` or lies below it; both real paths.
+bool is_within(std::string_view inner, std::string_view outer);
+
+bool exists(const std::string& path);  // a link counts, wherever it leads
+bool is_mount_root(const std::string& path);
+bool is_current_folder(const std::string& path);  // of this process, or above it
+
+// Makes the folders between `top`, which exists, and the file `name` below it.
+Status make_folders_above(const Disk& disk, const std::string& top, std::string_view name);
+
+// A name that this program gives to folders of unfinished work: ".x.shardwright-Ab3dE9".
+bool is_staging_name(std::string_view name);
+
+// Holds a folder against other runs as long as it lives (flock: the system lets go of it when a
+// process dies).
+class FolderLock {
+ public:
+  // kIo where another run holds it, kUnsupported where the file system has no locks.
+  static Result<FolderLock> take(const std::string& path);
+
+ private:
+  explicit FolderLock(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+};
+
+struct StagingFolder {
+  std::string path{};
+  std::optional<FolderLock> lock{};  // none where the file system has no locks
+};
+
+// A new folder `FOLDER/.NAME.shardwright-XXXXXX`, locked; remains of the same name that no run
+// holds are removed first.
+Result<StagingFolder> make_staging_folder(const Disk& disk, const std::string& folder,
+                                          std::string_view name);
+
+}  // namespace shardwright

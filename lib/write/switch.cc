@@ -1,0 +1,253 @@
+#include "write/switch.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/try.h"
+#include "write/carry.h"
+#include "write/place.h"
+
+namespace shardwright {
+namespace {
+
+struct Places {
+  Places(const std::string& folder, const UndoEntry& entry, const Change& change)
+      : now(join_path(folder, change.name)),
+        before(join_path(join_path(entry.path, "before"), change.name)),
+        after(join_path(join_path(entry.path, "after"), change.name)) {}
+  std::string now, before, after;
+};
+
+class Renames {
+ public:
+  Renames(const Disk& disk, const std::string& folder, const UndoEntry& entry)
+      : disk_(disk), folder_(folder), entry_(entry), before_(join_path(entry.path, "before")) {}
+
+  Status forward() {
+    const std::vector<Change>& changes = entry_.manifest->changes;
+    const bool one_step = changes.size() == 1;
+    if (!exists(before_)) SW_TRY_OK(disk_.make_folder(before_));
+    for (const Change& change : changes)
+      SW_TRY_OK(make_folders_above(disk_, before_, change.name));
+    SW_TRY_OK(one_step ? each(true, &Renames::save) : hide_all());
+    SW_TRY_OK(disk_.sync_folder(folder_));
+    SW_TRY_OK(each(false, &Renames::save));
+    SW_TRY_OK(sync_folders(disk_, before_));
+    SW_TRY_OK(each(false, &Renames::put_in));
+    SW_TRY_OK(sync_parents());
+    SW_TRY_OK(each(true, &Renames::put_in));
+    return sync_parents();
+  }
+
+  // From the middle of forward() to where it began: what was hidden comes back last.
+  Status back() {
+    SW_TRY_OK(each(false, &Renames::take_out));
+    SW_TRY_OK(sync_parents());
+    SW_TRY_OK(each(true, &Renames::take_out));
+    SW_TRY_OK(sync_parents());
+    SW_TRY_OK(remove_manifest(disk_, entry_.path));
+    return disk_.remove_tree(before_);
+  }
+
+ private:
+  Status each(bool hidden, Status (Renames::*step)(const Change&, const Places&)) {
+    for (const Change& change : entry_.manifest->changes) {
+      if (change.hidden == hidden) {
+        SW_TRY_OK((this->*step)(change, Places(folder_, entry_, change)));
+      }
+    }
+    return ok();
+  }
+
+  // What comes last leaves first.
+  Status hide_all() {
+    const std::vector<Change>& changes = entry_.manifest->changes;
+    for (auto change = changes.rbegin(); change != changes.rend(); ++change) {
+      if (change->hidden) SW_TRY_OK(hide(*change, Places(folder_, entry_, *change)));
+    }
+    return ok();
+  }
+
+  // The folders that hold a name that changes.
+  Status sync_parents() {
+    std::vector<std::string> parents;
+    for (const Change& change : entry_.manifest->changes) {
+      std::string parent = parent_of(join_path(folder_, change.name));
+      if (std::ranges::find(parents, parent) == parents.end()) parents.push_back(std::move(parent));
+    }
+    for (const std::string& parent : parents)
+      SW_TRY_OK(disk_.sync_folder(parent));
+    return ok();
+  }
+
+  // Is the new state of this one there already? Then nothing may be moved again.
+  static bool is_in(const Change& change, const Places& places) {
+    switch (change.kind) {
+      case ChangeKind::kReplaced:
+      case ChangeKind::kAdded:
+        return !exists(places.after);
+      case ChangeKind::kRemoved:
+        return exists(places.before);
+      case ChangeKind::kKept:
+        return false;
+    }
+    return true;
+  }
+
+  Status hide(const Change& change, const Places& places) {
+    if (is_in(change, places) || exists(places.before) || !exists(places.now)) return ok();
+    return disk_.rename(places.now, places.before);
+  }
+
+  // A second name for the old file, so that the new one can take its name in one step.
+  Status save(const Change& change, const Places& places) {
+    if (change.kind != ChangeKind::kReplaced || is_in(change, places) || exists(places.before) ||
+        !exists(places.now)) {
+      return ok();
+    }
+    SW_TRY(const bool linked, disk_.link(places.now, places.before));
+    return linked ? ok() : disk_.rename(places.now, places.before);
+  }
+
+  Status put_in(const Change& change, const Places& places) {
+    switch (change.kind) {
+      case ChangeKind::kReplaced:
+        return is_in(change, places) ? ok() : disk_.rename(places.after, places.now);
+      case ChangeKind::kAdded:
+        return is_in(change, places) ? ok() : disk_.rename_new(places.after, places.now);
+      case ChangeKind::kRemoved:
+        if (is_in(change, places) || !exists(places.now)) return ok();
+        return disk_.rename(places.now, places.before);
+      case ChangeKind::kKept:
+        return exists(places.before) ? disk_.rename(places.before, places.now) : ok();
+    }
+    return ok();
+  }
+
+  // The opposite of save, hide and put_in, wherever they stopped.
+  Status take_out(const Change& change, const Places& places) {
+    const bool brings = change.kind == ChangeKind::kReplaced || change.kind == ChangeKind::kAdded;
+    if (brings && !exists(places.after) && exists(places.now)) {
+      SW_TRY_OK(disk_.rename(places.now, places.after));
+    }
+    // Where both are still names of one file, this does nothing, as it should.
+    return exists(places.before) ? disk_.rename(places.before, places.now) : ok();
+  }
+
+  const Disk& disk_;
+  const std::string& folder_;
+  const UndoEntry& entry_;
+  std::string before_;
+};
+
+// Held by the lock of the folder: one at a time, so the name needs nothing random.
+std::string other_folder(const std::string& folder) {
+  return join_path(parent_of(folder), fmt::format(".{}.shardwright-exchange", last_of(folder)));
+}
+
+// The folder as it is to be, under `other`.
+Result<bool> build_other(const Disk& disk, const std::string& folder, const std::string& other,
+                         const UndoEntry& entry) {
+  const std::vector<Change>& changes = entry.manifest->changes;
+  const auto changed = [&](std::string_view name) {
+    return name == kUndoFolder || std::ranges::any_of(changes, [&](const Change& change) {
+             return change.kind != ChangeKind::kKept && change.name == name;
+           });
+  };
+  SW_TRY(bool linked, link_folder(disk, folder, other, changed));
+  for (const Change& change : changes) {
+    if (change.kind != ChangeKind::kReplaced && change.kind != ChangeKind::kAdded) continue;
+    if (!linked) return false;
+    const Places places(folder, entry, change);
+    SW_TRY_OK(make_folders_above(disk, other, change.name));
+    SW_TRY(linked, disk.link(places.after, join_path(other, change.name)));
+  }
+  if (!linked) return false;
+  const std::string undo = join_path(other, kUndoFolder);
+  SW_TRY_OK(disk.make_folder(undo));
+  SW_TRY(linked, link_folder(disk, join_path(folder, kUndoFolder), undo,
+                             [&](std::string_view name) { return name == entry.name; }));
+  if (!linked) return false;
+  const std::string own = join_path(undo, entry.name);
+  SW_TRY_OK(disk.make_folder(own));
+  Manifest manifest = *entry.manifest;
+  manifest.done = true;
+  SW_TRY_OK(write_manifest(disk, own, manifest));
+  SW_TRY_OK(sync_folders(disk, other));
+  return true;
+}
+
+// The old folder, which now lies beside the new one, into the entry.
+Status keep_old(const Disk& disk, const std::string& folder, const std::string& entry_name) {
+  const std::string entry = join_path(join_path(folder, kUndoFolder), entry_name);
+  const std::string before = join_path(entry, "before");
+  SW_TRY_OK(disk.rename(other_folder(folder), before));
+  SW_TRY_OK(disk.sync_folder(entry));
+  SW_TRY_OK(disk.sync_folder(parent_of(folder)));
+  // The new folder has all entries too.
+  return disk.remove_tree(join_path(before, kUndoFolder));
+}
+
+}  // namespace
+
+bool switch_by_exchange(const Disk& disk, const std::string& folder, const UndoEntry& entry) {
+  if (is_mount_root(folder) || is_current_folder(folder)) return false;
+  const std::string other = other_folder(folder);
+  if (exists(other) || !disk.make_folder(other, 0700)) return false;
+  std::optional<FolderLock> lock;  // of what will be the folder
+  if (auto taken = FolderLock::take(other)) lock.emplace(std::move(*taken));
+  const auto built = build_other(disk, folder, other, entry);
+  bool exchanged = false;
+  if (built && *built) {
+    const auto done = disk.exchange(other, folder);
+    exchanged = done && *done;
+  }
+  if (!exchanged) {
+    if (!disk.remove_tree(other)) static_cast<void>(disk.remove_tree(other));
+    return false;
+  }
+  // The new checkpoint is there: what fails from here on is done by the next run.
+  if (disk.sync_folder(parent_of(folder))) static_cast<void>(keep_old(disk, folder, entry.name));
+  return true;
+}
+
+Status switch_by_rename(const Disk& disk, const std::string& folder, const UndoEntry& entry) {
+  Renames renames(disk, folder, entry);
+  if (Status done = renames.forward(); !done) {
+    if (renames.back()) return done;
+    return std::move(done).error().within(
+        "the switch stopped half-way ('repair --in-place' finishes it, 'repair --undo' takes it "
+        "back)");
+  }
+  // The new checkpoint is there: what fails from here on is done by the next run.
+  Manifest manifest = *entry.manifest;
+  manifest.done = true;
+  if (write_manifest(disk, entry.path, manifest)) {
+    static_cast<void>(disk.remove_tree(join_path(entry.path, "after")));
+  }
+  return ok();
+}
+
+Status switch_back(const Disk& disk, const std::string& folder, const UndoEntry& entry) {
+  return Renames(disk, folder, entry).back();
+}
+
+Status finish_exchange(const Disk& disk, const std::string& folder,
+                       const std::vector<UndoEntry>& entries) {
+  const std::string other = other_folder(folder);
+  if (!exists(other)) return ok();
+  for (const UndoEntry& entry : entries) {
+    if (!entry.manifest) continue;
+    if (!entry.manifest->done) return disk.remove_tree(other);  // it was never exchanged
+    const bool known = exists(join_path(join_path(other, kUndoFolder), entry.name));
+    if (known && !exists(join_path(entry.path, "before"))) {
+      return keep_old(disk, folder, entry.name);
+    }
+  }
+  return ok();  // nothing tells what it is: it stays
+}
+
+}  // namespace shardwright

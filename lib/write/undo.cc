@@ -1,0 +1,112 @@
+#include "write/undo.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/try.h"
+#include "base/utf8.h"
+#include "io/folder.h"
+#include "write/carry.h"
+#include "write/in_place.h"
+#include "write/place.h"
+#include "write/write_file.h"
+
+namespace shardwright {
+namespace {
+
+Error nothing(const std::string& folder) {
+  return {ErrorCode::kNotFound,
+          fmt::format("there is no repair in place to undo in {}", quoted(folder, 1000))};
+}
+
+// What stands in the model is what the repair wrote.
+Status is_unchanged(const std::string& folder, const Change& change) {
+  if (change.kind == ChangeKind::kKept) return ok();
+  const auto listing = open_folder_of(join_path(folder, change.name));
+  if (change.kind == ChangeKind::kRemoved) {
+    if (!listing) return ok();
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("{} is there again since the repair: move it away before the undo",
+                             quoted(change.name))};
+  }
+  if (listing && (*listing)->entries().front().bytes == change.bytes) {
+    const auto digest = digest_of_file(join_path(folder, change.name));
+    if (digest && *digest == change.digest) return ok();
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               fmt::format("{} was changed since the repair: move it away, or put the repaired "
+                           "file back, before the undo",
+                           quoted(change.name))};
+}
+
+ChangeKind opposite(ChangeKind kind) {
+  if (kind == ChangeKind::kAdded) return ChangeKind::kRemoved;
+  if (kind == ChangeKind::kRemoved) return ChangeKind::kAdded;
+  return kind;
+}
+
+// The old file once more as a new one: a hard link, so that it is the same file again.
+Status stage_old(const Disk& disk, const std::string& from, const std::string& to) {
+  SW_TRY(const bool linked, disk.link(from, to));
+  if (linked) return ok();
+  CarryCount count;
+  return carry_file(disk, from, to, false, {.copy = true}, count);
+}
+
+std::vector<std::string> changed_names(const std::vector<Change>& changes) {
+  std::vector<std::string> names;
+  for (const Change& change : changes) {
+    if (change.kind != ChangeKind::kKept) names.push_back(change.name);
+  }
+  return names;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> undo_last(const Disk& disk, const std::string& folder,
+                                           bool dry_run) {
+  SW_TRY(const std::string place, real_path(folder));
+  SW_TRY(std::vector<UndoEntry> entries, undo_entries(place));
+  std::erase_if(entries, [](const UndoEntry& entry) { return !entry.manifest; });
+  if (entries.empty()) return nothing(folder);
+  const UndoEntry& last = entries.back();
+  const std::vector<std::string> names = changed_names(last.manifest->changes);
+  if (dry_run) return names;
+  if (!last.manifest->done) {
+    SW_TRY_OK(recover(disk, place, true));
+    return names;
+  }
+  SW_TRY(InPlace work, InPlace::begin(disk, place));
+  std::vector<Change> changes;
+  for (const Change& change : last.manifest->changes) {
+    SW_TRY_OK(is_unchanged(place, change));
+    Change reverse{.name = change.name, .kind = opposite(change.kind), .hidden = change.hidden};
+    if (reverse.kind == ChangeKind::kReplaced || reverse.kind == ChangeKind::kAdded) {
+      const std::string from = join_path(join_path(last.path, "before"), change.name);
+      SW_TRY_OK(make_folders_above(disk, work.staging(), change.name));
+      SW_TRY_OK(stage_old(disk, from, join_path(work.staging(), change.name)));
+    }
+    changes.push_back(std::move(reverse));
+  }
+  const std::string own = work.entry();
+  SW_TRY_OK(work.publish(std::move(changes), last.name));
+  // Done: what is left to remove, the next run removes.
+  if (remove_entry(disk, place, last.name)) static_cast<void>(remove_entry(disk, place, own));
+  return names;
+}
+
+Status forget_all(const Disk& disk, const std::string& folder) {
+  SW_TRY(const std::string place, real_path(folder));
+  SW_TRY(const std::vector<UndoEntry> entries, undo_entries(place));
+  if (entries.empty()) return nothing(folder);
+  auto lock = FolderLock::take(place);
+  if (!lock && lock.error().code != ErrorCode::kUnsupported) return std::move(lock).error();
+  SW_TRY_OK(recover(disk, place));
+  for (const UndoEntry& entry : entries)
+    SW_TRY_OK(remove_entry(disk, place, entry.name));
+  return ok();
+}
+
+}  // namespace shardwright

@@ -1,0 +1,47 @@
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Shardwright:
+    def __init__(self, path):
+        self.path = path
+
+    def json(self, *arguments, codes=(0,)):
+        """What a command prints with --format json; its exit code must be one of `codes`."""
+        command = [self.path, *map(str, arguments), "--format", "json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode in codes, f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        return json.loads(done.stdout)
+
+    def expand(self, folder):
+        return {tensor["name"]: tensor for tensor in self.json("schema", "expand", folder)}
+
+    def findings(self, folder, least="warning"):
+        """The findings of a check, from the given severity up."""
+        levels = ["info", "warning", "error"]
+        wanted = levels[levels.index(least) :]
+        (model,) = self.json("check", folder, codes=(0, 1))["models"]
+        assert "error" not in model, model["error"]
+        return [finding for finding in model["findings"] if finding["severity"] in wanted]
+
+
+def binary():
+    if path := os.environ.get("SHARDWRIGHT"):
+        return path
+    for preset in ("release", "dev"):
+        path = ROOT / "build" / preset / "tools" / "shardwright"
+        if path.exists():
+            return str(path)
+    raise pytest.UsageError("no binary: build one, or set SHARDWRIGHT to its path")
+
+
+@pytest.fixture(scope="session")
+def shardwright():
+    return Shardwright(binary())

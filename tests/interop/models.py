@@ -1,0 +1,221 @@
+"""Tiny models of every family that has a rule, written by transformers."""
+
+import os
+from dataclasses import dataclass, field
+
+import torch
+import transformers
+
+# The smallest transformer that has grouped heads and more than one layer.
+SMALL = dict(
+    vocab_size=96, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=48
+)
+EXPERTS = dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16)
+SEQUENCE, TOKEN, QUESTION = "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering"
+CLASSIFIED = {SEQUENCE: dict(num_labels=3), TOKEN: dict(num_labels=5), QUESTION: {}}
+BOTH_WAYS_TIED = {"tied": dict(tie_word_embeddings=True), "untied": dict(tie_word_embeddings=False)}
+HEADS = {
+    "one-kv-head": dict(num_key_value_heads=1),
+    "all-kv-heads": dict(num_key_value_heads=4),
+    "wide-head": dict(head_dim=16),
+}
+LAYERS = {"one-layer": dict(num_hidden_layers=1), "padded-vocabulary": dict(vocab_size=128)}
+BIAS = {"bias": dict(attention_bias=True)}
+
+
+@dataclass(frozen=True)
+class Family:
+    model_type: str
+    prefix: str  # of its classes: Llama
+    config: dict
+    variants: dict = field(default_factory=dict)  # name: what changes in the config
+    heads: tuple = (SEQUENCE, TOKEN, QUESTION)
+    first: str = "ForCausalLM"
+    base: str = "Model"
+    others: dict = field(default_factory=dict)  # further classes: what changes in the config
+    memory: bool = False  # transformers holds other names in memory than it writes
+
+    def classes(self):
+        change = {self.prefix + self.first: {}, self.prefix + self.base: {}}
+        change |= {self.prefix + head: CLASSIFIED[head] for head in self.heads}
+        return change | self.others
+
+
+def dense(model_type, prefix, *, variants=None, heads=(SEQUENCE, TOKEN, QUESTION), **more):
+    config = more.pop("config", {})
+    return Family(
+        model_type, prefix, SMALL | config, BOTH_WAYS_TIED | HEADS | LAYERS | (variants or {}), heads=heads, **more
+    )
+
+
+EXPERT_VARIANTS = {
+    "one-expert": dict(num_experts=1, num_experts_per_tok=1),
+    "dense-first": dict(mlp_only_layers=[0]),
+    "dense-all": dict(mlp_only_layers=[0, 1]),
+    "every-second-sparse": dict(decoder_sparse_step=2, num_hidden_layers=3),
+    "no-experts": dict(num_experts=0),
+}
+DEEPSEEK = dict(
+    num_key_value_heads=4, n_routed_experts=4, num_experts_per_tok=2, n_group=2, topk_group=1, moe_intermediate_size=16,
+    q_lora_rank=12, kv_lora_rank=10, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=6, first_k_dense_replace=1,
+)  # fmt: skip
+MAMBA = dict(
+    vocab_size=96, hidden_size=32, num_attention_heads=4, num_key_value_heads=2, head_dim=8, intermediate_size=48,
+    layers_block_type=["mamba", "attention", "moe", "mlp"], mamba_num_heads=4, mamba_head_dim=6, n_groups=2,
+    ssm_state_size=5, n_routed_experts=4, moe_intermediate_size=12, moe_shared_expert_intermediate_size=14,
+)  # fmt: skip
+NEXT = dict(
+    num_hidden_layers=4, head_dim=8, shared_expert_intermediate_size=20, linear_num_key_heads=2,
+    linear_num_value_heads=4, linear_key_head_dim=6, linear_value_head_dim=10,
+)  # fmt: skip
+GEMMA3N = dict(
+    num_hidden_layers=7, num_kv_shared_layers=2, head_dim=8, vocab_size_per_layer_input=50, hidden_size_per_layer_input=6,
+    laurel_rank=5, altup_num_inputs=3,
+)  # fmt: skip
+VISION = dict(depth=2, hidden_size=24, intermediate_size=40, num_heads=2, out_hidden_size=32, patch_size=4)
+T5 = dict(vocab_size=96, d_model=32, d_kv=6, d_ff=40, num_layers=2, num_heads=4)
+BERT_HEADS = {
+    "BertLMHeadModel": dict(is_decoder=True),
+    "BertForPreTraining": {},
+    "BertForNextSentencePrediction": {},
+    "BertForMultipleChoice": {},
+}
+
+FAMILIES = [
+    dense("llama", "Llama", variants=BIAS | {"mlp-bias": dict(mlp_bias=True)}),
+    dense("mistral", "Mistral"),
+    dense("qwen2", "Qwen2", variants={"sliding": dict(use_sliding_window=True, max_window_layers=1)}),
+    dense("qwen3", "Qwen3", config=dict(head_dim=8), variants=BIAS),
+    dense("gemma", "Gemma", config=dict(head_dim=8), variants=BIAS, heads=(SEQUENCE, TOKEN)),
+    dense("gemma2", "Gemma2", config=dict(head_dim=8), variants=BIAS, heads=(SEQUENCE, TOKEN)),
+    dense(
+        "gemma3_text", "Gemma3", config=dict(head_dim=8), variants=BIAS, heads=(), base="TextModel",
+        others={"Gemma3TextForSequenceClassification": CLASSIFIED[SEQUENCE]},
+    ),  # fmt: skip
+    dense("phi3", "Phi3", config=dict(pad_token_id=0), heads=(SEQUENCE, TOKEN)),
+    dense("cohere", "Cohere", variants=BIAS | {"qk-norm": dict(use_qk_norm=True)}, heads=()),
+    dense("olmo2", "Olmo2", variants=BIAS, heads=(SEQUENCE,)),
+    dense(
+        "mixtral", "Mixtral", config=dict(num_local_experts=4), memory=True,
+        variants={"one-expert": dict(num_local_experts=1, num_experts_per_tok=1)},
+    ),  # fmt: skip
+    dense(
+        "qwen2_moe", "Qwen2Moe", config=EXPERTS | dict(shared_expert_intermediate_size=24), memory=True,
+        variants=EXPERT_VARIANTS | {"no-bias": dict(qkv_bias=False)},
+    ),  # fmt: skip
+    dense("qwen3_moe", "Qwen3Moe", config=EXPERTS, memory=True, variants=EXPERT_VARIANTS | BIAS),
+    Family(
+        "deepseek_v3", "DeepseekV3", SMALL | DEEPSEEK, memory=True, heads=(SEQUENCE, TOKEN),
+        variants=BOTH_WAYS_TIED | LAYERS | BIAS | {
+            "all-dense": dict(first_k_dense_replace=2),
+            "all-sparse": dict(first_k_dense_replace=0),
+            "two-shared": dict(n_shared_experts=2),
+            "plain-query": dict(q_lora_rank=None),
+            "no-prediction": dict(num_nextn_predict_layers=0),
+        },
+    ),  # fmt: skip
+    Family(
+        "gpt2", "GPT2", dict(vocab_size=96, n_embd=32, n_layer=2, n_head=4, n_positions=40), first="LMHeadModel",
+        variants=BOTH_WAYS_TIED | {"inner": dict(n_inner=50), "cross": dict(add_cross_attention=True)},
+        others={"GPT2DoubleHeadsModel": {}},
+    ),  # fmt: skip
+    Family(
+        "bert", "Bert",
+        dict(vocab_size=96, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, max_position_embeddings=40),
+        first="ForMaskedLM", variants=BOTH_WAYS_TIED | {"cross": dict(is_decoder=True, add_cross_attention=True)},
+        others=BERT_HEADS,
+    ),  # fmt: skip
+    Family(
+        "t5", "T5", T5, first="ForConditionalGeneration",
+        variants={
+            "gated": dict(feed_forward_proj="gated-gelu"),
+            "short-decoder": dict(num_decoder_layers=1),
+            "many-buckets": dict(relative_attention_num_buckets=48),
+        },
+        others={"T5EncoderModel": {}},
+    ),  # fmt: skip
+    dense(
+        "qwen3_next", "Qwen3Next", config=EXPERTS | NEXT, memory=True,
+        variants=BIAS | {
+            "dense-first": dict(mlp_only_layers=[0]),
+            "interval": dict(full_attention_interval=2),
+            "all-full": dict(layer_types=["full_attention"] * 4),
+            "one-layer": dict(num_hidden_layers=1, full_attention_interval=1),
+        },
+    ),  # fmt: skip
+    dense(
+        "gemma3n_text", "Gemma3n", config=GEMMA3N, heads=(), base="TextModel",
+        variants=BIAS | {
+            "one-layer": dict(num_hidden_layers=1, num_kv_shared_layers=0),
+            "no-shared": dict(num_kv_shared_layers=0),
+            "layer-widths": dict(intermediate_size=[48, 40, 32, 24, 48, 40, 32]),
+        },
+    ),  # fmt: skip
+    Family(
+        "nemotron_h", "NemotronH", MAMBA, heads=(), memory=True,
+        variants=BOTH_WAYS_TIED | {
+            "pattern": dict(layers_block_type=None, hybrid_override_pattern="M*-M"),
+            "mamba-bias": dict(use_bias=True, use_conv_bias=False),
+            "mlp-bias": dict(mlp_bias=True),
+            "latent": dict(moe_latent_size=16),
+        },
+    ),  # fmt: skip
+    Family(
+        "qwen2_5_vl", "Qwen2_5_VL", dict(text_config=SMALL, vision_config=VISION), heads=(), memory=True,
+        first="ForConditionalGeneration",
+        variants=BOTH_WAYS_TIED | {
+            "one-block": dict(vision_config=VISION | dict(depth=1)),
+            "unmerged": dict(vision_config=VISION | dict(spatial_merge_size=1)),
+            "one-kv-head": dict(text_config=SMALL | dict(num_key_value_heads=1)),
+        },
+    ),  # fmt: skip
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Model:
+    family: str
+    name: str
+    class_name: str
+    config: dict
+    save: dict = field(default_factory=dict)  # arguments of save_pretrained
+    dtype: torch.dtype = torch.float32
+
+    def __str__(self):
+        return f"{self.family}-{self.name}"
+
+    def write(self, folder):
+        """Builds the model and writes it as transformers does."""
+        config_class = transformers.CONFIG_MAPPING[self.family]
+        config = config_class.from_dict({key: value for key, value in self.config.items() if value is not None or key != "layers_block_type"})
+        torch.manual_seed(0)
+        model = getattr(transformers, self.class_name)(config).to(self.dtype)
+        model.save_pretrained(folder, **self.save)
+        return model
+
+
+def models_of(family):
+    first = family.prefix + family.first
+
+    def model(name, change=None, class_name=first, **more):
+        return Model(family.model_type, name, class_name, family.config | (change or {}), **more)
+
+    yield model("plain")
+    for name, change in family.variants.items():
+        yield model(name, change)
+    for class_name, change in family.classes().items():
+        if class_name != first:
+            yield model(class_name, change, class_name)
+    yield model("bfloat16", dtype=torch.bfloat16)
+    yield model("sharded", save=dict(max_shard_size="20KB"))
+    if family.memory:
+        yield model("memory", save=dict(save_original_format=False))
+
+
+def all_models():
+    """All of them where INTEROP=all, else two of each family, other ones from family to family."""
+    for at, family in enumerate(FAMILIES):
+        models = list(models_of(family))
+        if os.environ.get("INTEROP") != "all":
+            models = [models[0], models[1 + at % (len(models) - 1)]]
+        yield from models

@@ -1,0 +1,68 @@
+#include "shardwright/explain.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "shardwright/check_job.h"
+
+namespace shardwright {
+namespace {
+
+// Codes of the pages that are found, or the error.
+std::vector<std::string> found(std::string_view query) {
+  const auto pages = explain(query);
+  if (!pages) return {pages.error().message};
+  std::vector<std::string> codes;
+  for (const Page& page : *pages)
+    codes.emplace_back(page.code);
+  return codes;
+}
+
+using Codes = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("job: every check has a page in the program") {
+  const auto checks = all_checks();
+  REQUIRE(all_pages().size() == checks.size());
+  for (std::size_t i = 0; i < checks.size(); ++i) {
+    CHECK(all_pages()[i].code == checks[i].code);
+    CHECK(all_pages()[i].name == checks[i].name);
+  }
+}
+
+TEST_CASE("job: a page is found by code and by name, in any case") {
+  CHECK(found("ST122") == Codes{"ST122"});
+  CHECK(found(" st122 ") == Codes{"ST122"});
+  CHECK(found("Overlapping-Ranges") == Codes{"ST122"});
+  CHECK(found("ST122 overlapping-ranges") == Codes{"ST122"});
+}
+
+TEST_CASE("job: a page is found by what loaders print, however it is quoted and wrapped") {
+  CHECK(found("MetadataIncompleteBuffer") == Codes{"ST121", "ST124"});
+  CHECK(found("incomplete metadata, file not fully covered") == Codes{"ST121", "ST124"});
+  CHECK(found("KeyError: 'metadata'") == Codes{"IX210"});
+  CHECK(found("safetensors_rust.SafetensorError: Error while deserializing header:\n"
+              "invalid UTF-8 in header: invalid utf-8 sequence of 1 bytes from index 37") ==
+        Codes{"ST111"});
+  CHECK(found("Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\n"
+              "SafetensorError: Error while deserializing header: invalid JSON in header: unknown "
+              "variant `FP32`, expected one of `BOOL`, `F4` at line 1 column 200") ==
+        Codes{"ST113"});
+  CHECK(found("SafetensorError: Error while deserializing header: invalid offset for tensor `b`") ==
+        Codes{"ST120", "ST122", "ST123"});
+}
+
+TEST_CASE("job: what no page knows is refused with the nearest name") {
+  CHECK(
+      found("overlaping-ranges") ==
+      Codes{"no check is called 'overlaping-ranges', and no page knows it as a loader's words; the "
+            "nearest is 'overlapping-ranges'"});
+  CHECK(found("") == Codes{"no check is called '', and no page knows it as a loader's words"});
+  CHECK(found("a") == Codes{"no check is called 'a', and no page knows it as a loader's words"});
+}
+
+}  // namespace shardwright

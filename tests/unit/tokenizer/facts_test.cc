@@ -1,0 +1,126 @@
+#include "tokenizer/facts.h"
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+namespace shardwright {
+namespace {
+
+TokenizerFacts facts_of(std::string_view text) {
+  TokenizerFacts facts;
+  add_tokenizer_json(text, facts);
+  return facts;
+}
+
+std::string first_error(const TokenizerFacts& facts) {
+  return facts.broken.empty() ? "" : facts.broken.front().error;
+}
+
+}  // namespace
+
+TEST_CASE("tokenizer: a BPE vocabulary and its added tokens") {
+  const auto facts = facts_of(R"({
+    "version": "1.0", "truncation": null,
+    "added_tokens": [{"id": 7, "content": "<s>", "special": true, "lstrip": false},
+                     {"id": 9, "content": "<p\u00e4d>", "special": false}],
+    "normalizer": {"type": "Sequence", "vocab": {"not": 100}, "normalizers": [{"id": 99}]},
+    "model": {"type": "BPE", "dropout": null, "vocab": {"a": 0, "b\"": 5, "c": 2},
+              "merges": [["a", "b"], "b c"]}})");
+  CHECK(facts.broken.empty());
+  CHECK(facts.model_type == "BPE");
+  CHECK(facts.vocabulary == 3);
+  REQUIRE(facts.vocabulary_top);
+  CHECK(facts.vocabulary_top->id == 5);
+  CHECK(facts.vocabulary_top->content == "b\"");
+  CHECK(facts.added == 2);
+  REQUIRE(facts.added_top);
+  CHECK(facts.added_top->id == 9);
+  CHECK(facts.added_top->content == "<päd>");
+  REQUIRE(facts.top() != nullptr);
+  CHECK(facts.top()->id == 9);
+  CHECK(facts.top()->file == "tokenizer.json");
+  REQUIRE(facts.added_tokens.size() == 2);
+  CHECK(facts.added_tokens[0].special);
+  CHECK(!facts.added_tokens[1].special);
+  CHECK(facts.bad_ids == 0);
+}
+
+TEST_CASE("tokenizer: ids of a Unigram vocabulary are positions") {
+  const auto facts = facts_of(
+      R"({"model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["a", -1.5], ["b", -2, [7]]]}})");
+  CHECK(facts.model_type == "Unigram");
+  CHECK(facts.vocabulary == 3);
+  REQUIRE(facts.top() != nullptr);
+  CHECK(facts.top()->id == 2);
+  CHECK(facts.top()->content == "b");
+  CHECK(facts.added == 0);
+}
+
+TEST_CASE("tokenizer: what is no JSON is told with its place") {
+  CHECK(first_error(facts_of("{\n  \"model\": {\"vocab\": {\"a\": 1,}}}")) ==
+        "line 2, column 29: a comma with nothing after it");
+  CHECK(first_error(facts_of("")) != "");
+  CHECK(first_error(facts_of("{\"a\": \"\xff\"}")) == "line 1, column 8: bytes that are not UTF-8");
+  // All that was read before is kept.
+  const auto facts = facts_of(R"({"model": {"vocab": {"a": 3)");
+  CHECK(first_error(facts) == "line 1, column 28: the text ends too early");
+  CHECK(facts.vocabulary_top->id == 3);
+  for (const char* text :
+       {R"({"model": {"vocab": [)", R"({"model": {"vocab": [["a", {)", R"({"model": {"vocab": [{)",
+        R"({"added_tokens": [{"id": [)", R"({"added_tokens": [[)", R"([{"a":)",
+        R"({"model": {"x": [)", R"({"x": {)", R"({"model": {"type": {)"}) {
+    CHECK_MESSAGE(facts_of(text).broken.size() == 1, text);
+  }
+}
+
+TEST_CASE("tokenizer: other forms are passed over") {
+  for (const char* text : {"[]", "[[1], {}]", "3", R"({"model": 1, "added_tokens": {}})",
+                           R"({"model": {"vocab": "a", "type": [1]}})"}) {
+    const auto facts = facts_of(text);
+    CHECK_MESSAGE(facts.broken.empty(), text);
+    CHECK_MESSAGE(facts.top() == nullptr, text);
+  }
+  const auto facts = facts_of(
+      R"({"model": {"vocab": {"a": -1, "b": 1.5, "c": "x", "d": [1, 2], "e": 4, "f": 18446744073709551616}},
+          "added_tokens": [{"content": "x"}, {"id": -3}, 5, [6], {"id": 1, "extra": {"id": 70}}]})");
+  CHECK(facts.broken.empty());
+  CHECK(facts.vocabulary == 6);
+  CHECK(facts.bad_ids == 7);
+  CHECK(facts.vocabulary_top->id == 4);
+  CHECK(facts.added == 1);
+  CHECK(facts.added_top->id == 1);
+}
+
+TEST_CASE("tokenizer: tokens of the other files") {
+  TokenizerFacts facts;
+  add_vocabulary_json(R"({"a": 0, "b": 10})", facts);
+  const auto config = json::parse(
+      R"({"added_tokens_decoder": {"11": {"content": "<x>", "special": true}, "y": {}, "3": 1}})");
+  const auto added = json::parse(R"({"<pad>": 12, "<bad>": -1, "<list>": []})");
+  REQUIRE((config && added));
+  add_tokenizer_config(config->root, facts);
+  CHECK(facts.top()->id == 11);
+  CHECK(facts.top()->file == "tokenizer_config.json");
+  add_added_tokens(added->root, facts);
+  CHECK(facts.top()->id == 12);
+  CHECK(facts.top()->content == "<pad>");
+  CHECK(facts.top()->file == "added_tokens.json");
+  CHECK(facts.vocabulary_top->file == "vocab.json");
+  CHECK(facts.vocabulary == 2);
+  CHECK(facts.added == 3);
+  CHECK(facts.bad_ids == 3);
+}
+
+TEST_CASE("tokenizer: of very many added tokens the first are kept") {
+  std::string text = R"({"added_tokens": [)";
+  for (int i = 0; i < 5000; ++i)
+    text += (i == 0 ? "" : ",") + (R"({"content": "t", "id": )" + std::to_string(i) + "}");
+  text += "]}";
+  const auto facts = facts_of(text);
+  CHECK(facts.added == 5000);
+  CHECK(facts.added_tokens.size() == TokenizerFacts::kMaxAddedTokens);
+  CHECK(facts.added_top->id == 4999);
+}
+
+}  // namespace shardwright

@@ -1,0 +1,57 @@
+// A disk that refuses a step, or stops the process at one, and what a folder holds afterwards.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "write/disk.h"
+
+namespace shardwright::test {
+
+// Counts steps; says `number` at step `at` (from 0), or at every step from there on.
+struct Fault {
+  int at{-1};
+  int number{};
+  bool lasting{};
+  bool exit{};  // the process ends instead
+  bool no_exchange{};
+};
+
+Disk faulty_disk(const Fault& fault, std::shared_ptr<std::atomic<int>> count = {});
+
+// The steps of `work`, which must succeed.
+int count_steps(const std::function<void(const Disk&)>& work);
+
+// Runs `work` in a child process that ends at step `at`, as if it were killed there. True where it
+// ended there, false where it came to its own end.
+bool stops_at(int at, bool no_exchange, const std::function<void(const Disk&)>& work);
+
+// Name to "mode:bytes", "-> target" or "folder mode"; without what belongs to undo and staging.
+using Snapshot = std::map<std::string, std::string>;
+Snapshot snapshot(const std::string& folder);
+
+// Everything below the folder, remains included.
+Snapshot whole_snapshot(const std::string& folder);
+
+// While it lives, temporary folders are made in memory, where there is such a place: syncing
+// thousands of times takes minutes on a disk.
+class InMemory {
+ public:
+  InMemory();
+  InMemory(const InMemory&) = delete;
+  InMemory& operator=(const InMemory&) = delete;
+  ~InMemory();
+
+ private:
+  std::string before_;
+};
+
+std::uint64_t inode_of(const std::string& path);
+std::uint64_t links_of(const std::string& path);
+unsigned mode_of(const std::string& path);
+
+}  // namespace shardwright::test

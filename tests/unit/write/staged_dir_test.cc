@@ -1,0 +1,212 @@
+#include "write/staged_dir.h"
+
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include <doctest/doctest.h>
+
+#include "faults.h"
+#include "support/temp_dir.h"
+#include "write/write_file.h"
+
+namespace shardwright {
+namespace {
+
+using test::count_steps;
+using test::faulty_disk;
+using test::read_file;
+using test::Snapshot;
+using test::snapshot;
+using test::stops_at;
+using test::TempDir;
+using test::whole_snapshot;
+using test::write_file;
+
+const Snapshot kResult = {{"a.safetensors", "644:a"},
+                          {"config.json", "644:{}"},
+                          {"sub", "folder 755"},
+                          {"sub/b.safetensors", "644:b"}};
+
+Status build(const Disk& disk, const std::string& target) {
+  auto staged = StagedDir::create(disk, target);
+  if (!staged) return std::move(staged).error();
+  const std::string sub = join_path(staged->path(), "sub");
+  if (auto made = disk.make_folder(sub); !made) return made;
+  for (const auto& [name, text] : {std::pair{"config.json", "{}"}, std::pair{"a.safetensors", "a"},
+                                   std::pair{"sub/b.safetensors", "b"}}) {
+    if (auto wrote = write_text(disk, join_path(staged->path(), name), text); !wrote) return wrote;
+  }
+  const std::string last[] = {"config.json"};
+  return staged->publish(last);
+}
+
+TEST_CASE("write: a staged folder appears where nothing was, or over an empty folder") {
+  const TempDir dir;
+  const Status fresh = build(Disk(), dir.file("new"));
+  REQUIRE_MESSAGE(fresh, fresh.error().message);
+  CHECK(snapshot(dir.file("new")) == kResult);
+  REQUIRE(Disk().make_folder(dir.file("empty"), 0777));
+  REQUIRE(::chmod(dir.file("empty").c_str(), 0770) == 0);
+  REQUIRE(build(Disk(), dir.file("empty/")));
+  CHECK(snapshot(dir.file("empty")) == kResult);
+  CHECK(test::mode_of(dir.file("empty")) == 0770);
+  CHECK(whole_snapshot(dir.path()).size() == 2 * (kResult.size() + 1));
+}
+
+TEST_CASE("write: a target with anything in it is refused, and stays as it is") {
+  const TempDir dir;
+  write_file(dir.file("full/x"), "x");
+  write_file(dir.file("file"), "x");
+  const auto before = whole_snapshot(dir.path());
+  CHECK(build(Disk(), dir.file("full")).error().message ==
+        "output '" + dir.file("full") + "' is not empty: it holds 'x'");
+  CHECK(build(Disk(), dir.file("file")).error().message ==
+        "output '" + dir.file("file") + "' is there and is no folder");
+  CHECK(build(Disk(), dir.file("no/such/place")).error().message ==
+        "the folder of output '" + dir.file("no/such/place") + "' does not exist");
+  CHECK(whole_snapshot(dir.path()) == before);
+}
+
+TEST_CASE("write: what came into the target in the meantime is not overwritten") {
+  const TempDir dir;
+  auto staged = StagedDir::create(Disk(), dir.file("out"));
+  static const Disk disk;
+  auto second = StagedDir::create(disk, dir.file("out2"));
+  REQUIRE(second);
+  write_file(dir.file("out2/x"), "theirs");
+  const Status published = second->publish();
+  REQUIRE_FALSE(published);
+  CHECK(published.error().message == "moving a file to '" + dir.file("out2") + "': File exists");
+  CHECK(read_file(dir.file("out2/x")) == "theirs");
+}
+
+TEST_CASE("write: an error at any step leaves no trace of a staged folder") {
+  const test::InMemory fast;
+  const int steps = count_steps([](const Disk& disk) {
+    const TempDir dir;
+    REQUIRE(build(disk, dir.file("out")));
+  });
+  REQUIRE(steps > 10);
+  for (const int number : {EIO, ENOSPC}) {
+    for (int at = 0; at < steps; ++at) {
+      CAPTURE(at);
+      const TempDir dir;
+      const Status built = build(faulty_disk({.at = at, .number = number}), dir.file("out"));
+      const auto left = whole_snapshot(dir.path());
+      if (left.empty()) {
+        CHECK_FALSE(built);
+      } else {
+        // Only the last sync may fail with the result in its place.
+        CHECK(snapshot(dir.file("out")) == kResult);
+        CHECK(left.size() == kResult.size() + 1);
+        CHECK((built || at == steps - 1));
+      }
+    }
+  }
+}
+
+TEST_CASE("write: a run that is killed at any step leaves nothing or the whole at the target") {
+  const test::InMemory fast;
+  bool stopped = true;
+  int results = 0;
+  for (int at = 0; stopped; ++at) {
+    CAPTURE(at);
+    const TempDir dir;
+    stopped = stops_at(at, false,
+                       [&](const Disk& disk) { static_cast<void>(build(disk, dir.file("out"))); });
+    if (std::filesystem::exists(dir.file("out"))) {
+      ++results;
+      CHECK(snapshot(dir.file("out")) == kResult);
+    } else {
+      REQUIRE(build(Disk(), dir.file("out")));  // and the next run clears up
+    }
+    CHECK(whole_snapshot(dir.path()).size() == kResult.size() + 1);
+  }
+  CHECK(results > 1);
+}
+
+// A mount of its own needs root.
+class Mount {
+ public:
+  Mount(const std::string& path, const char* options) : path_(path) {
+    mounted_ = ::mount("none", path.c_str(), "tmpfs", 0, options) == 0;
+  }
+  Mount(const Mount&) = delete;
+  Mount& operator=(const Mount&) = delete;
+  ~Mount() {
+    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
+  }
+  explicit operator bool() const { return mounted_; }
+
+ private:
+  std::string path_;
+  bool mounted_{};
+};
+
+TEST_CASE("write: a mount point is filled from inside, and holds nothing after an error") {
+  const TempDir dir;
+  REQUIRE(Disk().make_folder(dir.file("out")));
+  const auto work = [&](const Disk& disk) { return build(disk, dir.file("out")); };
+  int steps = 0;
+  {
+    const Mount mount(dir.file("out"), "size=1m");
+    if (!mount) {
+      MESSAGE("skipped: mounting a tmpfs is not permitted here");
+      return;
+    }
+    steps = count_steps([&](const Disk& disk) { REQUIRE(work(disk)); });
+    CHECK(whole_snapshot(dir.file("out")) == kResult);
+  }
+  for (int at = 0; at < steps; ++at) {
+    CAPTURE(at);
+    const Mount mount(dir.file("out"), "size=1m");
+    REQUIRE(mount);
+    const Status built = work(faulty_disk({.at = at, .number = EIO}));
+    const auto left = whole_snapshot(dir.file("out"));
+    if (!built && left.empty()) continue;
+    CHECK(snapshot(dir.file("out")) == kResult);
+  }
+  bool stopped = true;
+  for (int at = 0; stopped; ++at) {
+    CAPTURE(at);
+    const Mount mount(dir.file("out"), "size=1m");
+    REQUIRE(mount);
+    stopped = stops_at(at, false, [&](const Disk& disk) { static_cast<void>(work(disk)); });
+    const auto left = snapshot(dir.file("out"));
+    // With its config it is whole.
+    if (left.contains("config.json")) CHECK(left == kResult);
+  }
+}
+
+TEST_CASE("write: a full disk is known before it is full, and nothing stays") {
+  const TempDir dir;
+  REQUIRE(Disk().make_folder(dir.file("small")));
+  const Mount mount(dir.file("small"), "size=1m");
+  if (!mount) {
+    MESSAGE("skipped: mounting a tmpfs is not permitted here");
+    return;
+  }
+  const Disk disk;
+  {
+    auto staged = StagedDir::create(disk, dir.file("small/out"));
+    REQUIRE(staged);
+    PlannedFile content("h");
+    content.append(
+        [](std::uint64_t, MutableBytes) -> Status {
+          FAIL("no byte is to be produced");
+          return ok();
+        },
+        2 << 20);
+    const std::string path = join_path(staged->path(), "big");
+    const auto count = shardwright::write_file(disk, path, content);
+    REQUIRE_FALSE(count);
+    CHECK(count.error().message == "reserving space for '" + path + "': No space left on device");
+  }
+  CHECK(whole_snapshot(dir.file("small")).empty());
+}
+
+}  // namespace
+}  // namespace shardwright

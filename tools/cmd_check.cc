@@ -1,0 +1,192 @@
+#include "tools/cmd_check.h"
+
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "report/words.h"
+#include "shardwright/report.h"
+#include "tools/read_file.h"
+
+namespace shardwright {
+namespace {
+
+Status set_severity(CheckOptions& options, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  const std::string code = text.substr(0, equals);
+  const std::string level = equals == std::string::npos ? "" : text.substr(equals + 1);
+  const auto severity = severity_from_name(level);
+  if (code.empty() || !severity) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("takes CODE=LEVEL with error, warning or info, not {}", shown(text))};
+  }
+  options.severity[code] = *severity;
+  return ok();
+}
+
+Status set_threshold(Severity& into, const std::string& text) {
+  const auto severity = severity_from_name(text);
+  if (!severity) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("takes error, warning or info, not {}", shown(text))};
+  }
+  into = *severity;
+  return ok();
+}
+
+void declare(OptionSet& options, CheckArguments& into) {
+  options.arguments("MODEL", into.models, 0, 0);
+  options.choice("format", {"text", "json", "jsonl", "sarif", "github"}, into.format,
+                 "form of the results (default: text)");
+  options.value("output-file", "F", into.output_file, "write the results to F");
+  options.value("files-from", "F", into.files_from, "more MODELs, one a line; - is standard input");
+  options.flag("data", into.options.data,
+               "also read the tensors' bytes: NaN, infinities, proof of ties");
+  options.values("select", "CODES", into.options.select,
+                 "only these checks: codes, names or beginnings of codes");
+  options.values("ignore", "CODES", into.options.ignore, "not these checks");
+  options.values(
+      "severity", "CODE=LEVEL",
+      [&into](const std::string& text) { return set_severity(into.options, text); },
+      "another severity for a check");
+  options.value(
+      "fail-on", "error|warning|info",
+      [&into](const std::string& text) { return set_threshold(into.fail_on, text); },
+      "what ends with exit code 1 (default: warning)");
+  options.value("arch", "NAME", into.options.arch, "judge by this architecture");
+  declare_common(options, into.common);
+}
+
+// Where results go: standard output, or the file of --output-file.
+class Results {
+ public:
+  static Result<Results> open(Terminal& terminal, const std::string& path) {
+    Results results(terminal);
+    if (path.empty()) return results;
+    Result<OutputFile> file = OutputFile::open(path);
+    if (!file) return std::move(file).error();
+    results.file_.emplace(std::move(*file));
+    return results;
+  }
+
+  [[nodiscard]] TextStyle style(bool quiet) const {
+    return file_ ? TextStyle{.color = false, .width = 0, .quiet = quiet} : terminal_->style(quiet);
+  }
+
+  void add(std::string_view text) {
+    if (file_) {
+      text_ += text;
+    } else {
+      terminal_->print(text);
+    }
+  }
+
+  Status close() { return file_ ? file_->fill(text_) : ok(); }
+
+ private:
+  explicit Results(Terminal& terminal) : terminal_(&terminal) {}
+
+  Terminal* terminal_;
+  std::optional<OutputFile> file_{};
+  std::string text_{};
+};
+
+Result<int> run(std::span<const std::string> words, Terminal& terminal) {
+  Result<CheckArguments> parsed = check_arguments(words);
+  if (!parsed) return std::move(parsed).error();
+  CheckArguments& arguments = *parsed;
+  if (!arguments.files_from.empty()) {
+    if (Status read = read_names(arguments.files_from, arguments.models); !read) {
+      return std::move(read).error();
+    }
+    if (arguments.models.empty()) {
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("no MODEL given, and none in {}", shown(arguments.files_from))};
+    }
+  }
+  Result<Results> results = Results::open(terminal, arguments.output_file);
+  if (!results) return std::move(results).error();
+
+  ProgressView progress(terminal, arguments.common.progress, arguments.common.quiet);
+  arguments.options.monitor = progress.monitor();
+  std::size_t finished = 0;
+  arguments.options.finished = [&](const ModelReport& model) {
+    if (!model.error.empty()) {
+      progress.clear();
+      terminal.complain("error: " + model.error);
+    }
+    if (arguments.format != CheckFormat::kJsonl) return;
+    results->add(check_jsonl(model, finished++));
+    if (!arguments.output_file.empty()) return;
+    progress.clear();
+    (void)terminal.flush();  // a failure is kept, and asked for at the end
+  };
+  const Result<std::vector<ModelReport>> models = check(arguments.models, arguments.options);
+  progress.clear();
+  if (!models) return models.error();
+  switch (arguments.format) {
+    case CheckFormat::kText:
+      results->add(check_text(*models, results->style(arguments.common.quiet)));
+      break;
+    case CheckFormat::kJson:
+      results->add(check_json(*models));
+      break;
+    case CheckFormat::kJsonl:
+      break;  // said as each model ended
+    case CheckFormat::kSarif:
+      results->add(check_sarif(*models));
+      break;
+    case CheckFormat::kGithub:
+      results->add(check_github(*models));
+      break;
+  }
+  if (Status closed = results->close(); !closed) return std::move(closed).error();
+  return check_exit_code(*models, arguments.fail_on);
+}
+
+}  // namespace
+
+Result<CheckArguments> check_arguments(std::span<const std::string> words) {
+  Result<CheckArguments> parsed = parse_arguments<CheckArguments>(declare, words);
+  if (!parsed) return parsed;
+  CheckArguments& arguments = *parsed;
+  if (arguments.models.empty() && arguments.files_from.empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "no MODEL given: a folder, a .safetensors file, an index, or a hub id"};
+  }
+  arguments.options.threads = arguments.common.threads;
+  arguments.options.rules_dir = arguments.common.rules_dir;
+  return parsed;
+}
+
+ExitCode check_exit_code(const std::vector<ModelReport>& models, Severity fail_on) {
+  ExitCode code = kExitClean;
+  for (const ModelReport& model : models) {
+    if (!model.error.empty()) return kExitFailed;
+    for (const Finding& finding : model.findings) {
+      if (finding.severity >= fail_on) code = kExitFindings;
+    }
+  }
+  return code;
+}
+
+constinit const Command kCheckCommand{
+    .name = "check",
+    .usage = "MODEL... [OPTIONS]",
+    .summary = "say what is wrong with checkpoints",
+    .about =
+        "MODEL is a folder, a .safetensors file, a model.safetensors.index.json, or a hub id that "
+        "is\n"
+        "in the local cache. Headers, JSON files and tokenizer files are read; with --data the\n"
+        "tensors' bytes too. Nothing is ever written.",
+    .examples =
+        "  shardwright check ./model\n"
+        "  shardwright check --data --fail-on error ./model\n"
+        "  shardwright check --format json --output-file findings.json ./model\n"
+        "  ls -d models/* | shardwright check --files-from -",
+    .options_help = options_help<CheckArguments, declare>,
+    .run = run,
+};
+
+}  // namespace shardwright

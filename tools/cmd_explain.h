@@ -1,0 +1,10 @@
+// `shardwright explain`.
+#pragma once
+
+#include "tools/command.h"
+
+namespace shardwright {
+
+extern const Command kExplainCommand;
+
+}  // namespace shardwright

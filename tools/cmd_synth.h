@@ -1,0 +1,10 @@
+// `shardwright synth`.
+#pragma once
+
+#include "tools/command.h"
+
+namespace shardwright {
+
+extern const Command kSynthCommand;
+
+}  // namespace shardwright
