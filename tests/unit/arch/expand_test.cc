@@ -169,8 +169,7 @@ TEST_CASE("arch: what is wrong with a config is told in its own words, all at on
   CHECK(problems_text(expansion) ==
         "/mlp_only_layers: 'mlp_only_layers' is a number, expected a list\n");
 
-  expansion = expanded(schema, R"({"vocab_size": 9, "hidden_size": 9223372036854775806})");
-  INFO(problems_text(expansion));
+  expansion = expanded(schema, R"({"vocab_size": 9223372036854775807})");
   CHECK(expansion.usable);  // as large as it is, it can be an extent
   expansion = expanded(schema, R"({"vocab_size": 9, "intermediate_size": 9223372036854775807,
                                    "mlp_only_layers": [0]})");

@@ -144,7 +144,7 @@ TEST_CASE("arch: the loader is strict, and says file and place") {
   };
   for (const Row& row : kRows) {
     INFO(std::string(row.to));
-    CHECK(error_with(row.from, row.to) == row.error);
+    CHECK(error_with(row.from, row.to) == std::string(row.error));
   }
 }
 
