@@ -264,7 +264,7 @@ class Reader {
 
   std::span<const Tensor> tensors_;
   const Work& work_;
-  std::vector<ScanResult> seen_;             // one a segment: no two threads share one
+  std::vector<ScanResult> seen_;  // one a segment: no two threads share one
   bool digests_{};
   std::vector<std::vector<Digest>> blocks_;  // likewise, where digests are asked for
   std::vector<std::string> errors_;          // one a unit
