@@ -72,7 +72,6 @@ TEST_CASE("write: a target with anything in it is refused, and stays as it is") 
 
 TEST_CASE("write: what came into the target in the meantime is not overwritten") {
   const TempDir dir;
-  auto staged = StagedDir::create(Disk(), dir.file("out"));
   static const Disk disk;
   auto second = StagedDir::create(disk, dir.file("out2"));
   REQUIRE(second);
