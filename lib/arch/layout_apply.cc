@@ -150,7 +150,7 @@ Status Layouter::join(const StackChange& change, Group& group) {
   shape[0] = rows;
   if (change.over) shape.insert(shape.begin(), count);
   if (change.transpose) {
-    if (shape.size() < 3) return error("only matrices can be transposed:", joined.tensor.name);
+    if (shape.size() != 3) return error("only matrices can be transposed:", joined.tensor.name);
     std::swap(shape[shape.size() - 1], shape[shape.size() - 2]);
   }
   joined.tensor.shape = context_.storage.extents.copy(shape);

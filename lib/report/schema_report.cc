@@ -6,7 +6,6 @@
 #include "base/utf8.h"
 #include "report/json_parts.h"
 #include "shardwright/report.h"
-#include "tensor/shape.h"
 
 namespace shardwright {
 namespace {
@@ -54,7 +53,7 @@ std::string schema_expansion_text(const SchemaExpansion& expansion) {
       fmt::format("{} ({}), layout {}: {} tensors, {} head\n", expansion.schema, expansion.why,
                   expansion.layout, expansion.tensors.size(), expansion.tied ? "tied" : "untied");
   for (const SchemaTensor& tensor : expansion.tensors) {
-    text += fmt::format("{} {}", printable(tensor.name), shape_text(tensor.shape));
+    text += fmt::format("{} [{}]", printable(tensor.name), fmt::join(tensor.shape, ", "));
     if (!tensor.role.empty()) text += " " + tensor.role;
     if (tensor.optional) text += " optional";
     text += "\n";

@@ -20,6 +20,7 @@ HEADS = {
     "wide-head": dict(head_dim=16),
 }
 LAYERS = {"one-layer": dict(num_hidden_layers=1), "padded-vocabulary": dict(vocab_size=128)}
+ABSENT = object()  # takes a key out of a config
 BIAS = {"bias": dict(attention_bias=True)}
 
 
@@ -28,7 +29,7 @@ class Family:
     model_type: str
     prefix: str  # of its classes: Llama
     config: dict
-    variants: dict = field(default_factory=dict)  # name: what changes in the config
+    variants: dict = field(default_factory=dict)  # name: what changes in the config, or None for no such variant
     heads: tuple = (SEQUENCE, TOKEN, QUESTION)
     first: str = "ForCausalLM"
     base: str = "Model"
@@ -74,6 +75,9 @@ GEMMA3N = dict(
 )  # fmt: skip
 VISION = dict(depth=2, hidden_size=24, intermediate_size=40, num_heads=2, out_hidden_size=32, patch_size=4)
 T5 = dict(vocab_size=96, d_model=32, d_kv=6, d_ff=40, num_layers=2, num_heads=4)
+ENCODER = dict(
+    vocab_size=96, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, max_position_embeddings=40
+)
 BERT_HEADS = {
     "BertLMHeadModel": dict(is_decoder=True),
     "BertForPreTraining": {},
@@ -120,9 +124,8 @@ FAMILIES = [
         others={"GPT2DoubleHeadsModel": {}},
     ),  # fmt: skip
     Family(
-        "bert", "Bert",
-        dict(vocab_size=96, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, max_position_embeddings=40),
-        first="ForMaskedLM", variants=BOTH_WAYS_TIED | {"cross": dict(is_decoder=True, add_cross_attention=True)},
+        "bert", "Bert", ENCODER, first="ForMaskedLM",
+        variants=BOTH_WAYS_TIED | {"cross": dict(is_decoder=True, add_cross_attention=True)},
         others=BERT_HEADS,
     ),  # fmt: skip
     Family(
@@ -154,11 +157,84 @@ FAMILIES = [
     Family(
         "nemotron_h", "NemotronH", MAMBA, heads=(), memory=True,
         variants=BOTH_WAYS_TIED | {
-            "pattern": dict(layers_block_type=None, hybrid_override_pattern="M*-M"),
+            "pattern": dict(layers_block_type=ABSENT, hybrid_override_pattern="M*-M"),
             "mamba-bias": dict(use_bias=True, use_conv_bias=False),
             "mlp-bias": dict(mlp_bias=True),
             "latent": dict(moe_latent_size=16),
         },
+    ),  # fmt: skip
+    dense("granite", "Granite", variants=BIAS | {"mlp-bias": dict(mlp_bias=True)}, heads=()),
+    dense("smollm3", "SmolLM3", config=dict(pad_token_id=0), variants=BIAS | {"mlp-bias": dict(mlp_bias=True)}),
+    dense("exaone4", "Exaone4"),
+    dense(
+        "glm4", "Glm4", config=dict(head_dim=8, pad_token_id=0), heads=(SEQUENCE, TOKEN),
+        variants={"no-bias": dict(attention_bias=False)},
+    ),  # fmt: skip
+    dense("olmoe", "Olmoe", config=EXPERTS, variants=BIAS | {"wide-head": None}, heads=(), memory=True),
+    dense("granitemoe", "GraniteMoe", config=dict(num_local_experts=4), variants=BIAS, heads=(), memory=True),
+    dense(
+        "gpt_oss", "GptOss", config=dict(head_dim=8, num_local_experts=4, num_experts_per_tok=2), heads=(SEQUENCE, TOKEN),
+        variants={"no-bias": dict(attention_bias=False)},
+    ),  # fmt: skip
+    dense(
+        "glm4_moe", "Glm4Moe", heads=(), memory=True,
+        config=dict(n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, first_k_dense_replace=1),
+        variants=BIAS | {
+            "qk-norm": dict(use_qk_norm=True),
+            "two-shared": dict(n_shared_experts=2),
+            "all-sparse": dict(first_k_dense_replace=0),
+        },
+    ),  # fmt: skip
+    dense("phi", "Phi", variants={"qk-norm": dict(qk_layernorm=True), "wide-head": None}, heads=(SEQUENCE, TOKEN)),
+    dense(
+        "stablelm", "StableLm", heads=(SEQUENCE, TOKEN),
+        variants={
+            "qk-norm": dict(qk_layernorm=True), "bias": dict(use_qkv_bias=True),
+            "parallel": dict(use_parallel_residual=True), "wide-head": None,
+        },
+    ),  # fmt: skip
+    dense("starcoder2", "Starcoder2", variants={"no-bias": dict(use_bias=False)}, heads=(SEQUENCE, TOKEN)),
+    Family(
+        "gpt_neox", "GPTNeoX", {key: value for key, value in SMALL.items() if key != "num_key_value_heads"},
+        variants=BOTH_WAYS_TIED | LAYERS | {"no-bias": dict(attention_bias=False)}, memory=True,
+    ),  # fmt: skip
+    Family(
+        "opt", "OPT",
+        dict(vocab_size=96, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, ffn_dim=40, max_position_embeddings=40),
+        variants=BOTH_WAYS_TIED | {
+            "projected": dict(word_embed_proj_dim=20), "no-bias": dict(enable_bias=False),
+            "not-affine": dict(layer_norm_elementwise_affine=False), "norm-after": dict(do_layer_norm_before=False),
+        },
+        heads=(SEQUENCE, QUESTION),
+    ),  # fmt: skip
+    Family(
+        "roberta", "Roberta", ENCODER | dict(pad_token_id=1), first="ForMaskedLM",
+        variants=BOTH_WAYS_TIED | {"cross": dict(is_decoder=True, add_cross_attention=True)},
+        others={"RobertaForCausalLM": dict(is_decoder=True), "RobertaForMultipleChoice": {}},
+    ),  # fmt: skip
+    Family(
+        "electra", "Electra", ENCODER | dict(embedding_size=20), first="ForMaskedLM",
+        variants=BOTH_WAYS_TIED | {"square": dict(embedding_size=32)},
+        others={"ElectraForPreTraining": {}, "ElectraForMultipleChoice": {}},
+    ),  # fmt: skip
+    Family(
+        "distilbert", "DistilBert",
+        dict(vocab_size=96, dim=32, n_layers=2, n_heads=4, hidden_dim=40, max_position_embeddings=40),
+        first="ForMaskedLM", variants=BOTH_WAYS_TIED, others={"DistilBertForMultipleChoice": {}},
+    ),  # fmt: skip
+    Family(
+        "qwen3_5_text", "Qwen3_5", SMALL | {key: value for key, value in NEXT.items() if "shared" not in key},
+        heads=(), base="TextModel",
+        variants=BOTH_WAYS_TIED | BIAS | {"interval": dict(full_attention_interval=2)},
+        others={"Qwen3_5TextForSequenceClassification": CLASSIFIED[SEQUENCE]},
+    ),  # fmt: skip
+    Family(
+        "qwen2_vl", "Qwen2VL",
+        dict(
+            text_config=SMALL,
+            vision_config=dict(depth=2, embed_dim=24, hidden_size=32, mlp_ratio=2, num_heads=2, patch_size=4),
+        ),
+        heads=(), first="ForConditionalGeneration", memory=True, variants=BOTH_WAYS_TIED,
     ),  # fmt: skip
     Family(
         "qwen2_5_vl", "Qwen2_5_VL", dict(text_config=SMALL, vision_config=VISION), heads=(), memory=True,
@@ -187,7 +263,7 @@ class Model:
     def write(self, folder):
         """Builds the model and writes it as transformers does."""
         config_class = transformers.CONFIG_MAPPING[self.family]
-        config = config_class.from_dict({key: value for key, value in self.config.items() if value is not None or key != "layers_block_type"})
+        config = config_class.from_dict(dict(self.config))
         torch.manual_seed(0)
         model = getattr(transformers, self.class_name)(config).to(self.dtype)
         model.save_pretrained(folder, **self.save)
@@ -198,11 +274,14 @@ def models_of(family):
     first = family.prefix + family.first
 
     def model(name, change=None, class_name=first, **more):
-        return Model(family.model_type, name, class_name, family.config | (change or {}), **more)
+        config = family.config | (change or {})
+        config = {key: value for key, value in config.items() if value is not ABSENT}
+        return Model(family.model_type, name, class_name, config, **more)
 
     yield model("plain")
     for name, change in family.variants.items():
-        yield model(name, change)
+        if change is not None:
+            yield model(name, change)
     for class_name, change in family.classes().items():
         if class_name != first:
             yield model(class_name, change, class_name)
@@ -213,7 +292,7 @@ def models_of(family):
 
 
 def all_models():
-    """All of them where INTEROP=all, else two of each family, other ones from family to family."""
+    """All where INTEROP=all, else two of each family: the plain one, and another one from family to family."""
     for at, family in enumerate(FAMILIES):
         models = list(models_of(family))
         if os.environ.get("INTEROP") != "all":

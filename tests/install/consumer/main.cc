@@ -13,7 +13,9 @@ int main(int, char** arguments) {
     std::cout << model.path << ": " << model.facts.tensors << " tensors\n";
     for (const shardwright::Finding& finding : model.findings) {
       std::cout << shardwright::severity_name(finding.severity) << " " << finding.code << " "
-                << finding.name << " " << finding.tensor << "\n";
+                << finding.name;
+      if (!finding.tensor.empty()) std::cout << " " << finding.tensor;
+      std::cout << "\n";
     }
   }
   return 0;
