@@ -112,6 +112,12 @@ class Joiner {
 
 }  // namespace
 
+bool has_two_maps(const Index& index) {
+  return std::ranges::any_of(index.defects, [](const IndexDefect& defect) {
+    return defect.kind == IndexDefectKind::kDuplicateKey && defect.name == "/weight_map";
+  });
+}
+
 IndexJoin join_index(const Checkpoint& checkpoint) {
   IndexJoin result;
   for (const Tensor& tensor : checkpoint.tensors) {

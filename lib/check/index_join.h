@@ -38,6 +38,9 @@ struct IndexJoin {
   std::vector<const Tensor*> unindexed{};  // stored and not named
 };
 
+// Two members "weight_map": loaders see the last, and nothing of what the first names.
+bool has_two_maps(const Index& index);
+
 // Pointers live as long as the checkpoint, wherever it is moved.
 IndexJoin join_index(const Checkpoint& checkpoint);
 

@@ -11,23 +11,6 @@ namespace {
 
 using Names = std::unordered_set<std::string_view>;
 
-// A defect after which nobody can list what the file holds.
-bool hides_tensors(safetensors::DefectKind kind) {
-  switch (kind) {
-    case safetensors::DefectKind::kTooShort:
-    case safetensors::DefectKind::kLengthZero:
-    case safetensors::DefectKind::kLengthTooLarge:
-    case safetensors::DefectKind::kLengthBeyondFile:
-    case safetensors::DefectKind::kNotUtf8:
-    case safetensors::DefectKind::kNotJson:
-    case safetensors::DefectKind::kNotObject:
-    case safetensors::DefectKind::kTooDeep:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // Names that the index places in a shard that is absent or unreadable, and those in a shard that it
 // does not name.
 void add_out_of_reach(const Checkpoint& checkpoint, Names& names) {
@@ -70,6 +53,22 @@ std::string hiding_quantization(const Checkpoint& checkpoint) {
 }
 
 }  // namespace
+
+bool hides_tensors(safetensors::DefectKind kind) {
+  switch (kind) {
+    case safetensors::DefectKind::kTooShort:
+    case safetensors::DefectKind::kLengthZero:
+    case safetensors::DefectKind::kLengthTooLarge:
+    case safetensors::DefectKind::kLengthBeyondFile:
+    case safetensors::DefectKind::kNotUtf8:
+    case safetensors::DefectKind::kNotJson:
+    case safetensors::DefectKind::kNotObject:
+    case safetensors::DefectKind::kTooDeep:
+      return true;
+    default:
+      return false;
+  }
+}
 
 bool is_sound(const Shard& shard) {
   return shard.header &&

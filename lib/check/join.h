@@ -66,6 +66,9 @@ struct Join {
 
 Join join(const Checkpoint& checkpoint, const Expansion& expected);
 
+// A defect after which nobody can list what the file holds.
+bool hides_tensors(safetensors::DefectKind kind);
+
 // Whether the shard's file is there and its header could be read as a list of tensors.
 bool is_sound(const Shard& shard);
 

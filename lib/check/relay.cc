@@ -43,8 +43,11 @@ bool metadata_is_lost(const Defect& defect) {
          (defect.kind == DefectKind::kDuplicateKey && defect.tensor.empty());
 }
 
-constexpr std::string_view kDamaged =
-    "not all tensors of the file can be read: fetch it again, or write it again from its source";
+// The first of two entries of one name may have owned bytes that no entry owns now.
+bool hides_an_owner(const Header& header) {
+  return header.count(DefectKind::kDuplicateTensor) > 0 &&
+         (header.count(DefectKind::kGap) > 0 || header.count(DefectKind::kTrailingBytes) > 0);
+}
 
 }  // namespace
 
@@ -53,10 +56,7 @@ Relay relay_of(const Shard& shard) {
   const Header& header = *shard.header;
   // A header without a tensor before data: the bytes belong to something, and it is not said what.
   if (header.tensors.empty() && header.data_bytes > 0) return Relay::kImpossible;
-  // The first of two entries of one name may have owned what no entry owns now.
-  const bool unowned =
-      header.count(DefectKind::kGap) > 0 || header.count(DefectKind::kTrailingBytes) > 0;
-  if (unowned && header.count(DefectKind::kDuplicateTensor) > 0) return Relay::kImpossible;
+  if (hides_an_owner(header)) return Relay::kImpossible;
   if (!std::ranges::all_of(header.tensors, &safetensors::TensorEntry::readable) ||
       !std::ranges::all_of(header.defects,
                            [&](const Defect& defect) { return is_relayable(header, defect); })) {
@@ -76,7 +76,14 @@ Fix relay_fix(const Shard& shard, std::string summary) {
     case Relay::kImpossible:
       break;
   }
-  return no_fix(std::string(kDamaged));
+  if (shard.header && hides_an_owner(*shard.header)) {
+    return no_fix(
+        "bytes are left over that may belong to the other entry of a name that stands "
+        "twice: write the file again from its source");
+  }
+  return no_fix(
+      "not all tensors of the file can be read: fetch it again, or write it again from its "
+      "source");
 }
 
 Fix relay_fix_without_unowned(const Model& model, const Shard& shard, std::string summary) {

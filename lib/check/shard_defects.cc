@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "check/join.h"
+
 namespace shardwright {
 
 std::vector<const safetensors::Defect*> defects_of(
@@ -11,8 +13,11 @@ std::vector<const safetensors::Defect*> defects_of(
   if (std::ranges::none_of(kinds, [&](auto kind) { return shard.header->count(kind) > 0; })) {
     return found;
   }
+  // What stands before the place where a header breaks off is not worth a finding of its own.
+  const bool sound = is_sound(shard);
   for (const safetensors::Defect& defect : shard.header->defects) {
-    if (std::ranges::find(kinds, defect.kind) != kinds.end()) found.push_back(&defect);
+    if (std::ranges::find(kinds, defect.kind) == kinds.end()) continue;
+    if (sound || hides_tensors(defect.kind)) found.push_back(&defect);
   }
   return found;
 }

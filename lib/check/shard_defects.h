@@ -11,7 +11,8 @@
 
 namespace shardwright {
 
-// The defects of these kinds of one shard, in the order of its header; none where it is not loaded.
+// The defects of these kinds of one shard, in the order of its header; none where it is not loaded,
+// and only those that hide its tensors where there are such.
 std::vector<const safetensors::Defect*> defects_of(
     const Shard& shard, std::initializer_list<safetensors::DefectKind> kinds);
 

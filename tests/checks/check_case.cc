@@ -97,7 +97,8 @@ std::string summary_text(const Summary& summary) {
 std::string repair_text(const RepairReport& report) {
   std::string text;
   for (const PlanStep& step : report.plan) {
-    text += fmt::format("{} {} {}", step.code, safety_name(step.safety), step.op);
+    text += fmt::format("{} {} {}", step.code.empty() ? "-" : step.code, safety_name(step.safety),
+                        step.op);
     if (!step.file.empty()) text += " " + printable(step.file);
     if (!step.tensor.empty()) text += " " + shardwright::quoted(step.tensor);
     text += fmt::format("\n  {}\n", step.why);

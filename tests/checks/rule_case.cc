@@ -8,6 +8,8 @@
 #include "arch/catalogue.h"
 #include "arch/expand.h"
 #include "json/value.h"
+#include "shardwright/dtype.h"
+#include "tensor/shape.h"
 
 namespace shardwright::test {
 namespace {
@@ -67,15 +69,27 @@ Json renamed(const Json& tensors, const Json& names, const std::string& prefix) 
   return result;
 }
 
-// The tensors in order, in as many shards, with their index.
+std::uint64_t bytes_of(const Json& tensor) {
+  const auto dtype = dtype_from_name(tensor.at("dtype").get<std::string>());
+  return size_in_bytes(dtype.value(), tensor.at("shape").get<Shape>()).value();
+}
+
+// The tensors in order, in as many shards, with the index of all, also where the case takes a shard
+// away.
 Json shard_files(const Json& tensors, std::size_t count) {
   Json files = Json::object();
+  Json map = Json::object();
+  std::uint64_t total = 0;
   std::size_t taken = 0;
   for (const auto& [name, tensor] : tensors.items()) {
     const std::size_t shard = taken++ * count / tensors.size() + 1;
-    files[fmt::format("model-{:05}-of-{:05}.safetensors", shard, count)]["tensors"][name] = tensor;
+    const std::string file = fmt::format("model-{:05}-of-{:05}.safetensors", shard, count);
+    files[file]["tensors"][name] = tensor;
+    map[name] = file;
+    total += bytes_of(tensor);
   }
-  files["model.safetensors.index.json"] = {{"index", "auto"}};
+  files["model.safetensors.index.json"]["json"] = {{"metadata", {{"total_size", total}}},
+                                                   {"weight_map", map}};
   return files;
 }
 

@@ -9,6 +9,7 @@
 #include "check/check.h"
 #include "check/coverage.h"
 #include "check/fixes.h"
+#include "check/index_join.h"
 #include "check/shard_names.h"
 #include "check/wording.h"
 
@@ -54,6 +55,7 @@ void report_shards(const Model& model, const Reporter& report) {
 void run(const Model& model, const Reporter& report) {
   if (!model.checkpoint.index_decides) return;
   report_tensors(model, report);
+  if (has_two_maps(model.checkpoint.index->index)) return;  // IX207
   report_shards(model, report);
 }
 

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "check/check.h"
 #include "check/coverage.h"
+#include "check/index_join.h"
 #include "check/join.h"
 
 namespace shardwright {
@@ -34,8 +35,9 @@ void run(const Model& model, const Reporter& report) {
   if (!model.checkpoint.index_decides || !model.checkpoint.index) return;
   const IndexFile& file = *model.checkpoint.index;
   const Index& index = file.index;
+  if (!index.has_metadata || has_two_maps(index)) return;  // IX210 and IX207 speak of them
   const auto stored = stored_bytes(model);
-  if (!stored || !index.has_metadata) return;  // IX210 speaks of absent metadata
+  if (!stored) return;
   std::string message;
   std::optional<Severity> severity;
   if (index.total_size_form == TotalSizeForm::kAbsent) {

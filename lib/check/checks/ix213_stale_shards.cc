@@ -110,8 +110,8 @@ void run(const Model& model, const Reporter& report) {
                "loaders that take all '*.safetensors' (MLX, llama.cpp, vLLM without an index) mix "
                "the two sets",
                no_fix("if they are left over from another save, remove them"), report);
-  report_those(std::move(broken), Severity::kInfo,
-               "broken, and nobody reads them as part of the model", std::nullopt, report);
+  report_those(std::move(broken), Severity::kInfo, "broken, but no part of the model", std::nullopt,
+               report);
   report_those(std::move(harmless), Severity::kInfo, "not part of what was checked", std::nullopt,
                report);
 }

@@ -1,12 +1,12 @@
 // ST113: a tensor has a dtype that the format does not know.
 // docs/checks/ST113-unknown-dtype.md
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
 
 #include <fmt/format.h>
 
-#include "base/text.h"
 #include "base/utf8.h"
 #include "check/check.h"
 #include "check/fixes.h"
@@ -20,31 +20,33 @@ namespace {
 using safetensors::Defect;
 using safetensors::DefectKind;
 
+// What other programs call them, in capitals.
+struct Alias {
+  std::string_view other, name;
+};
+constexpr std::array<Alias, 13> kAliases = {{{"FLOAT32", "F32"},
+                                             {"FLOAT", "F32"},
+                                             {"FP32", "F32"},
+                                             {"FLOAT16", "F16"},
+                                             {"FP16", "F16"},
+                                             {"HALF", "F16"},
+                                             {"BFLOAT16", "BF16"},
+                                             {"FLOAT64", "F64"},
+                                             {"FP8", "F8_E4M3"},
+                                             {"FLOAT8_E4M3FN", "F8_E4M3"},
+                                             {"FLOAT8_E5M2", "F8_E5M2"},
+                                             {"UINT8", "U8"},
+                                             {"INT8", "I8"}}};
+
 std::string suggestion(std::string_view found) {
-  // What other programs call them; `nearest` would guess wrong.
-  struct Alias {
-    std::string_view other, name;
-  };
-  constexpr std::array<Alias, 12> kAliases = {{{"float32", "F32"},
-                                               {"FP32", "F32"},
-                                               {"float16", "F16"},
-                                               {"FP16", "F16"},
-                                               {"half", "F16"},
-                                               {"bfloat16", "BF16"},
-                                               {"float64", "F64"},
-                                               {"FP8", "F8_E4M3"},
-                                               {"float8_e4m3fn", "F8_E4M3"},
-                                               {"float8_e5m2", "F8_E5M2"},
-                                               {"bool", "BOOL"},
-                                               {"int64", "I64"}}};
-  for (const Alias& alias : kAliases) {
-    if (found == alias.other) return fmt::format("'{}'", alias.name);
-  }
-  std::array<std::string_view, kDTypeCount> names;
-  for (std::size_t i = 0; i < kDTypeCount; ++i)
-    names[i] = dtype_name(static_cast<DType>(i));
-  if (const auto near = nearest(found, names)) return fmt::format("'{}'", *near);
-  return "a name such as 'F32', 'BF16' or 'F8_E4M3'";
+  std::string capitals(found);
+  std::ranges::transform(capitals, capitals.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  const auto* const alias = std::ranges::find(kAliases, capitals, &Alias::other);
+  if (alias != kAliases.end()) return fmt::format("'{}'", alias->name);
+  if (dtype_from_name(capitals)) return fmt::format("'{}'", capitals);
+  return "names such as 'F32', 'BF16' and 'F8_E4M3'";
 }
 
 void run(const Model& model, const Reporter& report) {

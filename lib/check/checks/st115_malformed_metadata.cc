@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 #include "check/check.h"
+#include "check/fixes.h"
 #include "check/relay.h"
 #include "check/shard_defects.h"
 #include "check/wording.h"
@@ -33,6 +34,16 @@ std::string what(const Defect& defect) {
                      defect.detail, prints(defect.kind));
 }
 
+Fix fix_for(const Shard& shard, const Defect& defect) {
+  if (relay_of(shard) != Relay::kLosesMetadata) {
+    return relay_fix(shard, "write the header anew, with the last value of each key");
+  }
+  const bool twice = defect.kind == DefectKind::kDuplicateKey;
+  return unsafe_fix(twice ? "write the header anew with the last '__metadata__'"
+                          : "write the header anew with the metadata that is text",
+                    {edit::RelayShard{shard.file}});
+}
+
 void run(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     for (const Defect* defect :
@@ -43,7 +54,7 @@ void run(const Model& model, const Reporter& report) {
       report({.file = shard.file,
               .message = what(*defect),
               .severity = accepted ? std::optional(Severity::kWarning) : std::nullopt,
-              .fix = relay_fix(shard, "write the header anew"),
+              .fix = fix_for(shard, *defect),
               .group = accepted ? shard.file + " twice" : shard.file});
     }
   }

@@ -24,19 +24,19 @@ void run(const Model& model, const Reporter& report) {
     const auto names = tensors_of(defects);
     const std::uint64_t data = shard.header->data_bytes;
     const Defect& last = **std::ranges::max_element(defects, {}, &Defect::found);
-    report({.file = shard.file,
-            .tensor = std::string(names.front()),
-            .message = fmt::format(
-                "{} is cut short by {}: its header needs {} of data up to the end of {}, and the "
-                "file holds {}; {} of {} incomplete or missing; {}",
-                quoted(shard.file), byte_count(last.found - data), byte_count(last.found),
-                quoted(last.tensor), byte_count(data),
-                counted(shard.header->count(DefectKind::kRangePastData), "tensor"),
-                fmt::format("{} are", shard.header->tensors.size()),
-                prints(DefectKind::kRangePastData)),
-            .fix = no_fix("the bytes are gone: fetch the file again ('hf download' fetches what is "
-                          "missing), or write it again from its source"),
-            .places = {names.begin(), names.end()}});
+    const std::uint64_t cut = shard.header->count(DefectKind::kRangePastData);
+    report(
+        {.file = shard.file,
+         .tensor = std::string(names.front()),
+         .message = fmt::format(
+             "{} is cut short by {}: its header needs {} of data up to the end of {}, and the "
+             "file holds {}; of its {} {} incomplete or missing; {}",
+             quoted(shard.file), byte_count(last.found - data), byte_count(last.found),
+             quoted(last.tensor), byte_count(data), counted(shard.header->tensors.size(), "tensor"),
+             cut == 1 ? "1 is" : fmt::format("{} are", cut), prints(DefectKind::kRangePastData)),
+         .fix = no_fix("the bytes are gone: fetch the file again ('hf download' fetches what is "
+                       "missing), or write it again from its source"),
+         .places = {names.begin(), names.end()}});
   }
 }
 
