@@ -14,6 +14,7 @@
 #include "checkpoint/side_files.h"
 #include "job/check_model.h"
 #include "job/find_rule.h"
+#include "safetensors/header.h"
 
 namespace shardwright {
 namespace {
@@ -52,6 +53,14 @@ Result<Index> index_beside(const Folder& folder) {
     return parse_index(std::move(text));
   }
   return Index{};
+}
+
+// The header of a single file beside the config; empty where there is none that can be read.
+safetensors::Header header_beside(const Folder& folder) {
+  const auto source = folder.open("model.safetensors");
+  if (!source) return {};
+  auto header = safetensors::read_header(**source);
+  return header ? std::move(*header) : safetensors::Header();
 }
 
 Error unusable(const std::string& file, const Expansion& expected) {
@@ -102,6 +111,9 @@ Result<SchemaExpansion> expand_schema(const std::string& path, const ExpandOptio
   SW_TRY(const Index index, index_beside(*folder));
   std::vector<std::string_view> names;
   for (const IndexEntry& entry : index.entries)
+    names.push_back(entry.name);
+  const safetensors::Header header = names.empty() ? header_beside(*folder) : safetensors::Header();
+  for (const safetensors::TensorEntry& entry : header.tensors)
     names.push_back(entry.name);
 
   const Detection detection = detect(*catalogue, &config.document->root, names, options.arch);
