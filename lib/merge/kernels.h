@@ -1,0 +1,47 @@
+// Elementwise arithmetic on chunks of floats, on the widest vectors that this machine has.
+//
+// The same bits on every machine: no fused operations but where the name says so, and sums are
+// taken in sixteen lanes of double precision whatever the width of a vector, lane after lane at the
+// end. All arrays are of `count` elements; source and target may be one array.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/bytes.h"
+#include "shardwright/dtype.h"
+
+namespace shardwright::kernel {
+
+// --- bytes to floats and back ------------------------------------------------------------------
+
+// Whether decode() and encode() know the dtype: F32, F16, BF16, F64, F8_E4M3, F8_E5M2.
+bool is_float(DType dtype);
+// bytes.size() / width elements. F64 is rounded to the nearest float.
+void decode(DType dtype, Bytes bytes, float* to);
+// Rounded to the nearest, ties to even. F8: to the nearest that is finite.
+void encode(DType dtype, const float* from, std::size_t count, std::byte* to);
+// Each value becomes the nearest of that dtype.
+void round_to(DType dtype, float* values, std::size_t count);
+
+// --- elementwise -------------------------------------------------------------------------------
+
+void add(const float* a, const float* b, float* to, std::size_t count);       // a + b
+void subtract(const float* a, const float* b, float* to, std::size_t count);  // a - b
+void multiply(const float* a, const float* b, float* to, std::size_t count);  // a * b
+void divide(const float* a, const float* b, float* to, std::size_t count);    // a / b
+void scale(const float* a, float factor, float* to, std::size_t count);       // a * factor
+void divide_by(const float* a, float divisor, float* to, std::size_t count);  // a / divisor
+// to + a * factor in two roundings, as plain arithmetic has it.
+void add_scaled(const float* a, float factor, float* to, std::size_t count);
+// a * x + b * y, each product rounded.
+void blend(const float* a, float x, const float* b, float y, float* to, std::size_t count);
+
+// --- sums, in double precision -----------------------------------------------------------------
+
+double sum(const float* a, std::size_t count);
+double sum_abs(const float* a, std::size_t count);
+double sum_squares(const float* a, std::size_t count);
+double dot(const float* a, const float* b, std::size_t count);
+
+}  // namespace shardwright::kernel

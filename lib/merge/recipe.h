@@ -1,0 +1,144 @@
+// A merge recipe as it was written: what mergekit reads, with the place of everything.
+//
+// The grammar is docs/merge.md. Nothing here looks at a model: a recipe that parses may still ask
+// for layers or models that are not there.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shardwright/result.h"
+
+namespace shardwright {
+
+// Where something stands in the recipe, from 1; line 0: nowhere.
+struct Mark {
+  int line{}, column{};
+};
+
+// One thing wrong with a recipe. All of them are told at once.
+struct Mistake {
+  Mark at{};
+  std::string message{};  // one sentence, with the nearest key or method for a misspelled one
+};
+
+// `path`, `path@revision`, `path+lora`, or the same as a map. Two are one model where all but
+// `text` and `at` agree: "./m" and "m" are two.
+struct ModelRef {
+  std::string text{};  // as written, or put together from a map
+  std::string path{}, revision{};
+  std::string lora{}, lora_revision{};  // an adapter that is applied on the fly, or empty
+  std::string architecture{};           // `override_architecture`, or empty
+  Mark at{};
+
+  friend bool operator==(const ModelRef& a, const ModelRef& b) {
+    return a.path == b.path && a.revision == b.revision && a.lora == b.lora &&
+           a.lora_revision == b.lora_revision && a.architecture == b.architecture;
+  }
+};
+
+// The value of a parameter for the tensors whose names contain `filter` ("" and "*": all), as a
+// gradient over the layers: one number is the same everywhere. Flags are 0 and 1.
+struct Condition {
+  std::string filter{};
+  std::vector<double> values{};  // at least one
+  Mark at{};
+};
+
+struct Parameter {
+  std::string name{};
+  std::vector<Condition> conditions{};  // the first that fits counts; at least one
+  Mark at{};
+};
+using Parameters = std::vector<Parameter>;  // no name twice
+
+struct LayerRange {
+  std::uint64_t begin{}, end{};  // half-open, begin < end
+};
+
+struct RecipeSource {
+  ModelRef model{};
+  std::optional<LayerRange> layers{};  // of an entry of `sources` alone
+  Parameters parameters{};
+  Mark at{};
+};
+
+struct RecipeSlice {
+  std::vector<RecipeSource> sources{};
+  std::optional<ModelRef> base{};
+  Parameters parameters{};
+  Mark at{};
+};
+
+// What is merged into what: exactly one of the two lists has entries.
+struct RecipeBody {
+  std::vector<RecipeSource> models{};
+  std::vector<RecipeSlice> slices{};
+};
+
+struct RecipeModule {
+  std::string name{};
+  RecipeBody body{};
+  Parameters parameters{};
+  Mark at{};
+};
+
+// Where the embedding of a token comes from.
+struct TokenRule {
+  std::string token{};
+  enum class Kind : std::uint8_t {
+    kModel,       // the row of `source_token` (or `source_id`) in `model`
+    kModelToken,  // as kModel, with the token or id named outright
+    kZero,
+  };
+  Kind kind{};
+  ModelRef model{};
+  std::string source_token{};
+  std::optional<std::uint64_t> source_id{};
+  bool force{};  // for every model, also one that knows the token
+  Mark at{};
+};
+
+struct TokenizerRecipe {
+  enum class Kind : std::uint8_t { kUnion, kBase, kModel };
+  Kind kind{};
+  ModelRef model{};  // of kModel
+  std::vector<TokenRule> tokens{};
+  std::uint64_t pad_to_multiple_of{};  // 0: no padding
+  bool legacy{};                       // written as `tokenizer_source`
+  Mark at{};
+};
+
+struct Recipe {
+  std::string name{};  // of one of several documents; empty: the last word
+  std::string method{};
+  Mark method_at{};
+  RecipeBody body{};
+  std::vector<RecipeModule> modules{};  // in place of `body`
+  std::optional<ModelRef> base{};
+  Parameters parameters{};
+  std::string dtype{}, out_dtype{};  // "bfloat16", "float16", "float32"; empty: as stored
+  std::optional<TokenizerRecipe> tokenizer{};
+  std::string chat_template{};  // "auto", a name, or Jinja text; empty: the base's
+  Mark at{};
+};
+
+struct RecipeFile {
+  std::vector<Recipe> recipes{};    // the documents that could be read, in order
+  std::vector<Mistake> mistakes{};  // in the order of their places; none: all of it can be used
+  std::vector<Mistake> notes{};     // keys that mean nothing here, and are passed over with a word
+};
+
+// Parses all documents of a recipe. `methods` and what parameters they take are judged as well
+// (merge/method.h). Never stops at the first mistake; kMalformed only where the text is no YAML,
+// with line and column.
+Result<RecipeFile> parse_recipe(std::string_view text);
+
+// The value of a parameter for a tensor at `t` (0: the first layer, 1: the last) of its slice; none
+// where no condition fits. Between two values of a gradient the value is interpolated linearly.
+std::optional<double> evaluate(const Parameter& parameter, std::string_view tensor, double t);
+
+}  // namespace shardwright
