@@ -1,4 +1,4 @@
-#include "job/synth_shards.h"
+#include "checkpoint/shard_split.h"
 
 #include <cstdint>
 #include <vector>
