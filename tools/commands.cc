@@ -11,6 +11,7 @@
 #include "tools/cmd_check.h"
 #include "tools/cmd_explain.h"
 #include "tools/cmd_inspect.h"
+#include "tools/cmd_merge.h"
 #include "tools/cmd_repair.h"
 #include "tools/cmd_schema.h"
 #include "tools/cmd_synth.h"
@@ -20,9 +21,9 @@
 namespace shardwright {
 namespace {
 
-constexpr std::array<const Command*, 6> kCommands = {&kCheckCommand,   &kRepairCommand,
-                                                     &kInspectCommand, &kExplainCommand,
-                                                     &kSchemaCommand,  &kSynthCommand};
+constexpr std::array<const Command*, 7> kCommands = {
+    &kCheckCommand,   &kRepairCommand, &kMergeCommand, &kInspectCommand,
+    &kExplainCommand, &kSchemaCommand, &kSynthCommand};
 
 std::string overview() {
   std::string text =
