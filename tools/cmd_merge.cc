@@ -102,8 +102,8 @@ void note_idle(const MergeArguments& arguments, Terminal& terminal) {
     if (arguments.idle[i]) names.push_back("--" + std::string(kIdle[i].name));
   }
   if (names.empty() || arguments.common.quiet) return;
-  terminal.complain(
-      fmt::format("note: {} {} nothing here", fmt::join(names, ", "), names.size() == 1 ? "means" : "mean"));
+  terminal.complain(fmt::format("note: {} {} nothing here", fmt::join(names, ", "),
+                                names.size() == 1 ? "means" : "mean"));
 }
 
 Result<int> run(std::span<const std::string> words, Terminal& terminal) {

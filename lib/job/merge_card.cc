@@ -13,7 +13,8 @@ namespace {
 std::string public_name(const ModelRef& model) {
   const std::filesystem::path path(model.path);
   if (!path.is_absolute() && !std::filesystem::exists(path)) return model.path;
-  return path.filename().empty() ? path.parent_path().filename().string() : path.filename().string();
+  return path.filename().empty() ? path.parent_path().filename().string()
+                                 : path.filename().string();
 }
 
 // A hub id: what `base_model` of the front matter may name.

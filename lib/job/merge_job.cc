@@ -52,8 +52,8 @@ std::vector<RecipeProblem> problems_of(const std::vector<Mistake>& mistakes) {
 
 bool is_weights_or_index(std::string_view name) {
   constexpr std::array<std::string_view, 8> kEndings = {
-      ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".gguf", ".pt",
-      ".pth",         ".h5"};
+      ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".gguf", ".pt", ".pth",
+      ".h5"};
   return std::ranges::any_of(kEndings,
                              [&](std::string_view ending) { return name.ends_with(ending); });
 }
@@ -63,7 +63,8 @@ bool is_weights_or_index(std::string_view name) {
 bool stays_behind(std::string_view name) {
   return is_weights_or_index(name) || name == kConfigName || name == kRecipeName ||
          name == kCardName || name == "LICENSE" || name == ".gitattributes" ||
-         name.starts_with(".git/") || name.starts_with(".cache/") || name.find('/') != std::string_view::npos;
+         name.starts_with(".git/") || name.starts_with(".cache/") ||
+         name.find('/') != std::string_view::npos;
 }
 
 class MergeRun {
@@ -128,8 +129,8 @@ class MergeRun {
     for (const FolderEntry& entry : donor.folder->entries()) {
       if (stays_behind(entry.name)) outcome_.gone.insert(entry.name);
     }
-    SW_TRY(Checkpoint result, open_checkpoint(preview(*donor.folder, outcome_),
-                                              open_options(check_options())));
+    SW_TRY(Checkpoint result,
+           open_checkpoint(preview(*donor.folder, outcome_), open_options(check_options())));
     return judge(std::move(result), false);
   }
 
@@ -149,8 +150,7 @@ class MergeRun {
     for (const auto& [name, text] : texts_)
       SW_TRY_OK(write_text(disk, join_path(staged.path(), name), text));
     SW_TRY(auto folder, open_folder(staged.path()));
-    SW_TRY(Checkpoint result,
-           open_checkpoint(std::move(folder), open_options(check_options())));
+    SW_TRY(Checkpoint result, open_checkpoint(std::move(folder), open_options(check_options())));
     SW_TRY_OK(judge(std::move(result), true));
     if (!report_.refused.empty()) return ok();
     const std::array<std::string, 2> last = {std::string(kIndexName), std::string(kConfigName)};
@@ -180,8 +180,8 @@ class MergeRun {
     Model& model = checked.model;
     for (TieFacts& tie : model.data.ties) {
       if (tie.bytes != TieBytes::kEqualSample) continue;
-      SW_TRY(tie.bytes, compare_whole(*model.checkpoint.find(tie.target),
-                                      *model.checkpoint.find(tie.source)));
+      SW_TRY(tie.bytes,
+             compare_whole(*model.checkpoint.find(tie.target), *model.checkpoint.find(tie.source)));
     }
     return ok();
   }
@@ -269,8 +269,8 @@ class MergeRun {
            check_checkpoint(std::move(result), options_.output, catalogue_, check));
     report_.result = checked.report;
     const auto& findings = report_.result->findings;
-    const auto bad = std::ranges::find_if(findings,
-                                          [this](const Finding& finding) { return stops(finding); });
+    const auto bad =
+        std::ranges::find_if(findings, [this](const Finding& finding) { return stops(finding); });
     if (bad != findings.end()) {
       report_.refused = fmt::format("the result {} an error, {} {}", written ? "has" : "would have",
                                     bad->code, bad->name);

@@ -31,12 +31,12 @@ struct Pass {
   std::uint64_t block_elements{};
   std::uint64_t blocks{};
   std::uint64_t begun{}, done{};
-  std::vector<double> sums{};                        // block after block
-  std::vector<std::vector<std::uint64_t>> spare{};   // counts that no thread holds at the moment
+  std::vector<double> sums{};                       // block after block
+  std::vector<std::vector<std::uint64_t>> spare{};  // counts that no thread holds at the moment
 };
 
 // A tensor that is computed.
-struct Work {
+struct TensorState {
   const PlannedTensor* tensor{};
   std::unique_ptr<MergeProgram> program{};
   int index{};  // of the pass
@@ -51,19 +51,18 @@ void add_counts(std::vector<std::uint64_t>& into, const std::vector<std::uint64_
 
 class Engine final : public Preparation {
  public:
-  explicit Engine(const MergePlan& plan) : plan_(plan), works_(plan.tensors.size()) {
-    for (std::size_t i = 0; i < works_.size(); ++i) {
-      works_[i].tensor = &plan.tensors[i];
-      works_[i].ready = plan.tensors[i].action != TensorAction::kMerge;
+  explicit Engine(const MergePlan& plan) : plan_(plan), states_(plan.tensors.size()) {
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+      states_[i].tensor = &plan.tensors[i];
+      states_[i].ready = plan.tensors[i].action != TensorAction::kMerge;
     }
   }
 
-
   // The bytes of tensor `i` from byte `from`.
   Status produce(std::size_t i, std::uint64_t from, MutableBytes into) {
-    const Work& work = works_[i];
-    const PlannedTensor& tensor = *work.tensor;
-    if (tensor.action == TensorAction::kMerge && !work.program) {  // next() could not make it
+    const TensorState& state = states_[i];
+    const PlannedTensor& tensor = *state.tensor;
+    if (tensor.action == TensorAction::kMerge && !state.program) {  // next() could not make it
       const std::scoped_lock lock(mutex_);
       return status_;
     }
@@ -73,13 +72,13 @@ class Engine final : public Preparation {
     // Tiles begin at whole elements, since tensors are aligned.
     SW_CHECK(from % width == 0 && into.size() % width == 0);
     const std::size_t chunk =
-        work.program ? work.program->chunk_elements() : MergeProgram::kChunk;
+        state.program ? state.program->chunk_elements() : MergeProgram::kChunk;
     WorkspacePool::Lease lease(spaces_);
     Workspace& space = *lease;
     return for_chunks(tensor, chunk, first, count, space, [&](const Chunk& part) {
       const float* result = part.inputs[0];
-      if (work.program) {
-        work.program->apply(part, space.result());
+      if (state.program) {
+        state.program->apply(part, space.result());
         result = space.result();
       }
       // What of the chunk was asked for.
@@ -128,16 +127,16 @@ class Engine final : public Preparation {
 
   // Begins what has not begun; whether the tensor can be computed.
   bool settle(std::size_t i) {
-    Work& work = works_[i];
-    if (!work.begun && !work.ready) {
-      work.begun = true;
-      begin(work);
+    TensorState& state = states_[i];
+    if (!state.begun && !state.ready) {
+      state.begun = true;
+      begin(state);
     }
-    return work.ready;
+    return state.ready;
   }
 
-  void begin(Work& work) {
-    const PlannedTensor& tensor = *work.tensor;
+  void begin(TensorState& state) {
+    const PlannedTensor& tensor = *state.tensor;
     const MergeCase merge_case{
         .name = tensor.name,
         .shape = tensor.shape,
@@ -154,24 +153,24 @@ class Engine final : public Preparation {
       status_ = std::move(program).error().within(quoted(tensor.name));
       return;
     }
-    work.program = std::move(*program);
-    begin_pass(work);
+    state.program = std::move(*program);
+    begin_pass(state);
   }
 
-  static void begin_pass(Work& work) {
-    work.pass.reset();
-    const auto shape = work.program->pass(work.index);
+  static void begin_pass(TensorState& state) {
+    state.pass.reset();
+    const auto shape = state.program->pass(state.index);
     if (!shape) {
-      work.ready = true;
+      state.ready = true;
       return;
     }
-    const std::uint64_t elements = work.tensor->elements;
-    const std::uint64_t chunk = work.program->chunk_elements();
-    const std::uint64_t most =
-        std::clamp<std::uint64_t>(kMostSums / std::max<std::size_t>(1, shape->sums), 1, kMostBlocks);
+    const std::uint64_t elements = state.tensor->elements;
+    const std::uint64_t chunk = state.program->chunk_elements();
+    const std::uint64_t most = std::clamp<std::uint64_t>(
+        kMostSums / std::max<std::size_t>(1, shape->sums), 1, kMostBlocks);
     std::uint64_t block = std::max(kLeastBlock, (elements + most - 1) / most);
     block = (block + chunk - 1) / chunk * chunk;
-    Pass& pass = work.pass.emplace();
+    Pass& pass = state.pass.emplace();
     pass.shape = *shape;
     pass.block_elements = block;
     pass.blocks = std::max<std::uint64_t>(1, (elements + block - 1) / block);
@@ -180,16 +179,16 @@ class Engine final : public Preparation {
 
   // A block of the tensor's pass as work; false where all are taken.
   bool take(std::size_t i, Preparation::Work& work) {
-    Work& on = works_[i];
-    if (!on.pass || on.pass->begun == on.pass->blocks) return false;
-    const std::uint64_t block = on.pass->begun++;
+    TensorState& state = states_[i];
+    if (!state.pass || state.pass->begun == state.pass->blocks) return false;
+    const std::uint64_t block = state.pass->begun++;
     work = [this, i, block] { return gather(i, block); };
     return true;
   }
 
   Status gather(std::size_t i, std::uint64_t block) {
-    Work& work = works_[i];
-    Pass& pass = *work.pass;
+    TensorState& state = states_[i];
+    Pass& pass = *state.pass;
     std::vector<std::uint64_t> counts;
     {
       const std::scoped_lock lock(mutex_);
@@ -202,14 +201,13 @@ class Engine final : public Preparation {
     const std::span<double> sums =
         std::span(pass.sums).subspan(block * pass.shape.sums, pass.shape.sums);
     const std::uint64_t first = block * pass.block_elements;
-    const std::uint64_t count = std::min(pass.block_elements, work.tensor->elements - first);
+    const std::uint64_t count = std::min(pass.block_elements, state.tensor->elements - first);
     Status status = ok();
     {
       WorkspacePool::Lease lease(spaces_);
-      status = for_chunks(*work.tensor, work.program->chunk_elements(), first, count, *lease,
-                          [&](const Chunk& chunk) {
-                            work.program->gather(work.index, chunk, {sums, counts});
-                          });
+      status = for_chunks(
+          *state.tensor, state.program->chunk_elements(), first, count, *lease,
+          [&](const Chunk& chunk) { state.program->gather(state.index, chunk, {sums, counts}); });
     }
     bool last = false;
     {
@@ -217,32 +215,32 @@ class Engine final : public Preparation {
       pass.spare.push_back(std::move(counts));
       last = ++pass.done == pass.blocks;
     }
-    if (!status) return std::move(status).error().within(quoted(work.tensor->name));
-    if (last) conclude(work);
+    if (!status) return std::move(status).error().within(quoted(state.tensor->name));
+    if (last) conclude(state);
     return ok();
   }
 
   // By the thread that did the last block: nobody else touches the pass any more.
-  void conclude(Work& work) {
-    Pass& pass = *work.pass;
+  void conclude(TensorState& state) {
+    Pass& pass = *state.pass;
     std::vector<std::uint64_t> counts = std::move(pass.spare.back());
     pass.spare.pop_back();
     for (const auto& more : pass.spare)
       add_counts(counts, more);
-    work.program->conclude(work.index, {.sums = pass.shape.sums,
-                                        .block_elements = pass.block_elements,
-                                        .blocks = pass.sums,
-                                        .counts = counts});
+    state.program->conclude(state.index, {.sums = pass.shape.sums,
+                                          .block_elements = pass.block_elements,
+                                          .blocks = pass.sums,
+                                          .counts = counts});
     const std::scoped_lock lock(mutex_);
-    ++work.index;
-    begin_pass(work);
+    ++state.index;
+    begin_pass(state);
   }
 
   const MergePlan& plan_;
-  std::vector<Work> works_;
+  std::vector<TensorState> states_;
   std::vector<std::vector<Place>> places_;  // by file, in order
   WorkspacePool spaces_;
-  std::mutex mutex_;  // over works_ but for what one thread alone holds, and status_
+  std::mutex mutex_;  // over states_ but for what one thread alone holds, and status_
   Status status_ = ok();
 };
 

@@ -77,10 +77,10 @@ struct Tally {
   std::span<std::uint64_t> counts{};  // begins with zeros
 };
 struct PassResult {
-  std::size_t sums{};                             // a block
-  std::uint64_t block_elements{};                 // of each block but the last
-  std::span<const double> blocks{};               // block after block
-  std::span<const std::uint64_t> counts{};        // of the whole tensor
+  std::size_t sums{};                               // a block
+  std::uint64_t block_elements{};                   // of each block but the last
+  std::span<const double> blocks{};                 // block after block
+  std::span<const std::uint64_t> counts{};          // of the whole tensor
   [[nodiscard]] double total(std::size_t i) const;  // of sums[i] over all blocks, in order
 };
 

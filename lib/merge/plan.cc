@@ -131,16 +131,17 @@ class Planner {
       const View& view = views_[input];
       const auto depth = view.depths.find(view.stack);
       if (view.stack.empty() || depth == view.depths.end()) {
-        mistake(source.at, fmt::format("which tensors of {} are layers is not clear, so they cannot "
-                                       "be sliced",
-                                       quoted(source.model.text)));
+        mistake(source.at,
+                fmt::format("which tensors of {} are layers is not clear, so they cannot "
+                            "be sliced",
+                            quoted(source.model.text)));
         continue;
       }
       const LayerRange layers = source.layers.value_or(LayerRange{0, depth->second});
       if (layers.end > depth->second) {
-        mistake(source.at, fmt::format("layer_range [{}, {}] reaches beyond the {} layers of {}",
-                                       layers.begin, layers.end, depth->second,
-                                       quoted(source.model.text)));
+        mistake(source.at,
+                fmt::format("layer_range [{}, {}] reaches beyond the {} layers of {}", layers.begin,
+                            layers.end, depth->second, quoted(source.model.text)));
       }
       slice.sources.push_back({.input = input,
                                .begin = layers.begin,
@@ -152,9 +153,10 @@ class Planner {
     for (const Source& source : slice.sources) {
       const Source& first = slice.sources.front();
       if (source.end - source.begin != first.end - first.begin) {
-        mistake(source.at, fmt::format("the sources of a slice have different numbers of layers: {} "
-                                       "and {}",
-                                       first.end - first.begin, source.end - source.begin));
+        mistake(source.at,
+                fmt::format("the sources of a slice have different numbers of layers: {} "
+                            "and {}",
+                            first.end - first.begin, source.end - source.begin));
       }
     }
     if (base) {
@@ -216,7 +218,8 @@ class Planner {
     for (const Slice& slice : slices_) {
       const std::uint64_t layers = slice.sources.front().end - slice.sources.front().begin;
       for (std::uint64_t i = 0; i < layers; ++i)
-        plan_layer(slice, i, layers == 1 ? 1.0 : static_cast<double>(i) / static_cast<double>(layers - 1),
+        plan_layer(slice, i,
+                   layers == 1 ? 1.0 : static_cast<double>(i) / static_cast<double>(layers - 1),
                    layer++);
     }
     plan_outside(slices_.back(), false);
@@ -229,7 +232,8 @@ class Planner {
         wanted[name].push_back({.source = i, .tensor = &tensor});
     }
     for (auto& [name, candidates] : wanted)
-      plan_tensor(slice, std::string(name), std::move(candidates), place_of(*candidates.front().tensor, slice));
+      plan_tensor(slice, std::string(name), std::move(candidates),
+                  place_of(*candidates.front().tensor, slice));
   }
 
   // 0 for the first layer of a stack, 1 for the last, and 0 for what is in none.
@@ -327,8 +331,8 @@ class Planner {
       }
       const MergeInput& input = inputs_[slice.sources[i].input];
       if (input.expected == nullptr || !input.expected->tie.tied) continue;
-      const auto tie = std::ranges::find(input.expected->ties, std::string_view(name),
-                                         &ExpectedTie::target);
+      const auto tie =
+          std::ranges::find(input.expected->ties, std::string_view(name), &ExpectedTie::target);
       if (tie == input.expected->ties.end()) continue;
       const auto& tensors = views_[slice.sources[i].input].tensors;
       const auto embedding = tensors.find(tie->source);
@@ -345,15 +349,16 @@ class Planner {
     const Candidate& first = candidates.front();
     for (const Candidate& candidate : candidates) {
       if (same_shape(candidate.tensor->tensor.shape, first.tensor->tensor.shape)) continue;
-      const bool vocabulary = first.tensor->role == Role::kEmbedding ||
-                              first.tensor->role == Role::kHead;
-      mistake(slice.at,
-              fmt::format("{} has shape {} in {} and {} in {}{}", quoted(name),
-                          shape_text(first.tensor->tensor.shape), text_of(slice, first),
-                          shape_text(candidate.tensor->tensor.shape), text_of(slice, candidate),
-                          vocabulary ? ": 'tokenizer_source: union' (or 'base') makes one vocabulary "
-                                       "of them"
-                                     : ""));
+      const bool vocabulary =
+          first.tensor->role == Role::kEmbedding || first.tensor->role == Role::kHead;
+      mistake(
+          slice.at,
+          fmt::format("{} has shape {} in {} and {} in {}{}", quoted(name),
+                      shape_text(first.tensor->tensor.shape), text_of(slice, first),
+                      shape_text(candidate.tensor->tensor.shape), text_of(slice, candidate),
+                      vocabulary ? ": 'tokenizer_source: union' (or 'base') makes one vocabulary "
+                                   "of them"
+                                 : ""));
       return false;
     }
     return true;
@@ -370,8 +375,8 @@ class Planner {
   }
 
   static bool absence_is_legal(const std::vector<Candidate>& candidates) {
-    return std::ranges::all_of(candidates,
-                               [](const Candidate& candidate) { return candidate.tensor->optional; });
+    return std::ranges::all_of(
+        candidates, [](const Candidate& candidate) { return candidate.tensor->optional; });
   }
 
   void tell_missing(const Slice& slice, const std::string& name,
@@ -407,7 +412,8 @@ class Planner {
   void copy_unknown(const Slice& slice, PlannedTensor made,
                     const std::vector<Candidate>& candidates) {
     const Candidate& from = leading(slice, candidates);
-    made.why = fmt::format("the architecture does not have it: copied from {}", text_of(slice, from));
+    made.why =
+        fmt::format("the architecture does not have it: copied from {}", text_of(slice, from));
     copy(slice, std::move(made), from);
   }
 
@@ -418,9 +424,10 @@ class Planner {
     const Tensor& tensor = from.tensor->tensor;
     for (const Candidate& other : candidates) {
       if (&other == &from || same_bytes(tensor, other.tensor->tensor)) continue;
-      mistake(slice.at, fmt::format("{} is {} and differs between {} and {}: only floats are merged",
-                                    quoted(made.name), dtype_name(tensor.dtype),
-                                    text_of(slice, from), text_of(slice, other)));
+      mistake(slice.at,
+              fmt::format("{} is {} and differs between {} and {}: only floats are merged",
+                          quoted(made.name), dtype_name(tensor.dtype), text_of(slice, from),
+                          text_of(slice, other)));
       return;
     }
     made.why = fmt::format("{} is not merged, and the same in all", dtype_name(tensor.dtype));
@@ -433,9 +440,11 @@ class Planner {
     std::vector<std::byte> right(left.size());
     for (std::uint64_t at = 0; at < a.bytes; at += left.size()) {
       const std::size_t part = std::min<std::uint64_t>(left.size(), a.bytes - at);
-      if (!a.read(at, MutableBytes(left).first(part)) || !b.read(at, MutableBytes(right).first(part)))
+      if (!a.read(at, MutableBytes(left).first(part)) ||
+          !b.read(at, MutableBytes(right).first(part)))
         return false;
-      if (!std::equal(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(part), right.begin()))
+      if (!std::equal(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(part),
+                      right.begin()))
         return false;
     }
     return true;
@@ -457,8 +466,8 @@ class Planner {
       if (row.scope != ParameterScope::kGlobal) continue;
       const auto value = find_value(row, nullptr, slice, made.name, t);
       if (!value) {
-        mistake(slice.at, fmt::format("{} needs '{}' for {}", method_->name, row.name,
-                                      quoted(made.name)));
+        mistake(slice.at,
+                fmt::format("{} needs '{}' for {}", method_->name, row.name, quoted(made.name)));
         return;
       }
       made.globals.push_back(*value);
@@ -522,8 +531,10 @@ class Planner {
       const MergeInput& input = inputs_[i];
       for (const Tensor& tensor : input.checkpoint->tensors) {
         if (used_.contains({i, tensor.name})) continue;
-        const bool redundant = std::ranges::find(input.redundant, tensor.name) != input.redundant.end();
-        const bool ignored = input.expected != nullptr && input.expected->find(tensor.name) == nullptr &&
+        const bool redundant =
+            std::ranges::find(input.redundant, tensor.name) != input.redundant.end();
+        const bool ignored = input.expected != nullptr &&
+                             input.expected->find(tensor.name) == nullptr &&
                              input.expected->is_ignored(tensor.name);
         plan().dropped.push_back({.model = static_cast<std::uint32_t>(i),
                                   .name = std::string(tensor.name),

@@ -23,8 +23,8 @@ namespace shardwright {
 struct MergeInput {
   ModelRef model{};
   const Checkpoint* checkpoint{};
-  const Expansion* expected{};              // null where no rule describes it
-  std::vector<std::string> redundant{};     // stored names that are proven to repeat another
+  const Expansion* expected{};           // null where no rule describes it
+  std::vector<std::string> redundant{};  // stored names that are proven to repeat another
 };
 
 enum class TensorAction : std::uint8_t {
@@ -45,9 +45,9 @@ struct PlannedTensor {
   Shape shape{};
   std::uint64_t elements{};
   TensorAction action{};
-  std::vector<TensorInput> inputs{};   // in the recipe's order
-  std::optional<std::size_t> base{};   // position in `inputs`
-  std::vector<double> globals{};       // values of the method's parameters, as MergeCase has them
+  std::vector<TensorInput> inputs{};  // in the recipe's order
+  std::optional<std::size_t> base{};  // position in `inputs`
+  std::vector<double> globals{};      // values of the method's parameters, as MergeCase has them
   std::vector<std::vector<double>> values{};
   std::string why{};  // where it is not merged from all inputs as they are
 };
@@ -63,7 +63,7 @@ struct MergePlan {
   const Method* method{};
   std::uint64_t seed{};
   bool compat{};
-  std::vector<PlannedTensor> tensors{};          // in the order in which they are written
+  std::vector<PlannedTensor> tensors{};            // in the order in which they are written
   std::vector<std::vector<std::size_t>> shards{};  // positions of tensors
   std::vector<DroppedTensor> dropped{};
   std::vector<std::string> notes{};  // decisions that a reader would want to know
@@ -88,7 +88,8 @@ struct Planned {
   MergePlan plan{};
   std::vector<Mistake> mistakes{};
 };
-Planned plan_merge(const Recipe& recipe, std::vector<MergeInput> inputs, const PlanOptions& options);
+Planned plan_merge(const Recipe& recipe, std::vector<MergeInput> inputs,
+                   const PlanOptions& options);
 
 // The models that a recipe names, each once, in the order of their first mention.
 std::vector<ModelRef> models_of(const Recipe& recipe);

@@ -63,7 +63,8 @@ View view_of(const MergeInput& input) {
 
 std::string with_layer(std::string_view name, const ViewTensor& tensor, std::uint64_t layer) {
   const std::string_view rest = name.substr(tensor.stack.size());
-  return fmt::format("{}{}{}", tensor.stack, layer, rest.substr(std::min(rest.find('.'), rest.size())));
+  return fmt::format("{}{}{}", tensor.stack, layer,
+                     rest.substr(std::min(rest.find('.'), rest.size())));
 }
 
 }  // namespace shardwright

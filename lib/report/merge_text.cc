@@ -19,9 +19,9 @@ std::string problems_text(const std::string& recipe, const std::vector<RecipePro
                           std::string_view severity, Ink ink, const TextStyle& style) {
   std::string out;
   for (const RecipeProblem& problem : problems) {
-    const std::string place =
-        problem.line > 0 ? fmt::format("{}:{}:{}: ", printable(recipe), problem.line, problem.column)
-                         : fmt::format("{}: ", printable(recipe));
+    const std::string place = problem.line > 0 ? fmt::format("{}:{}:{}: ", printable(recipe),
+                                                             problem.line, problem.column)
+                                               : fmt::format("{}: ", printable(recipe));
     const std::string first = fmt::format("{}{}: ", place, severity);
     out += wrapped(style, 0, problem.message, place + inked(style, ink, severity) + ": ",
                    first.size());
@@ -65,7 +65,7 @@ std::string actions_text(const MergeReport& report, const TextStyle& style) {
 std::string plan_text(const MergeReport& report, const TextStyle& style) {
   std::uint64_t merged = 0;
   for (const MergedTensor& tensor : report.tensors)
-    merged += tensor.action == "merge" ? 1 : 0;
+    merged += tensor.action == "merge" ? 1U : 0U;
   std::string out = fmt::format(
       "{} of {}: {}, {} merged, {} in {}; reads {} in {}\n", report.method,
       counted(report.inputs.size(), "model"), counted(report.tensors.size(), "tensor"),
@@ -80,8 +80,9 @@ std::string merge_text(const MergeReport& report, const MergeOptions& options,
                        const TextStyle& style) {
   if (!report.problems.empty()) {
     return problems_text(report.recipe, report.problems, "error", Ink::kError, style) +
-           fmt::format("{}: nothing was written\n",
-                       counted(report.problems.size(), "error in the recipe", "errors in the recipe"));
+           fmt::format(
+               "{}: nothing was written\n",
+               counted(report.problems.size(), "error in the recipe", "errors in the recipe"));
   }
   std::string out;
   if (!style.quiet) {

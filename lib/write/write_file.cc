@@ -24,8 +24,8 @@ std::uint64_t round_up(std::uint64_t value) {
 // Shares what can be shared, and returns the ranges that are left to write: whole blocks, but for
 // the file's end.
 Result<std::vector<TileRange>> share_blocks(const Disk& disk, const OutFile& file,
-                                        const PlannedFile& content, bool wanted,
-                                        WriteCount& count) {
+                                            const PlannedFile& content, bool wanted,
+                                            WriteCount& count) {
   std::vector<TileRange> left;
   std::uint64_t done = 0;
   for (const PlannedFile::Piece& piece : content.pieces()) {

@@ -133,10 +133,11 @@ class FilesWriter {
   Status write(const Piece& piece, std::byte* memory) {
     Output& output = outputs_[piece.file];
     const MutableBytes bytes(memory, piece.range.end - piece.range.begin);
-    SW_TRY_OK(compute([&]() -> Status {
+    const auto fill = [&]() -> Status {
       SW_TRY_OK(output.content->read(piece.range.begin, bytes));
       return options_.seen ? options_.seen(piece.file, piece.range, bytes) : ok();
-    }));
+    };
+    SW_TRY_OK(compute(fill));
     SW_TRY_OK(write_range(disk_, output.file, piece.range, memory));
     if (options_.meter != nullptr) options_.meter->add(bytes.size());
     return output.left.fetch_sub(1) == 1 ? finish(output) : ok();

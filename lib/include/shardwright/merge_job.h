@@ -58,10 +58,10 @@ struct MergeReport {
   std::vector<std::string> notes{};
   std::uint64_t shards{};
   std::uint64_t tensor_bytes{};
-  std::uint64_t read_bytes{};            // over all passes
-  std::uint64_t passes{};                // over the inputs of a tensor, the last one included
-  std::optional<ModelReport> result{};   // what a check of the result says
-  std::string refused{};                 // why nothing was written; empty where all is well
+  std::uint64_t read_bytes{};           // over all passes
+  std::uint64_t passes{};               // over the inputs of a tensor, the last one included
+  std::optional<ModelReport> result{};  // what a check of the result says
+  std::string refused{};                // why nothing was written; empty where all is well
   bool published{};
   double seconds{};  // that the writing took
 };

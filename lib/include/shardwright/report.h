@@ -42,8 +42,8 @@ std::string repair_text(const RepairReport& report, const RepairOptions& options
                         const TextStyle& style = {});
 std::string repair_json(const RepairReport& report);
 
-// What is wrong with the recipe or its inputs; else the plan, and what was done. `options` are those
-// of the run.
+// What is wrong with the recipe or its inputs; else the plan, and what was done. `options` are
+// those of the run.
 std::string merge_text(const MergeReport& report, const MergeOptions& options,
                        const TextStyle& style = {});
 std::string merge_json(const MergeReport& report);
