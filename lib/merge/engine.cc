@@ -116,7 +116,7 @@ class Engine final : public Preparation {
       }
       if (ready) return State::kReady;
     }
-    return ready ? State::kReady : State::kWait;
+    return ready || !status_ ? State::kReady : State::kWait;
   }
 
  private:
