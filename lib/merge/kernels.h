@@ -1,6 +1,6 @@
 // Elementwise arithmetic on chunks of floats, on the widest vectors that this machine has.
 //
-// The same bits on every machine: no fused operations but where the name says so, and sums are
+// The same bits on every machine: no fused operation but where it changes nothing, and sums are
 // taken in sixteen lanes of double precision whatever the width of a vector, lane after lane at the
 // end. All arrays are of `count` elements; source and target may be one array.
 #pragma once
@@ -17,11 +17,13 @@ namespace shardwright::kernel {
 
 // Whether decode() and encode() know the dtype: F32, F16, BF16, F64, F8_E4M3, F8_E5M2.
 bool is_float(DType dtype);
-// bytes.size() / width elements. F64 is rounded to the nearest float.
+// bytes.size() / width elements. F64 is rounded to the nearest float. A NaN stays one; bits of F32
+// are not touched.
 void decode(DType dtype, Bytes bytes, float* to);
-// Rounded to the nearest, ties to even. F8: to the nearest that is finite.
+// Rounded to the nearest, ties to even. F8: finite numbers become the nearest that is finite;
+// F8_E4M3 has no infinity: it becomes NaN. NaN becomes a quiet one.
 void encode(DType dtype, const float* from, std::size_t count, std::byte* to);
-// Each value becomes the nearest of that dtype.
+// Each value becomes the nearest of that dtype, as encode() has it.
 void round_to(DType dtype, float* values, std::size_t count);
 
 // --- elementwise -------------------------------------------------------------------------------
@@ -43,5 +45,11 @@ double sum(const float* a, std::size_t count);
 double sum_abs(const float* a, std::size_t count);
 double sum_squares(const float* a, std::size_t count);
 double dot(const float* a, const float* b, std::size_t count);
+
+// What two vectors say of each other, in one look.
+struct Products {
+  double aa{}, ab{}, bb{};
+};
+Products products(const float* a, const float* b, std::size_t count);
 
 }  // namespace shardwright::kernel

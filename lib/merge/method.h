@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "shardwright/dtype.h"
@@ -93,6 +94,11 @@ class MergeProgram {
 
   // Elements of a chunk. A program that needs whole rows takes a multiple of the last extent.
   [[nodiscard]] virtual std::size_t chunk_elements() const { return kChunk; }
+  // Elements of a block, a multiple of chunk_elements(). Part of the program, so that sums are the
+  // same in every run. A program with many sums takes larger blocks.
+  [[nodiscard]] virtual std::uint64_t block_elements() const {
+    return chunk_elements() * kBlockChunks;
+  }
   // The shape of pass `index`, or none where the result can be computed. Asked anew after each.
   [[nodiscard]] virtual std::optional<PassShape> pass(int index) const;
   // Adds a chunk to a pass. Chunks of a block come in order; blocks from many threads.
@@ -103,7 +109,15 @@ class MergeProgram {
   virtual void apply(const Chunk& chunk, float* result) const = 0;
 
   static constexpr std::size_t kChunk = 4096;
+  static constexpr std::uint64_t kBlockChunks = 64;
 };
+
+// What a method's make() returns.
+template <typename Program, typename... Arguments>
+Result<std::unique_ptr<MergeProgram>> make_program(Arguments&&... arguments) {
+  return std::unique_ptr<MergeProgram>(
+      std::make_unique<Program>(std::forward<Arguments>(arguments)...));
+}
 
 struct Method {
   std::string_view name;
