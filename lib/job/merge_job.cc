@@ -301,7 +301,7 @@ class MergeRun {
 Result<MergeReport> merge(const std::string& recipe_path, const MergeOptions& options) {
   MergeReport report{.recipe = recipe_path};
   SW_TRY(const std::string text, read_recipe(recipe_path));
-  SW_TRY(const RecipeFile file, parse_recipe(text));
+  SW_TRY(const RecipeFile file, parse_recipe(text, method_table()));
   report.remarks = problems_of(file.notes);
   report.problems = problems_of(file.mistakes);
   if (!report.problems.empty()) return report;
