@@ -88,6 +88,44 @@ void blend_all(const float* a, float x, const float* b, float y, float* to, std:
       [fx, fy](auto u, auto v) { return hn::Add(hn::Mul(u, fx), hn::Mul(v, fy)); });
 }
 
+void absolute_all(const float* a, float* to, std::size_t count) {
+  map(a, to, count, [](auto x) { return hn::Abs(x); });
+}
+
+void divide_all_into(float x, const float* a, float* to, std::size_t count) {
+  const auto dividend = hn::Set(Floats(), x);
+  map(a, to, count, [dividend](auto divisor) { return hn::Div(dividend, divisor); });
+}
+
+void subtract_all_from(float x, const float* a, float* to, std::size_t count) {
+  const auto minuend = hn::Set(Floats(), x);
+  map(a, to, count, [minuend](auto y) { return hn::Sub(minuend, y); });
+}
+
+// Compared, not Min or Max: those lose a NaN on some machines.
+void all_at_least(const float* a, float least, float* to, std::size_t count) {
+  const auto bound = hn::Set(Floats(), least);
+  map(a, to, count, [bound](auto x) { return hn::IfThenElse(hn::Lt(x, bound), bound, x); });
+}
+
+void all_at_most(const float* a, float most, float* to, std::size_t count) {
+  const auto bound = hn::Set(Floats(), most);
+  map(a, to, count, [bound](auto x) { return hn::IfThenElse(hn::Gt(x, bound), bound, x); });
+}
+
+void all_above(const float* a, float threshold, float* to, std::size_t count) {
+  const auto bound = hn::Set(Floats(), threshold);
+  const auto one = hn::Set(Floats(), 1.0F);
+  map(a, to, count,
+      [bound, one](auto x) { return hn::IfThenElseZero(hn::Gt(hn::Abs(x), bound), one); });
+}
+
+void all_not_below(const float* a, float threshold, float* to, std::size_t count) {
+  const auto bound = hn::Set(Floats(), threshold);
+  const auto one = hn::Set(Floats(), 1.0F);
+  map(a, to, count, [bound, one](auto x) { return hn::IfThenElseZero(hn::Ge(x, bound), one); });
+}
+
 // --- sums --------------------------------------------------------------------------------------
 
 constexpr std::size_t kLanes = 16;
@@ -231,6 +269,16 @@ Products all_products(const float* a, const float* b, std::size_t count) {
   return {.aa = in_order(lanes.aa), .ab = in_order(lanes.ab), .bb = in_order(lanes.bb)};
 }
 
+void add_all_products(const float* a, const float* b, double* to, std::size_t count) {
+  const Doubles tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  std::size_t at = 0;
+  for (; at + lanes <= count; at += lanes)
+    hn::StoreU(hn::MulAdd(widen(a + at), widen(b + at), hn::LoadU(tag, to + at)), tag, to + at);
+  for (; at < count; ++at)
+    to[at] += static_cast<double>(a[at]) * static_cast<double>(b[at]);
+}
+
 }  // namespace
 }  // namespace shardwright::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -246,6 +294,14 @@ HWY_EXPORT(scale_all);
 HWY_EXPORT(divide_all_by);
 HWY_EXPORT(add_all_scaled);
 HWY_EXPORT(blend_all);
+HWY_EXPORT(absolute_all);
+HWY_EXPORT(divide_all_into);
+HWY_EXPORT(subtract_all_from);
+HWY_EXPORT(all_at_least);
+HWY_EXPORT(all_at_most);
+HWY_EXPORT(all_above);
+HWY_EXPORT(all_not_below);
+HWY_EXPORT(add_all_products);
 HWY_EXPORT(total);
 HWY_EXPORT(total_abs);
 HWY_EXPORT(total_squares);
@@ -275,6 +331,30 @@ void add_scaled(const float* a, float factor, float* to, std::size_t count) {
 }
 void blend(const float* a, float x, const float* b, float y, float* to, std::size_t count) {
   HWY_DYNAMIC_DISPATCH(blend_all)(a, x, b, y, to, count);
+}
+void absolute(const float* a, float* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(absolute_all)(a, to, count);
+}
+void divide_into(float x, const float* a, float* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(divide_all_into)(x, a, to, count);
+}
+void subtract_from(float x, const float* a, float* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(subtract_all_from)(x, a, to, count);
+}
+void at_least(const float* a, float least, float* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(all_at_least)(a, least, to, count);
+}
+void at_most(const float* a, float most, float* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(all_at_most)(a, most, to, count);
+}
+void above(const float* a, float threshold, float* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(all_above)(a, threshold, to, count);
+}
+void not_below(const float* a, float threshold, float* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(all_not_below)(a, threshold, to, count);
+}
+void add_products(const float* a, const float* b, double* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(add_all_products)(a, b, to, count);
 }
 double sum(const float* a, std::size_t count) {
   return HWY_DYNAMIC_DISPATCH(total)(a, count);

@@ -39,6 +39,14 @@ void add_scaled(const float* a, float factor, float* to, std::size_t count);
 // a * x + b * y, each product rounded.
 void blend(const float* a, float x, const float* b, float y, float* to, std::size_t count);
 
+void absolute(const float* a, float* to, std::size_t count);                // |a|
+void divide_into(float x, const float* a, float* to, std::size_t count);    // x / a
+void subtract_from(float x, const float* a, float* to, std::size_t count);  // x - a
+void at_least(const float* a, float least, float* to, std::size_t count);   // a, no less
+void at_most(const float* a, float most, float* to, std::size_t count);     // a, no more
+void above(const float* a, float threshold, float* to, std::size_t count);  // 1: |a| > threshold
+void not_below(const float* a, float threshold, float* to, std::size_t count);  // 1: a >= threshold
+
 // --- sums, in double precision -----------------------------------------------------------------
 
 double sum(const float* a, std::size_t count);
@@ -51,5 +59,7 @@ struct Products {
   double aa{}, ab{}, bb{};
 };
 Products products(const float* a, const float* b, std::size_t count);
+// to[i] + a[i] * b[i], each sum for itself.
+void add_products(const float* a, const float* b, double* to, std::size_t count);
 
 }  // namespace shardwright::kernel
