@@ -120,10 +120,10 @@ void all_above(const float* a, float threshold, float* to, std::size_t count) {
       [bound, one](auto x) { return hn::IfThenElseZero(hn::Gt(hn::Abs(x), bound), one); });
 }
 
-void all_not_below(const float* a, float threshold, float* to, std::size_t count) {
-  const auto bound = hn::Set(Floats(), threshold);
-  const auto one = hn::Set(Floats(), 1.0F);
-  map(a, to, count, [bound, one](auto x) { return hn::IfThenElseZero(hn::Ge(x, bound), one); });
+void choose_all_not_below(const float* a, float threshold, const float* yes, const float* no,
+                          float* to, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i)
+    to[i] = a[i] >= threshold ? yes[i] : a[i] < threshold ? no[i] : a[i];
 }
 
 // --- sums --------------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ HWY_EXPORT(subtract_all_from);
 HWY_EXPORT(all_at_least);
 HWY_EXPORT(all_at_most);
 HWY_EXPORT(all_above);
-HWY_EXPORT(all_not_below);
+HWY_EXPORT(choose_all_not_below);
 HWY_EXPORT(add_all_products);
 HWY_EXPORT(total);
 HWY_EXPORT(total_abs);
@@ -350,8 +350,9 @@ void at_most(const float* a, float most, float* to, std::size_t count) {
 void above(const float* a, float threshold, float* to, std::size_t count) {
   HWY_DYNAMIC_DISPATCH(all_above)(a, threshold, to, count);
 }
-void not_below(const float* a, float threshold, float* to, std::size_t count) {
-  HWY_DYNAMIC_DISPATCH(all_not_below)(a, threshold, to, count);
+void choose_not_below(const float* a, float threshold, const float* yes, const float* no, float* to,
+                      std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(choose_all_not_below)(a, threshold, yes, no, to, count);
 }
 void add_products(const float* a, const float* b, double* to, std::size_t count) {
   HWY_DYNAMIC_DISPATCH(add_all_products)(a, b, to, count);

@@ -45,7 +45,9 @@ void subtract_from(float x, const float* a, float* to, std::size_t count);  // x
 void at_least(const float* a, float least, float* to, std::size_t count);   // a, no less
 void at_most(const float* a, float most, float* to, std::size_t count);     // a, no more
 void above(const float* a, float threshold, float* to, std::size_t count);  // 1: |a| > threshold
-void not_below(const float* a, float threshold, float* to, std::size_t count);  // 1: a >= threshold
+// yes where a >= threshold, else no; NaN where a is NaN.
+void choose_not_below(const float* a, float threshold, const float* yes, const float* no, float* to,
+                      std::size_t count);
 
 // --- sums, in double precision -----------------------------------------------------------------
 

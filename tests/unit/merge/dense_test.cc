@@ -437,6 +437,63 @@ TEST_CASE("merge: ram averages changes where models share them") {
   }
 }
 
+TEST_CASE("merge: arcee_fusion takes what has changed most, by exact quartiles") {
+  struct Case {
+    std::uint64_t rows, width;
+  };
+  for (const Case& shape :
+       {Case{1, 1}, Case{3, 5}, Case{17, 241}, Case{1000, 100}, Case{2, 9001}}) {
+    MergeSetup setup{.method = "arcee_fusion", .shape = {shape.rows, shape.width}, .base = 1};
+    setup.inputs = models(2, shape.rows * shape.width, 17);
+    const std::size_t count = setup.inputs[0].size();
+    Vector importance;
+    for (std::size_t row = 0; row < count; row += shape.width) {
+      const auto softmax = [&](const Floats& values) {
+        Vector p;
+        double sum = 0;
+        for (std::size_t i = 0; i < shape.width; ++i)
+          sum += std::exp(static_cast<double>(values[row + i]));
+        for (std::size_t i = 0; i < shape.width; ++i)
+          p.push_back(std::exp(static_cast<double>(values[row + i])) / sum + 1e-8);
+        return p;
+      };
+      const Vector p = softmax(setup.inputs[0]);
+      const Vector q = softmax(setup.inputs[1]);
+      double divergence = 0;
+      for (std::size_t i = 0; i < shape.width; ++i)
+        divergence += p[i] * std::log(p[i] / q[i]);
+      for (std::size_t i = row; i < row + shape.width; ++i) {
+        importance.push_back(divergence * std::abs(static_cast<double>(setup.inputs[0][i]) -
+                                                   static_cast<double>(setup.inputs[1][i])));
+      }
+    }
+    Vector sorted = importance;
+    std::ranges::sort(sorted);
+    const auto quantile = [&](double q) {
+      return sorted[static_cast<std::size_t>(q * static_cast<double>(count - 1))];
+    };
+    const double threshold = quantile(0.5) + 1.5 * (quantile(0.75) - quantile(0.25));
+    const Floats result = run_merge(setup);
+    std::size_t taken = 0;
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const bool take = importance[i] >= threshold;
+      taken += take ? 1 : 0;
+      // At the threshold itself the last bit of an importance may decide.
+      if (std::abs(importance[i] - threshold) <= 1e-5 * threshold) continue;
+      if (result[i] != setup.inputs[take ? 0 : 1][i]) ++wrong;
+    }
+    CHECK(wrong == 0);
+    if (count > 100) {
+      CHECK(taken > count / 100);
+      CHECK(taken < count / 5);
+    }
+    CHECK(run_merge(setup, {.threads = 4, .shuffle = 9}) == result);
+    CHECK(run_merge(setup, {.threads = 2, .shuffle = 3, .block = 4096}) == result);
+    CHECK(test::count_passes(setup) == 3);
+  }
+}
+
 TEST_CASE("merge: a NaN of an input stays where it is, or spreads over what it was measured in") {
   constexpr std::size_t kPlace = 70;
   for (const Method* method : method_table()) {

@@ -1,5 +1,6 @@
 #include "merge/kernels.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include <doctest/doctest.h>
 #include <hwy/highway.h>
 
+#include "merge/softmax_kernels.h"
 #include "support/element.h"
 #include "tensor/convert.h"
 
@@ -254,6 +256,43 @@ TEST_CASE("merge: sums are the same sixteen lanes on every target") {
       CHECK(products.ab == dot);
       CHECK(products.bb == lanes([](double, double y) { return y * y; }));
     });
+  }
+}
+
+TEST_CASE("merge: the divergence of distributions is the same on every target") {
+  std::mt19937 random(8);
+  for (const float spread : {0.001F, 1.0F, 300.0F}) {
+    std::normal_distribution<float> normal(0, spread);
+    for (const std::size_t count : {1U, 15U, 16U, 4097U}) {
+      std::vector<float> x(count);
+      std::vector<float> base(count);
+      for (std::size_t i = 0; i < count; ++i) {
+        x[i] = normal(random);
+        base[i] = x[i] + normal(random) / 4;
+      }
+      const auto softmax = [count](const std::vector<float>& values) {
+        const double most = static_cast<double>(*std::ranges::max_element(values));
+        std::vector<double> p(count);
+        double sum = 0;
+        for (std::size_t i = 0; i < count; ++i)
+          sum += p[i] = std::exp(static_cast<double>(values[i]) - most);
+        for (double& value : p)
+          value = value / sum + 1e-8;
+        return p;
+      };
+      const auto p = softmax(x);
+      const auto q = softmax(base);
+      double expected = 0;
+      for (std::size_t i = 0; i < count; ++i)
+        expected += p[i] * std::log(p[i] / q[i]);
+      const double first = kernel::divergence(x.data(), base.data(), 1e-8, count);
+      CHECK(std::abs(first - expected) <= 1e-13 + 1e-13 * expected);
+      on_every_target(
+          [&] { CHECK(kernel::divergence(x.data(), base.data(), 1e-8, count) == first); });
+      base[count / 2] = std::numeric_limits<float>::quiet_NaN();
+      CHECK(std::isnan(kernel::divergence(x.data(), base.data(), 1e-8, count)));
+      CHECK(std::isnan(kernel::divergence(base.data(), x.data(), 1e-8, count)));
+    }
   }
 }
 
