@@ -4,6 +4,7 @@
 #include "merge/kernels.h"
 
 #include <array>
+#include <cmath>
 #include <cstring>
 
 #include <hwy/foreach_target.h>  // must come before highway.h
@@ -79,6 +80,16 @@ void divide_all_by(const float* a, float divisor, float* to, std::size_t count) 
 void add_all_scaled(const float* a, float factor, float* to, std::size_t count) {
   const auto f = hn::Set(Floats(), factor);
   map(to, a, to, count, [f](auto sum, auto x) { return hn::Add(sum, hn::Mul(x, f)); });
+}
+
+void add_all_fused(const float* a, float factor, float* to, std::size_t count) {
+#if HWY_NATIVE_FMA
+  const auto f = hn::Set(Floats(), factor);
+  map(to, a, to, count, [f](auto sum, auto x) { return hn::MulAdd(x, f, sum); });
+#else
+  for (std::size_t i = 0; i < count; ++i)
+    to[i] = std::fma(a[i], factor, to[i]);
+#endif
 }
 
 void blend_all(const float* a, float x, const float* b, float y, float* to, std::size_t count) {
@@ -293,6 +304,7 @@ HWY_EXPORT(divide_all);
 HWY_EXPORT(scale_all);
 HWY_EXPORT(divide_all_by);
 HWY_EXPORT(add_all_scaled);
+HWY_EXPORT(add_all_fused);
 HWY_EXPORT(blend_all);
 HWY_EXPORT(absolute_all);
 HWY_EXPORT(divide_all_into);
@@ -328,6 +340,9 @@ void divide_by(const float* a, float divisor, float* to, std::size_t count) {
 }
 void add_scaled(const float* a, float factor, float* to, std::size_t count) {
   HWY_DYNAMIC_DISPATCH(add_all_scaled)(a, factor, to, count);
+}
+void add_fused(const float* a, float factor, float* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(add_all_fused)(a, factor, to, count);
 }
 void blend(const float* a, float x, const float* b, float y, float* to, std::size_t count) {
   HWY_DYNAMIC_DISPATCH(blend_all)(a, x, b, y, to, count);

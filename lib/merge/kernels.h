@@ -1,6 +1,6 @@
 // Elementwise arithmetic on chunks of floats, on the widest vectors that this machine has.
 //
-// The same bits on every machine: no fused operation but where it changes nothing, and sums are
+// The same bits on every machine: no fused operation but where it is said, and sums are
 // taken in sixteen lanes of double precision whatever the width of a vector, lane after lane at the
 // end. All arrays are of `count` elements; source and target may be one array.
 #pragma once
@@ -36,6 +36,8 @@ void scale(const float* a, float factor, float* to, std::size_t count);       //
 void divide_by(const float* a, float divisor, float* to, std::size_t count);  // a / divisor
 // to + a * factor in two roundings, as plain arithmetic has it.
 void add_scaled(const float* a, float factor, float* to, std::size_t count);
+// to + a * factor in one rounding.
+void add_fused(const float* a, float factor, float* to, std::size_t count);
 // a * x + b * y, each product rounded.
 void blend(const float* a, float x, const float* b, float y, float* to, std::size_t count);
 

@@ -15,7 +15,7 @@ class Linear final : public MergeProgram {
   void apply(const Chunk& chunk, float* result) const override {
     kernel::scale(chunk.inputs[0], weights_[0], result, chunk.count);
     for (std::size_t i = 1; i < weights_.size(); ++i)
-      kernel::add_scaled(chunk.inputs[i], weights_[i], result, chunk.count);
+      kernel::add_fused(chunk.inputs[i], weights_[i], result, chunk.count);
     if (divisor_ != 1) kernel::divide_by(result, divisor_, result, chunk.count);
   }
 

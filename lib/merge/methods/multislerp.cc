@@ -41,7 +41,7 @@ Rounded peer(std::vector<double> weights, double epsilon, DType dtype) {
     }
     const double norm = dots.norm(mean);
     for (std::size_t i = 0; i < n; ++i)
-      factors[2 * n + i] = rd(dots.dot(i, mean) / norm / factors[n + i]);
+      factors[2 * n + i] = rd(dots.dot(i, mean) / rd(norm) / factors[n + i]);
     factors[3 * n] = norm < epsilon ? 0 : rd(norm);
     factors[3 * n + 1] = rd(length);
   };

@@ -27,7 +27,7 @@ void nuslerp(double t, const Dots& dots, std::span<double> factors) {
 Rounded peer(double t, DType dtype) {
   const auto rd = [dtype](double value) { return rounded(dtype, value); };
   const auto set = [t, rd](const Dots& dots, std::span<double> factors) {
-    const auto length = [&](std::size_t i) { return std::max(dots.norm(i), kLeastNorm); };
+    const auto length = [&](std::size_t i) { return std::max(rd(dots.norm(i)), kLeastNorm); };
     const double cosine = std::clamp(rd(dots.at(0, 1) / length(0) / length(1)), -1.0, 1.0);
     const bool colinear = rd(1 - rd(cosine * cosine)) <= kColinear;
     const double angle = rd(std::acos(cosine));

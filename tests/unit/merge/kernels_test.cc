@@ -206,6 +206,8 @@ TEST_CASE("merge: kernels are plain arithmetic on every target and any count") {
       std::vector<float> divided(count);
       std::vector<float> blended(count);
       std::vector<float> added = b;
+      std::vector<float> fused = b;
+      kernel::add_fused(a.data(), 0.3F, fused.data(), count);
       kernel::scale(a.data(), 0.3F, scaled.data(), count);
       kernel::divide_by(a.data(), 0.3F, divided.data(), count);
       kernel::blend(a.data(), 0.3F, b.data(), 0.7F, blended.data(), count);
@@ -216,7 +218,7 @@ TEST_CASE("merge: kernels are plain arithmetic on every target and any count") {
         volatile float x = a[i] * 0.3F;
         volatile float y = b[i] * 0.7F;
         if (!(scaled[i] == x && divided[i] == a[i] / 0.3F && blended[i] == x + y &&
-              added[i] == b[i] + x))
+              fused[i] == std::fma(a[i], 0.3F, b[i]) && added[i] == b[i] + x))
           ++wrong;
       }
       CHECK(wrong == 0);
