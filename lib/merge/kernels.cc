@@ -82,14 +82,48 @@ void add_all_scaled(const float* a, float factor, float* to, std::size_t count) 
   map(to, a, to, count, [f](auto sum, auto x) { return hn::Add(sum, hn::Mul(x, f)); });
 }
 
-void add_all_fused(const float* a, float factor, float* to, std::size_t count) {
+// x * f + sum in one rounding, also where no instruction does it.
+template <typename V>
+HWY_INLINE V fused(V x, V f, V sum) {
 #if HWY_NATIVE_FMA
-  const auto f = hn::Set(Floats(), factor);
-  map(to, a, to, count, [f](auto sum, auto x) { return hn::MulAdd(x, f, sum); });
+  return hn::MulAdd(x, f, sum);
 #else
-  for (std::size_t i = 0; i < count; ++i)
-    to[i] = std::fma(a[i], factor, to[i]);
+  const Floats tag;
+  HWY_ALIGN std::array<float, kMostLanes> xs{};
+  HWY_ALIGN std::array<float, kMostLanes> fs{};
+  HWY_ALIGN std::array<float, kMostLanes> sums{};
+  hn::Store(x, tag, xs.data());
+  hn::Store(f, tag, fs.data());
+  hn::Store(sum, tag, sums.data());
+  for (std::size_t i = 0; i < hn::Lanes(tag); ++i)
+    sums[i] = std::fma(xs[i], fs[i], sums[i]);
+  return hn::Load(tag, sums.data());
 #endif
+}
+
+void all_weighted(std::span<const float* const> inputs, std::span<const float> factors, float* to,
+                  std::size_t count) {
+  const Floats tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  std::size_t at = 0;
+  for (; at + 2 * lanes <= count; at += 2 * lanes) {
+    auto factor = hn::Set(tag, factors[0]);
+    auto s0 = hn::Mul(hn::LoadU(tag, inputs[0] + at), factor);
+    auto s1 = hn::Mul(hn::LoadU(tag, inputs[0] + at + lanes), factor);
+    for (std::size_t i = 1; i < inputs.size(); ++i) {
+      factor = hn::Set(tag, factors[i]);
+      s0 = fused(hn::LoadU(tag, inputs[i] + at), factor, s0);
+      s1 = fused(hn::LoadU(tag, inputs[i] + at + lanes), factor, s1);
+    }
+    hn::StoreU(s0, tag, to + at);
+    hn::StoreU(s1, tag, to + at + lanes);
+  }
+  for (; at < count; ++at) {
+    float sum = inputs[0][at] * factors[0];
+    for (std::size_t i = 1; i < inputs.size(); ++i)
+      sum = std::fma(inputs[i][at], factors[i], sum);
+    to[at] = sum;
+  }
 }
 
 void blend_all(const float* a, float x, const float* b, float y, float* to, std::size_t count) {
@@ -133,8 +167,17 @@ void all_above(const float* a, float threshold, float* to, std::size_t count) {
 
 void choose_all_not_below(const float* a, float threshold, const float* yes, const float* no,
                           float* to, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i)
-    to[i] = a[i] >= threshold ? yes[i] : a[i] < threshold ? no[i] : a[i];
+  const Floats tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  const auto bound = hn::Set(tag, threshold);
+  std::size_t at = 0;
+  for (; at + lanes <= count; at += lanes) {
+    const auto x = hn::LoadU(tag, a + at);
+    const auto low = hn::IfThenElse(hn::Lt(x, bound), hn::LoadU(tag, no + at), x);
+    hn::StoreU(hn::IfThenElse(hn::Ge(x, bound), hn::LoadU(tag, yes + at), low), tag, to + at);
+  }
+  for (; at < count; ++at)
+    to[at] = a[at] >= threshold ? yes[at] : a[at] < threshold ? no[at] : a[at];
 }
 
 // --- sums --------------------------------------------------------------------------------------
@@ -304,7 +347,7 @@ HWY_EXPORT(divide_all);
 HWY_EXPORT(scale_all);
 HWY_EXPORT(divide_all_by);
 HWY_EXPORT(add_all_scaled);
-HWY_EXPORT(add_all_fused);
+HWY_EXPORT(all_weighted);
 HWY_EXPORT(blend_all);
 HWY_EXPORT(absolute_all);
 HWY_EXPORT(divide_all_into);
@@ -341,8 +384,9 @@ void divide_by(const float* a, float divisor, float* to, std::size_t count) {
 void add_scaled(const float* a, float factor, float* to, std::size_t count) {
   HWY_DYNAMIC_DISPATCH(add_all_scaled)(a, factor, to, count);
 }
-void add_fused(const float* a, float factor, float* to, std::size_t count) {
-  HWY_DYNAMIC_DISPATCH(add_all_fused)(a, factor, to, count);
+void weighted_sum(std::span<const float* const> inputs, std::span<const float> factors, float* to,
+                  std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(all_weighted)(inputs, factors, to, count);
 }
 void blend(const float* a, float x, const float* b, float y, float* to, std::size_t count) {
   HWY_DYNAMIC_DISPATCH(blend_all)(a, x, b, y, to, count);

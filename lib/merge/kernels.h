@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "base/bytes.h"
 #include "shardwright/dtype.h"
@@ -36,8 +37,9 @@ void scale(const float* a, float factor, float* to, std::size_t count);       //
 void divide_by(const float* a, float divisor, float* to, std::size_t count);  // a / divisor
 // to + a * factor in two roundings, as plain arithmetic has it.
 void add_scaled(const float* a, float factor, float* to, std::size_t count);
-// to + a * factor in one rounding.
-void add_fused(const float* a, float factor, float* to, std::size_t count);
+// The sum of inputs[i] * factors[i] from the first on, each product added in one rounding.
+void weighted_sum(std::span<const float* const> inputs, std::span<const float> factors, float* to,
+                  std::size_t count);
 // a * x + b * y, each product rounded.
 void blend(const float* a, float x, const float* b, float y, float* to, std::size_t count);
 

@@ -30,6 +30,15 @@ HWY_INLINE Vec number(double value) {
   return hn::Set(Doubles(), value);
 }
 
+// A polynomial in x: `sum` is the highest coefficient, the others follow.
+HWY_INLINE Vec polynomial(Vec /*x*/, Vec sum) {
+  return sum;
+}
+template <typename... Rest>
+HWY_INLINE Vec polynomial(Vec x, Vec sum, double next, Rest... rest) {
+  return polynomial(x, hn::Add(hn::Mul(sum, x), number(next)), rest...);
+}
+
 // e^x for x up to 0: 2^k e^r, with r within half of ln 2 and a power series for its exponential.
 HWY_INLINE Vec exponential(Vec x) {
   constexpr double kShift = 0x1.8p52;  // leaves a whole number in the low bits
@@ -38,16 +47,25 @@ HWY_INLINE Vec exponential(Vec x) {
   const Vec shifted = hn::Add(hn::Mul(x, number(0x1.71547652b82fep0)), number(kShift));
   const Vec k = hn::Sub(shifted, number(kShift));
   const Vec r = hn::Sub(hn::Sub(x, hn::Mul(k, number(kLn2High))), hn::Mul(k, number(kLn2Low)));
-  Vec sum = number(1);
-  for (int n = 13; n > 0; --n)
-    sum = hn::Add(hn::Mul(hn::Mul(sum, r), number(1.0 / n)), number(1));
+  const Vec sum = polynomial(r, number(1.0 / 479001600), 1.0 / 39916800, 1.0 / 3628800,
+                             1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24,
+                             1.0 / 6, 1.0 / 2, 1.0, 1.0);
   const auto power = hn::ShiftLeft<52>(hn::BitCast(Words(), shifted));
   const Vec value = hn::BitCast(Doubles(), hn::Add(hn::BitCast(Words(), sum), power));
   const Vec zero_or_value = hn::IfThenZeroElse(hn::Lt(x, number(-700)), value);
   return hn::IfThenElse(hn::Eq(x, x), zero_or_value, x);
 }
 
-// ln x for normal positive x: x = 2^k m with m around 1, and a power series in (m - 1) / (m + 1).
+// ln((1 + s) / (1 - s)) for |s| up to kSmall.
+constexpr double kSmall = 0.1716;  // (sqrt(2) - 1) / (sqrt(2) + 1)
+HWY_INLINE Vec logarithm_near_one(Vec s) {
+  const Vec square = hn::Mul(s, s);
+  const Vec sum = polynomial(square, number(1.0 / 21), 1.0 / 19, 1.0 / 17, 1.0 / 15, 1.0 / 13,
+                             1.0 / 11, 1.0 / 9, 1.0 / 7, 1.0 / 5, 1.0 / 3, 1.0);
+  return hn::Mul(hn::Add(s, s), sum);
+}
+
+// ln x for normal positive x: x = 2^k m with m around 1.
 HWY_INLINE Vec logarithm(Vec x) {
   constexpr std::uint64_t kOne = 0x3FF0'0000'0000'0000;
   constexpr std::uint64_t kRootHalf = 0x3FE6'A09E'667F'3BCD;
@@ -59,13 +77,16 @@ HWY_INLINE Vec logarithm(Vec x) {
   const Vec m = hn::BitCast(
       Doubles(), hn::Add(hn::And(moved, hn::Set(Words(), kMantissa)), hn::Set(Words(), kRootHalf)));
   const Vec s = hn::Div(hn::Sub(m, number(1)), hn::Add(m, number(1)));
-  const Vec square = hn::Mul(s, s);
-  Vec sum = number(1.0 / 21);
-  for (int n = 19; n > 0; n -= 2)
-    sum = hn::Add(hn::Mul(sum, square), number(1.0 / n));
-  const Vec value =
-      hn::Add(hn::Mul(k, number(0x1.62e42fefa39efp-1)), hn::Mul(hn::Mul(number(2), s), sum));
-  return hn::Add(value, hn::Mul(x, number(0)));  // NaN stays NaN
+  return hn::Add(hn::Mul(k, number(0x1.62e42fefa39efp-1)), logarithm_near_one(s));
+}
+
+// ln(p / q). Most are near 1; each element takes the way that it needs, whatever stands beside it.
+HWY_INLINE Vec logarithm_of_ratio(Vec p, Vec q) {
+  const Vec s = hn::Div(hn::Sub(p, q), hn::Add(p, q));
+  const Vec value = logarithm_near_one(s);
+  const auto far = hn::Gt(hn::Abs(s), number(kSmall));
+  if (HWY_LIKELY(hn::AllFalse(Doubles(), far))) return value;
+  return hn::IfThenElse(far, logarithm(hn::Div(p, q)), value);
 }
 
 double in_order(const std::array<double, kLanes>& lanes) {
@@ -89,9 +110,22 @@ HWY_INLINE double total_of(std::size_t rows, const F& f) {
   return in_order(lanes);
 }
 
+float largest_of(const float* x, std::size_t count) {
+  const hn::ScalableTag<float> tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  auto most = hn::Set(tag, x[0]);
+  std::size_t at = 0;
+  for (; at + lanes <= count; at += lanes)
+    most = hn::Max(most, hn::LoadU(tag, x + at));
+  float largest = hn::GetLane(hn::MaxOfLanes(tag, most));
+  for (; at < count; ++at)
+    largest = std::max(largest, x[at]);
+  return largest;
+}
+
 // Writes e^(x - the largest x), with zeros up to a whole row of lanes. Returns their sum.
 double exponentials(const float* x, std::size_t count, double* to) {
-  const Vec largest = number(static_cast<double>(*std::max_element(x, x + count)));
+  const Vec largest = number(static_cast<double>(largest_of(x, count)));
   const auto some = [&](const float* from, std::size_t elements, double* out) {
     return total_of(elements, [&](std::size_t at) {
       const Vec value =
@@ -113,12 +147,12 @@ double exponentials(const float* x, std::size_t count, double* to) {
 double divergence_of(const float* x, const float* base, double floor, std::size_t count,
                      double* room) {
   const std::size_t rows = (count + kLanes - 1) / kLanes * kLanes;
-  const Vec p_sum = number(exponentials(x, count, room));
-  const Vec q_sum = number(exponentials(base, count, room + rows));
+  const Vec p_share = number(1 / exponentials(x, count, room));
+  const Vec q_share = number(1 / exponentials(base, count, room + rows));
   return total_of(rows, [&](std::size_t at) {
-    const Vec p = hn::Add(hn::Div(hn::LoadU(Doubles(), room + at), p_sum), number(floor));
-    const Vec q = hn::Add(hn::Div(hn::LoadU(Doubles(), room + rows + at), q_sum), number(floor));
-    return hn::Mul(p, logarithm(hn::Div(p, q)));
+    const Vec p = hn::Add(hn::Mul(hn::LoadU(Doubles(), room + at), p_share), number(floor));
+    const Vec q = hn::Add(hn::Mul(hn::LoadU(Doubles(), room + rows + at), q_share), number(floor));
+    return hn::Mul(p, logarithm_of_ratio(p, q));
   });
 }
 

@@ -52,7 +52,6 @@ constexpr Kernel kKernels[] = {
     {"encode_f16", 4,
      [](Arrays& x) { kernel::encode(DType::kF16, x.a.data(), kCount, x.codes.data()); }},
     {"scale", 4, [](Arrays& x) { kernel::scale(x.a.data(), 0.3F, x.to.data(), kCount); }},
-    {"add_fused", 8, [](Arrays& x) { kernel::add_fused(x.a.data(), 0.3F, x.to.data(), kCount); }},
     {"blend", 8,
      [](Arrays& x) { kernel::blend(x.a.data(), 0.3F, x.b.data(), 0.7F, x.to.data(), kCount); }},
     {"divide", 8, [](Arrays& x) { kernel::divide(x.a.data(), x.b.data(), x.to.data(), kCount); }},
@@ -190,7 +189,8 @@ int main(int argc, char** argv) {
     benchmark::RegisterBenchmark((group + "/memcpy").c_str(), copy_kernel, kernel);
   }
   for (const Method* method : method_table()) {
-    const std::size_t based = method->base == BaseRule::kRequired ? 1 : 0;
+    const std::size_t based =
+        method->base == BaseRule::kRequired || method->base == BaseRule::kOptional ? 1 : 0;
     const std::size_t models =
         based + (method->most_inputs == 0 ? 3 : std::min<std::size_t>(3, method->most_inputs));
     const std::string group(method->name);
