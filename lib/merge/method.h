@@ -68,7 +68,8 @@ struct Chunk {
 };
 
 // What one pass adds up. Sums are kept for each block of the tensor and given to conclude() in
-// order, so that they do not depend on who added what when. Counts are added in any order.
+// order, so that they do not depend on who added what when: blocks depend on the tensor's size
+// alone. Counts are added in any order.
 struct PassShape {
   std::size_t sums{};
   std::size_t counts{};
@@ -94,11 +95,6 @@ class MergeProgram {
 
   // Elements of a chunk. A program that needs whole rows takes a multiple of the last extent.
   [[nodiscard]] virtual std::size_t chunk_elements() const { return kChunk; }
-  // Elements of a block, a multiple of chunk_elements(). Part of the program, so that sums are the
-  // same in every run. A program with many sums takes larger blocks.
-  [[nodiscard]] virtual std::uint64_t block_elements() const {
-    return chunk_elements() * kBlockChunks;
-  }
   // The shape of pass `index`, or none where the result can be computed. Asked anew after each.
   [[nodiscard]] virtual std::optional<PassShape> pass(int index) const;
   // Adds a chunk to a pass. Chunks of a block come in order; blocks from many threads.
@@ -109,7 +105,6 @@ class MergeProgram {
   virtual void apply(const Chunk& chunk, float* result) const = 0;
 
   static constexpr std::size_t kChunk = 4096;
-  static constexpr std::uint64_t kBlockChunks = 64;
 };
 
 // What a method's make() returns.

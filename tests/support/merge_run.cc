@@ -53,9 +53,8 @@ std::uint64_t elements(const MergeSetup& setup) {
 
 int run_passes(MergeProgram& program, const MergeSetup& setup, const MergeOrder& order) {
   const std::uint64_t size = elements(setup);
-  const std::uint64_t block = program.block_elements();
   const std::size_t chunk = program.chunk_elements();
-  if (chunk == 0 || block % chunk != 0) throw std::logic_error("a block is no multiple of a chunk");
+  const std::uint64_t block = (order.block + chunk - 1) / chunk * chunk;
   const std::size_t blocks = (size + block - 1) / block;
   int index = 0;
   for (; const auto shape = program.pass(index); ++index) {

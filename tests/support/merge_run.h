@@ -24,10 +24,12 @@ struct MergeSetup {
   std::optional<DType> round_to{};
 };
 
-// How the work is cut and ordered; results must not depend on it.
+// How the work is cut and ordered; results must not depend on it,
+// but for the last bit of a sum.
 struct MergeOrder {
   int threads = 1;
-  std::uint64_t shuffle{};  // seed of the order of blocks and chunks; 0: as they stand
+  std::uint64_t shuffle{};          // seed of the order of blocks and chunks; 0: as they stand
+  std::uint64_t block = 1U << 16U;  // elements, rounded up to whole chunks; sums depend on it
 };
 
 Result<std::unique_ptr<MergeProgram>> make_program(const MergeSetup& setup);

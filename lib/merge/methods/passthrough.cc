@@ -1,0 +1,51 @@
+// y = scale x.
+#include <cmath>
+
+#include "merge/combination.h"
+#include "merge/kernels.h"
+
+namespace shardwright {
+namespace {
+
+class Scaled final : public MergeProgram {
+ public:
+  explicit Scaled(float factor) : factor_(factor) {}
+  void apply(const Chunk& chunk, float* result) const override {
+    kernel::scale(chunk.inputs[0], factor_, result, chunk.count);
+  }
+
+ private:
+  float factor_;
+};
+
+Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+  const double factor = merge_case.values[0][0];
+  if (std::isnan(factor) || factor == 1) return make_copy(0);
+  return make_program<Scaled>(static_cast<float>(factor));
+}
+
+constexpr ParameterRow kParameters[] = {
+    {.name = "scale",
+     .scope = ParameterScope::kInput,
+     .kind = ParameterKind::kNumber,
+     .preset = 1,
+     .least = 1,
+     .most = 0,
+     .about = "factor of the tensor"},
+};
+
+}  // namespace
+
+extern const Method kPassthrough;
+const Method kPassthrough = {
+    .name = "passthrough",
+    .summary = "the tensors of one model, scaled where asked for",
+    .parameters = kParameters,
+    .base = BaseRule::kNone,
+    .least_inputs = 1,
+    .most_inputs = 1,
+    .passes = 0,
+    .make = make,
+};
+
+}  // namespace shardwright
