@@ -1,7 +1,7 @@
 """Tiny models of every family that has a rule, written by transformers."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import transformers
@@ -256,6 +256,7 @@ class Model:
     config: dict
     save: dict = field(default_factory=dict)  # arguments of save_pretrained
     dtype: torch.dtype = torch.float32
+    seed: int = 0
 
     def __str__(self):
         return f"{self.family}-{self.name}"
@@ -264,9 +265,12 @@ class Model:
         """Builds the model and writes it as transformers does."""
         config_class = transformers.CONFIG_MAPPING[self.family]
         config = config_class.from_dict(dict(self.config))
-        torch.manual_seed(0)
-        model = getattr(transformers, self.class_name)(config).to(self.dtype)
-        model.save_pretrained(folder, **self.save)
+        torch.manual_seed(self.seed)
+        model = getattr(transformers, self.class_name)(config)
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight += 0.02 * torch.randn_like(weight)  # none is constant, so that each shows in the logits
+        model.to(self.dtype).save_pretrained(folder, **self.save)
         return model
 
 
@@ -289,6 +293,12 @@ def models_of(family):
     yield model("sharded", save=dict(max_shard_size="20KB"))
     if family.memory:
         yield model("memory", save=dict(save_original_format=False))
+
+
+def model_named(name, **change):
+    """One model of the table, by what str() gives: 'llama-tied'."""
+    (model,) = (model for family in FAMILIES for model in models_of(family) if str(model) == name)
+    return replace(model, **change)
 
 
 def all_models():
