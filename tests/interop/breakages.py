@@ -8,7 +8,7 @@ from typing import Callable
 import torch
 from folders import INDEX, change_config, change_json, change_map, change_shard, load, rename, rewrite_bytes, shards
 from models import model_named
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 SHARDED = dict(max_shard_size="20KB")
 ORIGINALS = {
@@ -179,6 +179,27 @@ def wrapped_twice(folder):
     rename(folder, lambda name: "_orig_mod.module." + name.replace("mlp.", "mlp.module."))
 
 
+# Prefixes
+
+
+@broken("untied shards", "AR410", "warning", "whole")
+def doubled_prefix(folder):
+    rename(folder, lambda name: name.replace("model.layers.1.", "model.model.layers.1."))
+
+
+@broken("untied tied-shards", "AR410", "warning", "whole")
+def layer_without_prefix(folder):
+    rename(folder, lambda name: name.replace("model.layers.1.", "layers.1."))
+
+
+# The config
+
+
+@broken("tied-by-flag mixture", "CF311", "error", "refuses", unsafe=True)
+def model_type_lost(folder):
+    change_json(folder / "config.json", lambda config: config.pop("model_type"))
+
+
 # The index
 
 
@@ -222,6 +243,22 @@ def index_without_metadata(folder):
     change_json(folder / INDEX, lambda index: index.pop("metadata"))
 
 
+@broken("shards", "IX202", "error", "refuses")
+def index_of_another_save(folder):
+    """The same tensors, in shards of other names."""
+
+    def renumber(weight_map):
+        weight_map.update({name: f"model-0000{1 + at % 3}-of-00003.safetensors" for at, name in enumerate(weight_map)})
+
+    change_map(folder, renumber)
+
+
+@lost("shards", "IX212", "error", "complains")
+def stray_single_file(folder):
+    """transformers takes it and never looks at the index."""
+    save_file(load_file(shards(folder)[0]), folder / "model.safetensors", {"format": "pt"})
+
+
 @lost("shards", "IX202", "error", "refuses")
 def shard_missing(folder):
     shards(folder)[1].unlink()
@@ -246,6 +283,21 @@ def no_metadata(folder):
 def metadata_without_format(folder):
     for path in shards(folder):
         rewrite_bytes(path, lambda header, data: (header | {"__metadata__": {"step": "1000"}}, data))
+
+
+@broken("untied", "ST127", "error", "whole", although="transformers 4 refuses it")
+def unknown_format(folder):
+    """numpy's save_file takes any."""
+    rewrite_bytes(shards(folder)[0], lambda header, data: (header | {"__metadata__": {"format": "np"}}, data))
+
+
+@broken("untied", "ST114", "warning", "whole")
+def tensor_twice_in_header(folder):
+    def repeat(header, data):
+        entry = json.dumps({"model.norm.weight": header["model.norm.weight"]})
+        return json.dumps(header)[:-1].encode() + b", " + entry[1:].encode(), data
+
+    rewrite_bytes(shards(folder)[0], repeat)
 
 
 @broken("untied shards", "ST123", "error", "refuses")

@@ -16,7 +16,7 @@ class Shardwright:
     def run(self, *arguments, codes=(0,)):
         """What a command prints; its exit code must be one of `codes`."""
         command = [self.path, *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
         assert done.returncode in codes, f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 

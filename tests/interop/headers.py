@@ -19,11 +19,12 @@ SHAPES = [
     "[9223372036854775808, 2, 0]", "[0, 9223372036854775808, 2]", "[4294967296, 4294967296]", "[18446744073709551615, 0]",
 ]  # fmt: skip
 NAMES = [
-    "", "a", "a.b", " ", "\\u0061", "\\u00e9", "é", "日本", "\\ud83d\\ude00", "😀", "\\ud800", "\\udc00", "\\ud800\\u0041", "\\n",
-    "\n", "\t", "\x7f", "\\u0000", "\\/", "\\x", "\\", "\\u12", "\\U0061", "__metadata__", "\\u005f_metadata__", "__METADATA__",
+    "", "a", "a.b", " ", "\\u0061", "\\u00e9", "é", "日本", "\\ud83d\\ude00", "😀", "\\ud800", "\\udc00", "\\ud800\\u0041",
+    "\\n", "\n", "\t", "\x7f", "\\u0000", "\\/", "\\x", "\\", "\\u12", "\\U0061", "__metadata__", "\\u005f_metadata__", "__METADATA__",
 ]  # fmt: skip
 METADATA = [
-    "{}", '{"format": "pt"}', '{"format": "np", "a": "b"}', '{"format": "pt", "format": "pt"}', '{"format": 1}', '{"format": null}',
+    "{}", '{"format": "pt"}', '{"format": "np", "a": "b"}', '{"format": "pt", "format": "pt"}', '{"format": 1}',
+    '{"format": null}',
     '{"a": {"b": "c"}}', "null", "[]", '"pt"', "true", '[["format", "pt"]]', '{"\\u0066ormat": "pt"}', '{"": ""}', "{",
 ]  # fmt: skip
 KEYS = ["dtype", "shape", "data_offsets", "Dtype", "offsets", "\\u0064type", "", "__metadata__", "x"]
@@ -193,6 +194,8 @@ def random_file(random):
         text = damaged(text, random)
     if random.random() < 0.7:
         text += b" " * (-len(text) % 8)
-    length = len(text) if random.random() < 0.97 else random.choice([*PREFIXES, len(text) - 1, len(text) + 1, len(text) + draft.data])
+    length = len(text)
+    if random.random() < 0.03:
+        length = random.choice([*PREFIXES, length - 1, length + 1, length + draft.data])
     raw = struct.pack("<Q", length % 2**64) + text + random.randbytes(draft.data)
     return damaged(raw, random) if random.random() < 0.03 else raw

@@ -2,7 +2,11 @@
 
 import pytest
 from folders import shapes
-from models import all_models
+from models import FAMILIES, all_models
+
+
+def test_every_rule_has_a_family(shardwright):
+    assert {rule["name"] for rule in shardwright.json("schema", "list")} == {family.model_type for family in FAMILIES}
 
 
 @pytest.fixture(scope="module", params=all_models(), ids=str)
