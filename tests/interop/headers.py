@@ -20,7 +20,8 @@ SHAPES = [
 ]  # fmt: skip
 NAMES = [
     "", "a", "a.b", " ", "\\u0061", "\\u00e9", "é", "日本", "\\ud83d\\ude00", "😀", "\\ud800", "\\udc00", "\\ud800\\u0041",
-    "\\n", "\n", "\t", "\x7f", "\\u0000", "\\/", "\\x", "\\", "\\u12", "\\U0061", "__metadata__", "\\u005f_metadata__", "__METADATA__",
+    "\\n", "\n", "\t", "\x7f", "\\u0000", "\\/", "\\x", "\\", "\\u12", "\\U0061", "__metadata__",
+    "\\u005f_metadata__", "__METADATA__",
 ]  # fmt: skip
 METADATA = [
     "{}", '{"format": "pt"}', '{"format": "np", "a": "b"}', '{"format": "pt", "format": "pt"}', '{"format": 1}',
