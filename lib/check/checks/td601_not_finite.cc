@@ -9,6 +9,13 @@
 namespace shardwright {
 namespace {
 
+// The data is longer or shorter than the header says: where it is shifted, all of it is nonsense,
+// and that is one cause.
+bool may_be_shifted(const Shard& shard) {
+  return shard.header && (shard.header->count(safetensors::DefectKind::kTrailingBytes) > 0 ||
+                          shard.header->count(safetensors::DefectKind::kRangePastData) > 0);
+}
+
 void run(const Model& model, const Reporter& report) {
   if (!model.data.complete) return;
   for (std::size_t i = 0; i < model.data.scans.size(); ++i) {
@@ -17,7 +24,8 @@ void run(const Model& model, const Reporter& report) {
     const Tensor& tensor = model.checkpoint.tensors[i];
     // What loaders pass over may be a mask of infinities.
     if (model.join.compared && model.expected->is_ignored(tensor.name)) continue;
-    report({.file = model.checkpoint.shards[tensor.shard].file,
+    const Shard& shard = model.checkpoint.shards[tensor.shard];
+    report({.file = shard.file,
             .tensor = std::string(tensor.name),
             .message = fmt::format(
                 "{} holds {} NaN and {} infinite values among {}, the first at element {}: every "
@@ -25,7 +33,8 @@ void run(const Model& model, const Reporter& report) {
                 quoted(tensor.name), scan.nan, scan.infinite, scan.elements, scan.first_bad),
             .fix = no_fix("the values are gone: take the tensor from an earlier checkpoint, or "
                           "merge again without what "
-                          "overflowed")});
+                          "overflowed"),
+            .group = may_be_shifted(shard) ? shard.file : std::string()});
   }
 }
 
