@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "check/join_explain.h"
+#include "check/purpose.h"
 #include "check/shard_names.h"
 
 namespace shardwright {
@@ -80,7 +81,7 @@ bool is_sound(const Shard& shard) {
 Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   Join result;
   result.quantization = hiding_quantization(checkpoint);
-  result.compared = expected.usable && result.quantization.empty();
+  result.compared = expected.usable && result.quantization.empty() && !is_adapter(checkpoint);
   if (!result.compared) return result;
 
   for (const Tensor& tensor : checkpoint.tensors) {
@@ -120,6 +121,7 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
     explain_experts(checkpoint, expected, result);
     explain_layers(checkpoint, expected, result);
   }
+  if (expected.tie.tied) explain_ties(checkpoint, expected, result);
   const auto head = std::ranges::find(result.missing, Role::kHead, &ExpectedTensor::role);
   if (head != result.missing.end() && result.matched > 0) {
     result.missing_head = *head;

@@ -124,6 +124,18 @@ void explain_prefixes(const Checkpoint& checkpoint, const Expansion& expected, J
   erase_explained(join.missing, found);
 }
 
+void explain_ties(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  std::unordered_set<const ExpectedTensor*> found;
+  for (const ExpectedTie& tie : expected.ties) {
+    const Tensor* stored = checkpoint.find(tie.target);
+    const auto source = std::ranges::find(
+        join.missing, tie.source, [](const ExpectedTensor* wanted) { return wanted->name; });
+    if (stored == nullptr || source == join.missing.end()) continue;
+    if (found.insert(*source).second) join.stand_ins.push_back({stored, *source});
+  }
+  erase_explained(join.missing, found);
+}
+
 void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   const json::Value* config = checkpoint.config_value();
   if (join.unexpected.empty() || join.missing.empty() || config == nullptr) return;
