@@ -112,7 +112,7 @@ void explain_ties(const Checkpoint& checkpoint, const Expansion& expected, Join&
         !same_shape((*wanted)->shape, stored->shape)) {
       continue;
     }
-    join.odd_names.push_back({stored, *wanted});
+    join.stand_ins.push_back({stored, *wanted});
     join.missing.erase(wanted);
   }
 }
@@ -132,7 +132,7 @@ void explain_prefixes(const Checkpoint& checkpoint, const Expansion& expected, J
     const ExpectedTensor* wanted = expected.find(name);
     if (wanted == nullptr || !same_shape(wanted->shape, tensor->shape)) continue;
     if (checkpoint.find(wanted->name) != nullptr) continue;
-    join.odd_names.push_back({tensor, wanted});
+    join.odd_prefix.push_back({tensor, wanted});
     stored.insert(tensor);
     found.insert(wanted);
   }

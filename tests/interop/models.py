@@ -294,6 +294,8 @@ def models_of(family):
     yield model("sharded", save=dict(max_shard_size="20KB"))
     if family.memory:
         yield model("memory", save=dict(save_original_format=False))
+        base = family.prefix + family.base
+        yield model("memory-" + base, class_name=base, save=dict(save_original_format=False))
 
 
 def model_named(name, **change):

@@ -10,7 +10,7 @@ namespace shardwright {
 namespace {
 
 void run(const Model& model, const Reporter& report) {
-  for (const Tolerated& odd : model.join.odd_names) {
+  for (const Tolerated& odd : model.join.odd_prefix) {
     const std::string& file = model.checkpoint.shards[odd.stored->shard].file;
     report({.file = file,
             .tensor = std::string(odd.stored->name),
