@@ -102,7 +102,9 @@ Result<int> run(std::span<const std::string> words, Terminal& terminal) {
     }
     if (arguments.models.empty()) {
       return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("no MODEL given, and none in {}", shown(arguments.files_from))};
+                   fmt::format("no MODEL given, and none in {}",
+                               arguments.files_from == "-" ? "standard input"
+                                                           : shown(arguments.files_from))};
     }
   }
   Result<Results> results = Results::open(terminal, arguments.output_file);

@@ -25,6 +25,9 @@ constexpr std::array<const Command*, 7> kCommands = {
     &kCheckCommand,   &kRepairCommand, &kMergeCommand, &kInspectCommand,
     &kExplainCommand, &kSchemaCommand, &kSynthCommand};
 
+// What the command line has room for, and this version lacks.
+constexpr std::array<std::string_view, 4> kToCome = {"merge", "moe", "lora", "diff"};
+
 std::string overview() {
   std::string text =
       "shardwright says what is wrong with model checkpoints, and repairs what can be repaired\n"
@@ -112,6 +115,9 @@ int run_command_line(std::span<const std::string> words, Terminal& terminal) {
   }
   const std::string& wanted = help_command ? words[1] : name;
   const Command* command = find_command(wanted);
+  if (command == nullptr && std::ranges::find(kToCome, wanted) != kToCome.end()) {
+    return usage_failure(terminal, fmt::format("{} is not built yet", shown(wanted)), {});
+  }
   if (command == nullptr) {
     std::vector<std::string_view> names;
     for (const Command* known : kCommands)

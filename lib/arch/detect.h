@@ -15,9 +15,10 @@ enum class DetectedBy : std::uint8_t {
   kNothing,  // no rule: `schema` is null
   kRequest,  // --arch
   kModelType,
-  kAlias,  // a known other name, which transformers itself refuses
-  kClass,  // architectures[0]
-  kNames,  // the tensors' names, where the config is missing or silent
+  kAlias,    // a known other name, which transformers itself refuses
+  kClass,    // architectures[0]
+  kNames,    // the tensors' names, where the config is missing or silent
+  kOwnCode,  // no rule: the class comes with the checkpoint's own code (`auto_map`)
 };
 
 struct Detection {

@@ -171,8 +171,12 @@ Result<TracedExpansion> expand_traced(const Schema& schema, const json::Value& c
   const std::string_view found = class_of(config);
   SW_TRY(const std::size_t picked, pick_class(schema, request.class_name, found));
   if (!has_layout(schema, request.layout)) {
+    std::string known = "hub";
+    for (const SchemaLayout& layout : schema.layouts)
+      known += ", " + layout.name;
     return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("rule '{}' has no layout {}", schema.name, quoted(request.layout))};
+                 fmt::format("rule '{}' has no layout {}: it has {}", schema.name,
+                             quoted(request.layout), known)};
   }
   const ClassChange& change = body.classes[picked];
   TracedExpansion result;

@@ -55,7 +55,7 @@ class Joiner {
       take(entry, result);
     for (std::size_t i = 0; i < named_.size(); ++i) {
       const Tensor& tensor = checkpoint_.tensors[i];
-      if (!named_[i] && checkpoint_.find(tensor.name) == &tensor) {
+      if (!named_[i] && checkpoint_.find(tensor.name) == &tensor && !is_misnamed(tensor.name)) {
         result.unindexed.push_back(&tensor);
       }
     }
@@ -90,6 +90,13 @@ class Joiner {
     } else if (is_sound(checkpoint_.shards[at]) && !is_broken(entry.name)) {
       result.phantoms.push_back(&entry);
     }
+  }
+
+  // The index has the name, and what it maps it to is no name of a shard: IX201 speaks of it.
+  [[nodiscard]] bool is_misnamed(std::string_view name) const {
+    return std::ranges::any_of(checkpoint_.index->index.defects, [&](const IndexDefect& defect) {
+      return defect.kind == IndexDefectKind::kEntryNotString && defect.name == name;
+    });
   }
 
   [[nodiscard]] bool has_copy(std::string_view name, std::uint32_t shard) const {

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "check/join_explain.h"
+#include "check/purpose.h"
 #include "check/shard_names.h"
 
 namespace shardwright {
@@ -14,7 +15,13 @@ using Names = std::unordered_set<std::string_view>;
 // Names that the index places in a shard that is absent or unreadable, and those in a shard that it
 // does not name.
 void add_out_of_reach(const Checkpoint& checkpoint, Names& names) {
-  if (!checkpoint.index || !checkpoint.index_decides) return;
+  if (!checkpoint.index) return;
+  if (!checkpoint.index_decides) {
+    // What a single file beside an index lacks is in the other set: the check of two sets says so.
+    for (const IndexEntry& entry : checkpoint.index->index.entries)
+      names.insert(entry.name);
+    return;
+  }
   Names broken(checkpoint.outside.begin(), checkpoint.outside.end());
   for (const Shard& shard : checkpoint.shards) {
     if (shard.use == ShardUse::kLoaded && !is_sound(shard)) broken.insert(shard.file);
@@ -38,6 +45,33 @@ void add_malformed(const Checkpoint& checkpoint, Names& names) {
       if (!defect.tensor.empty()) names.insert(defect.tensor);
     }
   }
+}
+
+// Tensors of which dtype and shape do not fit the range: which of them is wrong, the check of the
+// file asks, and a shape that may be wrong is compared with nothing.
+Names misdescribed(const Checkpoint& checkpoint) {
+  Names names;
+  for (const Shard& shard : checkpoint.shards) {
+    if (shard.use != ShardUse::kLoaded || !shard.header) continue;
+    for (const safetensors::Defect& defect : shard.header->defects) {
+      if (defect.kind == safetensors::DefectKind::kRangeSize ||
+          defect.kind == safetensors::DefectKind::kShapeOverflow) {
+        names.insert(defect.tensor);
+      }
+    }
+  }
+  return names;
+}
+
+// Whether the config's tie flag is itself in doubt: then nobody knows whether a head is missing.
+bool tie_is_unknown(const Expansion& expected) {
+  return std::ranges::any_of(expected.problems, [&](const ConfigProblem& problem) {
+    return !problem.pointer.empty() && problem.pointer == expected.tie.pointer;
+  });
+}
+
+bool is_tied_target(const Expansion& expected, std::string_view name) {
+  return std::ranges::find(expected.ties, name, &ExpectedTie::target) != expected.ties.end();
 }
 
 // Quantisations whose stored tensors a rule knows: fp8 block scales. The others replace weights by
@@ -80,9 +114,10 @@ bool is_sound(const Shard& shard) {
 Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   Join result;
   result.quantization = hiding_quantization(checkpoint);
-  result.compared = expected.usable && result.quantization.empty();
+  result.compared = expected.usable && result.quantization.empty() && !is_adapter(checkpoint);
   if (!result.compared) return result;
 
+  const Names doubtful = misdescribed(checkpoint);
   for (const Tensor& tensor : checkpoint.tensors) {
     if (checkpoint.find(tensor.name) != &tensor)
       continue;  // another shard's tensor of that name counts
@@ -90,7 +125,7 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
     if (wanted == nullptr) {
       (expected.is_ignored(tensor.name) ? result.ignored : result.unexpected).push_back(&tensor);
     } else if (!same_shape(wanted->shape, tensor.shape)) {
-      result.mismatched.push_back({wanted, &tensor});
+      if (!doubtful.contains(tensor.name)) result.mismatched.push_back({wanted, &tensor});
     } else {
       ++result.matched;
     }
@@ -105,12 +140,15 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
       (!checkpoint.index_decides && std::ranges::any_of(checkpoint.shards, [](const Shard& shard) {
         return shard.use == ShardUse::kLoaded && !is_sound(shard);
       }));
+  const bool tie_unknown = tie_is_unknown(expected);
   for (const ExpectedTensor& wanted : expected.tensors) {
     if (wanted.optional || checkpoint.find(wanted.name) != nullptr) continue;
+    if (tie_unknown && is_tied_target(expected, wanted.name)) continue;
     (unknown_loss || out_of_reach.contains(wanted.name) ? result.lost : result.missing)
         .push_back(&wanted);
   }
 
+  if (!result.missing.empty()) explain_ties(checkpoint, expected, result);
   if (!result.unexpected.empty()) {
     explain_wrappers(checkpoint, expected, result);
     explain_prefixes(checkpoint, expected, result);

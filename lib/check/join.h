@@ -41,8 +41,8 @@ struct ExpertCount {
 };
 
 struct Join {
-  bool
-      compared{};  // there is a usable rule, and nothing (a quantisation) hides the tensors from it
+  bool compared{};  // there is a usable rule for these tensors, and no quantisation hides them from
+                    // it
   std::string quantization{};  // the method that hides them
 
   std::uint64_t matched{};                       // name and shape agree
@@ -60,6 +60,7 @@ struct Join {
   std::vector<std::string> wrappers{};        // taken out of all names they give names of the rule
   bool wrappers_exact{};                      // ... one to one, with nothing missing
   std::vector<Tolerated> odd_prefix{};        // "model.model.x" or "x" for "model.x"
+  std::vector<Tolerated> stand_ins{};         // tied, and stored under the target's name alone
   std::vector<const Tensor*> other_layout{};  // tensors of another layout than the rest
   std::string other_layout_name{};
 };

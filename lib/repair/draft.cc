@@ -64,7 +64,11 @@ std::optional<std::uint64_t> best_remainder(const DraftShard& shard, const Heade
 }
 
 Result<HeaderImage> image_of(const DraftShard& shard, const std::vector<TensorSpec>& specs) {
-  Order order = Order::kAsGiven;
+  // What is put together or taken apart has no place of its own in the file. In the reference
+  // library's order another layout and back gives the bytes that most files had.
+  const bool made = std::ranges::any_of(
+      shard.tensors, [](const DraftTensor& tensor) { return whole_source(tensor) == nullptr; });
+  Order order = made ? Order::kCanonical : Order::kAsGiven;
   SW_TRY(HeaderImage image, safetensors::layout_header(specs, shard.metadata, order));
   if (!is_aligned(shard, image)) {
     order = Order::kCanonical;

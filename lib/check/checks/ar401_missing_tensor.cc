@@ -22,6 +22,13 @@ std::string message(const Model& model, const ExpectedTensor& wanted) {
       quoted(wanted.name), shape_text(wanted.shape), model.expected->schema->name);
 }
 
+// An expert is absent as a whole, whatever its parts are called; so is a model of which nothing is
+// stored.
+std::string cause(const Model& model, const ExpectedTensor& wanted) {
+  if (model.checkpoint.tensors.empty()) return "all";
+  return wanted.expert >= 0 && wanted.role != Role::kBlockScale ? "experts" : "";
+}
+
 void run(const Model& model, const Reporter& report) {
   if (has_foreign_names(model.join)) return;
   for (const ExpectedTensor* wanted : model.join.missing) {
@@ -29,7 +36,8 @@ void run(const Model& model, const Reporter& report) {
             .message = message(model, *wanted),
             .fix = no_fix("the values are nowhere in the checkpoint: copy the tensor from the "
                           "model that this one "
-                          "was made from, or write the checkpoint again")});
+                          "was made from, or write the checkpoint again"),
+            .group = cause(model, *wanted)});
   }
 }
 

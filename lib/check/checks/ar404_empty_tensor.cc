@@ -22,7 +22,8 @@ void run(const Model& model, const Reporter& report) {
                 shape_text(mismatch.expected->shape)),
             .fix = no_fix("a sharded training run (DeepSpeed ZeRO-3) saved its placeholders: save "
                           "again with the "
-                          "parameters gathered (stage3_gather_16bit_weights_on_model_save)")});
+                          "parameters gathered (stage3_gather_16bit_weights_on_model_save)"),
+            .group = "all"});
   }
 }
 

@@ -24,6 +24,16 @@ void run(const Model& model, const Reporter& report) {
                             quoted(detection.model_type), detection.schema->name, detection.why)});
     return;
   }
+  if (detection.by == DetectedBy::kOwnCode) {
+    report({.file = file,
+            .pointer = "/auto_map",
+            .message = fmt::format(
+                "the class {} comes with its own code (auto_map), which no rule describes: names "
+                "and shapes were not compared, everything else was (--arch NAME checks it as a "
+                "known one)",
+                quoted(detection.class_name))});
+    return;
+  }
   const std::string what =
       !detection.model_type.empty() ? fmt::format("the model_type {}", quoted(detection.model_type))
       : !detection.class_name.empty() ? fmt::format("the class {}", quoted(detection.class_name))

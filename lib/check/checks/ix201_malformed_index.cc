@@ -82,7 +82,7 @@ void run(const Model& model, const Reporter& report) {
     any = true;
     say(found, rebuild_fix(model, "write the index from the headers of the shards"));
   }
-  if (!any && file.index.entries.empty()) {
+  if (!any && file.index.entries.empty() && !has_two_maps(file.index)) {
     say({"has an empty 'weight_map': it names no tensor", "/weight_map"},
         rebuild_fix(model, "write the index from the headers of the shards"));
   }

@@ -81,7 +81,11 @@ void run(const Model& model, const Reporter& report) {
     return;
   }
   const Sharded set = sharded_set(checkpoint, *single);
-  const std::string differs = disagreement(*single, set);
+  std::string differs = disagreement(*single, set);
+  if (differs.empty() && !model.data.sets_differ.empty()) {
+    differs = fmt::format("{} has other values in the one than in the other",
+                          quoted(model.data.sets_differ));
+  }
   const std::vector<std::string>& files = checkpoint.index->index.files;
   const bool same_file = files.size() == 1 && files.front() == single->file;
   if (same_file && differs.empty()) return;
@@ -104,7 +108,7 @@ void run(const Model& model, const Reporter& report) {
     finding.fix = no_fix("remove the index, which is of no use beside a single file");
   } else {
     finding.message = fmt::format(
-        "{} and agree in names, dtypes and shapes: the model is there "
+        "{} and agree in names, dtypes, shapes and a sample of their values: the model is there "
         "twice",
         both);
     finding.severity = Severity::kInfo;

@@ -1,4 +1,4 @@
-#include "rule_case.h"
+#include "support/rule_case.h"
 
 #include <stdexcept>
 
