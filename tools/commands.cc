@@ -26,7 +26,7 @@ constexpr std::array<const Command*, 7> kCommands = {
     &kExplainCommand, &kSchemaCommand, &kSynthCommand};
 
 // What the command line has room for, and this version lacks.
-constexpr std::array<std::string_view, 4> kToCome = {"merge", "moe", "lora", "diff"};
+constexpr std::array<std::string_view, 3> kToCome = {"moe", "lora", "diff"};
 
 std::string overview() {
   std::string text =

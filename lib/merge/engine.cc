@@ -64,7 +64,8 @@ class Engine final : public Preparation {
     const PlannedTensor& tensor = *state.tensor;
     if (tensor.action == TensorAction::kMerge && !state.program) {  // next() could not make it
       const std::scoped_lock lock(mutex_);
-      return status_;
+      if (!status_) return status_;
+      return Error{ErrorCode::kUnsupported, "a tensor to come has no values yet"};
     }
     const std::uint64_t width = dtype_bits(tensor.dtype) / 8;
     const std::uint64_t first = from / width;

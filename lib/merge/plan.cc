@@ -61,6 +61,7 @@ class Planner {
       mistake(recipe_.method_at, fmt::format("unknown method {}", quoted(recipe_.method)));
       return std::move(result_);
     }
+    refuse_what_is_not_built();
     plan().method = method_;
     plan().seed = options_.seed;
     plan().compat = options_.compat;
@@ -89,17 +90,53 @@ class Planner {
 
   // --- what the recipe asks for ----------------------------------------------------------------
 
+  // Parts of the grammar that parse, and that this version cannot follow: never passed over.
+  void refuse_what_is_not_built() {
+    if (!recipe_.modules.empty()) {
+      mistake(recipe_.modules.front().at,
+              "'modules' is not built yet: 'models' merges all of a model");
+    }
+    if (recipe_.tokenizer) {
+      mistake(recipe_.tokenizer->at,
+              fmt::format("'{}' is not built yet: the tokenizer is that of the base",
+                          recipe_.tokenizer->legacy ? "tokenizer_source" : "tokenizer"));
+    }
+    if (!recipe_.chat_template.empty()) {
+      mistake(recipe_.at, "'chat_template' is not built yet: the template is that of the base");
+    }
+    for (const MergeInput& input : inputs_) {
+      const ModelRef& model = input.model;
+      if (!model.lora.empty()) {
+        mistake(model.at, fmt::format("adapters are not built yet: merge {} into {} first",
+                                      quoted(model.lora), quoted(model.path)));
+      }
+      if (!model.architecture.empty())
+        mistake(model.at, "'override_architecture' is not built yet");
+      if (is_quantized(input)) {
+        mistake(model.at, fmt::format("{} is quantised: its stored numbers are codes, which cannot "
+                                      "be merged; save it in bfloat16 first",
+                                      quoted(model.text)));
+      }
+    }
+  }
+
+  static bool is_quantized(const MergeInput& input) {
+    if (input.expected != nullptr && !input.expected->quantization.empty()) return true;
+    const json::Value* config = input.checkpoint->config_value();
+    const json::Value* stated = config == nullptr ? nullptr : config->find("quantization_config");
+    if (stated != nullptr && !stated->is_null()) return true;
+    return std::ranges::any_of(input.checkpoint->tensors, [](const Tensor& tensor) {
+      return dtype_class(tensor.dtype) == DTypeClass::kFloat && dtype_bits(tensor.dtype) < 16;
+    });
+  }
+
   [[nodiscard]] std::size_t input_of(const ModelRef& model) const {
     const auto found = std::ranges::find(inputs_, model, &MergeInput::model);
     return static_cast<std::size_t>(found - inputs_.begin());
   }
 
   void read_slices() {
-    if (!recipe_.modules.empty()) {
-      mistake(recipe_.modules.front().at,
-              "'modules' is not supported by this version: 'models' merges all of a model");
-      return;
-    }
+    if (!result_.mistakes.empty()) return;
     if (!recipe_.body.models.empty()) {
       slices_.push_back(whole_slice());
       return;
