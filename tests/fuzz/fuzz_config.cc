@@ -34,12 +34,11 @@ bool same(const Expansion& a, const Expansion& b) {
                             [](const ExpectedTie& x, const ExpectedTie& y) {
                               return x.target == y.target && x.source == y.source;
                             }) &&
-         std::ranges::equal(a.tensors, b.tensors,
-                            [](const ExpectedTensor& x, const ExpectedTensor& y) {
-                              return x.name == y.name && same_shape(x.shape, y.shape) &&
-                                     x.role == y.role && x.dtype == y.dtype &&
-                                     x.optional == y.optional && x.layer == y.layer;
-                            });
+         std::ranges::equal(
+             a.tensors, b.tensors, [](const ExpectedTensor& x, const ExpectedTensor& y) {
+               return x.name == y.name && same_shape(x.shape, y.shape) && x.role == y.role &&
+                      x.dtype == y.dtype && x.optional == y.optional && x.layer == y.layer;
+             });
 }
 
 void check_tensors(const Expansion& expansion) {
@@ -62,8 +61,8 @@ void check_tensors(const Expansion& expansion) {
   }
 }
 
-// The number of tensors of the hub's form, computed before they are made, is how many are made; none
-// where the config has no answer or they are too many.
+// The number of tensors of the hub's form, computed before they are made, is how many are made;
+// none where the config has no answer or they are too many.
 std::optional<std::uint64_t> counted(const Schema& schema, const json::Value& config,
                                      std::size_t picked) {
   const SchemaBody& body = *schema.body;

@@ -2,9 +2,9 @@
 // damage, no value is invented, none is lost, the result has no flaw that was not there, and a
 // second repair finds nothing to do.
 //
-// Input: lines. The first picks the checkpoint and options: a digit, then any of "u" (unsafe fixes),
-// "d", "m", "n" (the form of ties: drop, materialize, untie). Each other line damages a file, which
-// its first digit picks, as the second letter says:
+// Input: lines. The first picks the checkpoint and options: a digit, then any of "u" (unsafe
+// fixes), "d", "m", "n" (the form of ties: drop, materialize, untie). Each other line damages a
+// file, which its first digit picks, as the second letter says:
 //   1:/pointer VALUE   sets a value of the JSON: of a shard, of its header
 //   1-/pointer         removes it
 //   1@OFFSET TEXT      overwrites bytes
@@ -140,7 +140,8 @@ void damage(Files& files, std::string_view line) {
       const std::string copy = bytes;
       if (line[1] == '=') files.erase(file);
       // Folders list their entries as single names.
-      if (!rest.empty() && rest.find('/') == std::string_view::npos) files[std::string(rest)] = copy;
+      if (!rest.empty() && rest.find('/') == std::string_view::npos)
+        files[std::string(rest)] = copy;
       break;
     }
     case 'x':
@@ -225,8 +226,7 @@ void check_repair(Checkpoint checkpoint, const RepairOptions& options) {
   for (const Plan& plan : rehearsal->plans) {
     for (const PlanStep& step : plan.steps) {
       PROPERTY(!step.why.empty() && step.safety != Safety::kNever);
-      PROPERTY(options.unsafe || step.safety == Safety::kSafe ||
-               options.tie != TieForm::kAsFound);
+      PROPERTY(options.unsafe || step.safety == Safety::kSafe || options.tie != TieForm::kAsFound);
     }
   }
 
