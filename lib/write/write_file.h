@@ -44,7 +44,7 @@ Result<WriteCount> write_file(const Disk& disk, const std::string& path, const P
 // Of a file as it is on the disk.
 Result<Digest> digest_of_file(const std::string& path);
 
-// A small file, read again once it is synced: what says how to finish or to go back must be there.
+// A small file.
 Status write_text(const Disk& disk, const std::string& path, std::string_view text,
                   std::optional<mode_t> mode = {});
 
