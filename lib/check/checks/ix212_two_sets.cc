@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -65,12 +66,12 @@ std::string disagreement(const Shard& single, const Sharded& set) {
     }
   }
   if (common == set.tensors.size()) return "";
-  std::vector<std::string_view> rest;
+  std::unordered_set<std::string_view> alone;
   for (const auto& [name, tensor] : set.tensors)
-    rest.push_back(name);
+    alone.insert(name);
   for (const TensorEntry& tensor : single.header->tensors)
-    std::erase(rest, tensor.name);
-  return fmt::format("{} is in the index only", quoted(*std::ranges::min_element(rest)));
+    alone.erase(tensor.name);
+  return fmt::format("{} is in the index only", quoted(*std::ranges::min_element(alone)));
 }
 
 void run(const Model& model, const Reporter& report) {
