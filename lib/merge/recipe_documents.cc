@@ -61,13 +61,20 @@ bool is_folder_name(std::string_view name) {
          });
 }
 
-void judge_names(Reader& reader) {
+// Whether each document is called by a name of its own: only then can be told which needs which.
+bool judge_names(Reader& reader) {
   const auto& recipes = reader.file.recipes;
+  bool good = true;
   for (std::size_t i = 0; i < recipes.size(); ++i) {
     const Recipe& recipe = recipes[i];
     const Mark at = recipe.name_at.line > 0 ? recipe.name_at : recipe.at;
+    if (recipe.name.empty() && recipe.name_at.line > 0) {  // told already: it is no text
+      good = false;
+      continue;
+    }
     const auto first = std::ranges::find(recipes, recipe.name, &Recipe::name);
     const auto before = static_cast<std::size_t>(first - recipes.begin());
+    if (before < i) good = false;
     if (before < i && recipe.name.empty()) {
       tell(reader, at,
            fmt::format("this document has no name, nor has the one in line {}; all but one, the "
@@ -82,6 +89,7 @@ void judge_names(Reader& reader) {
       tell(reader, at, fmt::format("the name {} is no name for a folder", quoted(recipe.name)));
     }
   }
+  return good;
 }
 
 // The documents in an order in which they can be merged, from the uses of each.
@@ -165,7 +173,7 @@ void judge_documents(Reader& reader) {
     reader.file.order = {0};
     return;
   }
-  judge_names(reader);
+  if (!judge_names(reader)) return;
   std::vector<std::vector<Use>> uses;
   for (const Recipe& recipe : recipes)
     uses.push_back(uses_of(recipes, recipe));

@@ -141,7 +141,7 @@ TEST_CASE("yaml: equal keys are kept, and merge keys are resolved") {
   CHECK(shape("x: &x {a: 1, b: 2}\ny: {<<: *x, b: 3}\n") ==
         "{'x': {'a': 1, 'b': 2}, 'y': {'b': 3, 'a': 1}}");
   CHECK(shape("- &x {a: 1}\n- &y {a: 2, b: 2}\n- {<<: [*x, *y]}\n") ==
-        "[{'a': 1}, {'a': 2, 'b': 2}, {'b': 2, 'a': 1}]");
+        "[{'a': 1}, {'a': 2, 'b': 2}, {'a': 1, 'b': 2}]");
   CHECK(shape("'<<': 1\n") == "{'<<': 1}");
 }
 
@@ -167,7 +167,7 @@ TEST_CASE("yaml: what is no YAML is refused with its place") {
   constexpr std::array<Case, 10> kCases = {{
       {"a: [1, 2\n", "line 2, column 1: end of sequence flow not found"},
       {"a: b: c\n", "line 1, column 5: illegal map value"},
-      {"a: *b\n", "line 1, column 4: the referenced anchor is not defined: b"},
+      {"a: *b\n", "line 1, column 4: the referenced anchor is not defined"},
       {"a: &x [*x]\n", "line 1, column 8: an alias stands inside of what it names"},
       {"a: &x 1\nb: &x 2\n", "line 2, column 4: the anchor 'x' is set twice"},
       {"a: !!python/none x\n",
