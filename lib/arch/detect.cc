@@ -107,8 +107,7 @@ Detection detect(const Catalogue& catalogue, const json::Value* config,
     return detection;
   }
   const std::string& class_name = detection.class_name;
-  if (found(detection, catalogue.by_model_type(type), DetectedBy::kModelType,
-            fmt::format("model_type {}", quoted(type)))) {
+  if (found(detection, catalogue.by_model_type(type), DetectedBy::kModelType, "model_type")) {
     return detection;
   }
   if (const Schema* schema = catalogue.by_alias(type)) {
