@@ -25,6 +25,7 @@
 #include "merge/recipe.h"
 #include "repair/outcome.h"
 #include "write/carry.h"
+#include "write/place.h"
 #include "write/staged_dir.h"
 #include "write/write_file.h"
 #include "write/write_files.h"
@@ -83,6 +84,21 @@ class MergeRun {
       report_.inputs.push_back(checked.report);
       inputs_.push_back(std::make_unique<CheckedModel>(std::move(checked)));
       refs_.push_back(model);
+    }
+    return ok();
+  }
+
+  // Nothing is written into an input, nor around one.
+  Status check_output() const {
+    const auto place = real_path(options_.output);
+    if (!place) return ok();  // the staging says what is wrong with it
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      SW_TRY(const std::string input, real_path(inputs_[i]->model.checkpoint.directory));
+      if (inputs_[i]->model.checkpoint.kind == CheckpointKind::kFile) continue;
+      if (!is_within(*place, input) && !is_within(input, *place)) continue;
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("output {} and the model {} lie inside each other",
+                               quoted(options_.output), quoted(refs_[i].text))};
     }
     return ok();
   }
@@ -320,6 +336,7 @@ Result<MergeReport> merge(const std::string& recipe_path, const MergeOptions& op
   SW_TRY(auto catalogue, load_catalogue(options.rules_dir));
   MergeRun run(options, std::move(catalogue), report);
   SW_TRY_OK(run.open_inputs(recipe));
+  SW_TRY_OK(run.check_output());
   if (!run.inputs_are_sound()) {
     report.refused = "inputs have errors";
     return report;

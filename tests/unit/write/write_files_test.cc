@@ -21,8 +21,7 @@ using test::TempDir;
 // out once.
 class Countdown final : public Preparation {
  public:
-  explicit Countdown(std::vector<int> pieces)
-      : pieces_(std::move(pieces)), left_(pieces_.size()) {
+  explicit Countdown(std::vector<int> pieces) : pieces_(std::move(pieces)), left_(pieces_.size()) {
     for (std::size_t i = 0; i < pieces_.size(); ++i)
       left_[i] = pieces_[i];
   }
@@ -84,9 +83,9 @@ TEST_CASE("write: the first failure of many files ends the writing") {
   const TempDir dir;
   Countdown none({0});
   PlannedFile content("head");
-  content.append([](std::uint64_t, MutableBytes) -> Status {
-    return Error{ErrorCode::kIo, "no such values"};
-  }, 2 * kTileBytes);
+  content.append(
+      [](std::uint64_t, MutableBytes) -> Status { return Error{ErrorCode::kIo, "no such values"}; },
+      2 * kTileBytes);
   const std::vector<FileToWrite> files = {{dir.file("a"), &content}};
   const Status status = write_files(Disk(), files, none, {.threads = 2});
   REQUIRE(!status);
