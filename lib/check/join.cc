@@ -10,11 +10,11 @@
 namespace shardwright {
 namespace {
 
-using Names = std::unordered_set<std::string_view>;
+using NameViews = std::unordered_set<std::string_view>;
 
-// Names that the index places in a shard that is absent or unreadable, and those in a shard that it
-// does not name.
-void add_out_of_reach(const Checkpoint& checkpoint, Names& names) {
+// NameViews that the index places in a shard that is absent or unreadable, and those in a shard
+// that it does not name.
+void add_out_of_reach(const Checkpoint& checkpoint, NameViews& names) {
   if (!checkpoint.index) return;
   if (!checkpoint.index_decides) {
     // What a single file beside an index lacks is in the other set: the check of two sets says so.
@@ -22,7 +22,7 @@ void add_out_of_reach(const Checkpoint& checkpoint, Names& names) {
       names.insert(entry.name);
     return;
   }
-  Names broken(checkpoint.outside.begin(), checkpoint.outside.end());
+  NameViews broken(checkpoint.outside.begin(), checkpoint.outside.end());
   for (const Shard& shard : checkpoint.shards) {
     if (shard.use == ShardUse::kLoaded && !is_sound(shard)) broken.insert(shard.file);
   }
@@ -38,7 +38,7 @@ void add_out_of_reach(const Checkpoint& checkpoint, Names& names) {
 }
 
 // Entries of a header that are there and make no tensor: the checks of the file speak of them.
-void add_malformed(const Checkpoint& checkpoint, Names& names) {
+void add_malformed(const Checkpoint& checkpoint, NameViews& names) {
   for (const Shard& shard : checkpoint.shards) {
     if (shard.use != ShardUse::kLoaded || !shard.header) continue;
     for (const safetensors::Defect& defect : shard.header->defects) {
@@ -49,8 +49,8 @@ void add_malformed(const Checkpoint& checkpoint, Names& names) {
 
 // Tensors of which dtype and shape do not fit the range: which of them is wrong, the check of the
 // file asks, and a shape that may be wrong is compared with nothing.
-Names misdescribed(const Checkpoint& checkpoint) {
-  Names names;
+NameViews misdescribed(const Checkpoint& checkpoint) {
+  NameViews names;
   for (const Shard& shard : checkpoint.shards) {
     if (shard.use != ShardUse::kLoaded || !shard.header) continue;
     for (const safetensors::Defect& defect : shard.header->defects) {
@@ -117,7 +117,7 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   result.compared = expected.usable && result.quantization.empty() && !is_adapter(checkpoint);
   if (!result.compared) return result;
 
-  const Names doubtful = misdescribed(checkpoint);
+  const NameViews doubtful = misdescribed(checkpoint);
   for (const Tensor& tensor : checkpoint.tensors) {
     if (checkpoint.find(tensor.name) != &tensor)
       continue;  // another shard's tensor of that name counts
@@ -131,7 +131,7 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
     }
   }
 
-  Names out_of_reach;
+  NameViews out_of_reach;
   add_out_of_reach(checkpoint, out_of_reach);
   add_malformed(checkpoint, out_of_reach);
   // Without an index nobody knows what a broken shard held, so nothing can be called missing.

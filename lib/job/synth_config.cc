@@ -63,7 +63,8 @@ Result<std::string> start_text(const Schema& schema, const SynthOptions& options
   return text;
 }
 
-Result<std::string> set_key(std::string text, std::string_view dotted, std::string_view value) {
+Result<std::string> set_key(const std::string& text, std::string_view dotted,
+                            std::string_view value) {
   std::string pointer;
   for (const std::string_view step : split(dotted, '.')) {
     if (step.empty()) {

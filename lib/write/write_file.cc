@@ -11,12 +11,13 @@
 
 #include "base/parallel.h"
 #include "base/try.h"
+#include "base/units.h"
 #include "io/folder.h"
 
 namespace shardwright {
 namespace {
 
-constexpr std::uint64_t kTileBytes = 4 * 1024 * 1024;
+constexpr std::uint64_t kTileBytes = 4 * kMiB;
 constexpr int kMaxThreads = 8;  // more do not make a disk faster, and each holds a tile
 constexpr std::uint64_t kDirectFrom = 2 * kTileBytes;  // smaller files go through the page cache
 constexpr std::uint64_t kShareFrom = 16 * kBlockBytes;

@@ -11,7 +11,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void differing_tied_head(const Model& model, const Reporter& report) {
   if (!model.join.compared || !model.expected->tie.tied) return;
   for (const StoredTie& tie : stored_ties(model)) {
     if (tie.source == nullptr || tie.bytes != TieBytes::kDiffer) continue;
@@ -45,7 +45,7 @@ constinit const Check kDifferingTiedHead{
     .severity = Severity::kError,
     .repair = Repair::kUnsafe,
     .since = "0.1",
-    .run = run,
+    .run = differing_tied_head,
 };
 
 }  // namespace shardwright

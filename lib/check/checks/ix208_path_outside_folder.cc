@@ -15,7 +15,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void path_outside_folder(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
   if (checkpoint.outside.empty() || !checkpoint.index) return;
   const Index& index = checkpoint.index->index;
@@ -47,7 +47,7 @@ constinit const Check kPathOutsideFolder{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = path_outside_folder,
 };
 
 }  // namespace shardwright

@@ -26,7 +26,7 @@ bool is_limit(const Model& model, const Tensor& tensor, const ScanResult& scan) 
   return scan.elements == 1 || tensor.name.ends_with("mask");
 }
 
-void run(const Model& model, const Reporter& report) {
+void not_finite(const Model& model, const Reporter& report) {
   if (!model.data.complete) return;
   for (std::size_t i = 0; i < model.data.scans.size(); ++i) {
     const ScanResult& scan = model.data.scans[i];
@@ -61,7 +61,7 @@ constinit const Check kNotFinite{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = not_finite,
 };
 
 }  // namespace shardwright

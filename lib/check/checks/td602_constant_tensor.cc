@@ -9,7 +9,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void constant_tensor(const Model& model, const Reporter& report) {
   if (!model.data.complete) return;
   for (std::size_t i = 0; i < model.data.scans.size(); ++i) {
     const ScanResult& scan = model.data.scans[i];
@@ -50,7 +50,7 @@ constinit const Check kConstantTensor{
     .severity = Severity::kWarning,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = constant_tensor,
 };
 
 }  // namespace shardwright
