@@ -113,15 +113,27 @@ bool is_sound(const Shard& shard) {
 
 Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   Join result;
+  std::vector<std::string_view> names;
+  names.reserve(checkpoint.tensors.size());
+  for (const Tensor& tensor : checkpoint.tensors)
+    names.push_back(tensor.name);
+  result.expected_of = expected.find_all(names);
   result.quantization = hiding_quantization(checkpoint);
   result.compared = expected.usable && result.quantization.empty() && !is_adapter(checkpoint);
   if (!result.compared) return result;
 
   const NameViews doubtful = misdescribed(checkpoint);
-  for (const Tensor& tensor : checkpoint.tensors) {
-    if (checkpoint.find(tensor.name) != &tensor)
-      continue;  // another shard's tensor of that name counts
-    const ExpectedTensor* wanted = expected.find(tensor.name);
+  std::vector<bool> is_stored(expected.tensors.size());
+  auto superseded = checkpoint.superseded.begin();
+  for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) {
+    if (superseded != checkpoint.superseded.end() && superseded->earlier == i) {
+      ++superseded;  // another shard's tensor of that name counts
+      continue;
+    }
+    const Tensor& tensor = checkpoint.tensors[i];
+    const ExpectedTensor* wanted = result.expected_of[i];
+    if (wanted != nullptr)
+      is_stored[static_cast<std::size_t>(wanted - expected.tensors.data())] = true;
     if (wanted == nullptr) {
       (expected.is_ignored(tensor.name) ? result.ignored : result.unexpected).push_back(&tensor);
     } else if (!same_shape(wanted->shape, tensor.shape)) {
@@ -141,8 +153,9 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
         return shard.use == ShardUse::kLoaded && !is_sound(shard);
       }));
   const bool tie_unknown = tie_is_unknown(expected);
-  for (const ExpectedTensor& wanted : expected.tensors) {
-    if (wanted.optional || checkpoint.find(wanted.name) != nullptr) continue;
+  for (std::size_t i = 0; i < expected.tensors.size(); ++i) {
+    const ExpectedTensor& wanted = expected.tensors[i];
+    if (wanted.optional || is_stored[i]) continue;
     if (tie_unknown && is_tied_target(expected, wanted.name)) continue;
     (unknown_loss || out_of_reach.contains(wanted.name) ? result.lost : result.missing)
         .push_back(&wanted);

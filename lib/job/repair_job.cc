@@ -125,7 +125,7 @@ class RepairRun {
     SW_TRY_OK(
         verify(std::move(folder), [&](const std::string& file) { return linked.contains(file); }));
     SW_TRY_OK(staged.publish(entry_names(original())));
-    finish(std::move(count));
+    finish(count);
     return ok();
   }
 
@@ -136,7 +136,7 @@ class RepairRun {
            stage_changes(disk_, original(), rehearsal_.outcome, work, stage_options(), count));
     SW_TRY_OK(verify_in_place(work));
     SW_TRY_OK(work.publish(std::move(changes)));
-    finish(std::move(count));
+    finish(count);
     return ok();
   }
 

@@ -12,7 +12,7 @@ namespace {
 void wrong_dtype(const Model& model, const Reporter& report) {
   if (!model.join.compared) return;
   for (const Tensor& tensor : model.checkpoint.tensors) {
-    const ExpectedTensor* expected = model.expected->find(tensor.name);
+    const ExpectedTensor* expected = model.expected_of(tensor);
     if (expected == nullptr || expected->dtype == ExpectedDType::kAny) continue;
     const std::string& file = model.checkpoint.shards[tensor.shard].file;
     if (dtype_class(tensor.dtype) != DTypeClass::kFloat) {

@@ -16,7 +16,7 @@ void differing_tied_head(const Model& model, const Reporter& report) {
   for (const StoredTie& tie : stored_ties(model)) {
     if (tie.source == nullptr || tie.bytes != TieBytes::kDiffer) continue;
     // A head that does not even fit the config is a finding of its shape.
-    const ExpectedTensor* expected = model.expected->find(tie.target->name);
+    const ExpectedTensor* expected = model.expected_of(*tie.target);
     if (expected != nullptr && !same_shape(expected->shape, tie.target->shape)) continue;
     const std::string where =
         model.expected->tie.stated

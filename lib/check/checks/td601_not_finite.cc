@@ -20,7 +20,7 @@ bool may_be_shifted(const Shard& shard) {
 
 // A single infinity, or a mask of them, in a tensor that no rule knows: a bound that does not bind.
 bool is_limit(const Model& model, const Tensor& tensor, const ScanResult& scan) {
-  if (scan.nan > 0 || (model.join.compared && model.expected->find(tensor.name) != nullptr)) {
+  if (scan.nan > 0 || (model.join.compared && model.expected_of(tensor) != nullptr)) {
     return false;
   }
   return scan.elements == 1 || tensor.name.ends_with("mask");

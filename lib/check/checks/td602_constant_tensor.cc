@@ -20,8 +20,7 @@ void constant_tensor(const Model& model, const Reporter& report) {
       continue;
     if (!scan.constant && !scan.zero) continue;
     if (dtype_class(tensor.dtype) != DTypeClass::kFloat) continue;
-    const ExpectedTensor* expected =
-        model.join.compared ? model.expected->find(tensor.name) : nullptr;
+    const ExpectedTensor* expected = model.join.compared ? model.expected_of(tensor) : nullptr;
     if (expected != nullptr &&
         (expected->role == Role::kBlockScale || expected->role == Role::kNorm)) {
       continue;  // norms of each head are matrices

@@ -13,7 +13,6 @@
 namespace shardwright {
 namespace {
 
-
 // A file in memory that counts what is read of it, and may fail at one byte.
 class MemorySource final : public ByteSource {
  public:
