@@ -64,7 +64,7 @@ void declare(OptionSet& options, SynthArguments& into) {
   declare_common(options, into.common);
 }
 
-Result<int> run(std::span<const std::string> words, Terminal& terminal) {
+Result<int> run_synth(std::span<const std::string> words, Terminal& terminal) {
   Result<SynthArguments> arguments = parse_arguments<SynthArguments>(declare, words);
   if (!arguments) return std::move(arguments).error();
   SynthOptions& options = arguments->options;
@@ -96,7 +96,7 @@ constinit const Command kSynthCommand{
         "  shardwright synth gemma2 ./model --defect spurious-head\n"
         "  shardwright synth deepseek_v3 ./model --config config.json --sparse",
     .options_help = options_help<SynthArguments, declare>,
-    .run = run,
+    .run = run_synth,
 };
 
 }  // namespace shardwright

@@ -26,7 +26,7 @@ struct Detection {
   DetectedBy by{};
   std::string model_type{};  // as the config has it, or empty
   std::string class_name{};  // architectures[0], or empty
-  std::string why{};  // one clause for a message: "model_type", "class 'Qwen2ForCausalLM'"
+  std::string why{};         // one clause for a message: "model_type", "class 'Qwen2ForCausalLM'"
 };
 
 // `config` may be null; `names` are the tensors that are there (sampled freely by the caller: a few

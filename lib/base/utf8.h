@@ -21,6 +21,9 @@ bool is_control(char32_t code_point);
 // \xNN or \u{N}; longer than `limit` bytes is cut with an ellipsis. Safe on any terminal.
 std::string printable(std::string_view text, std::size_t limit = 200);
 
+// A path is cut only beyond this length: what is left out could not be found again.
+inline constexpr std::size_t kShownPath = 1000;
+
 // 'text', printable and in single quotes.
 std::string quoted(std::string_view text, std::size_t limit = 200);
 

@@ -127,10 +127,8 @@ bool has_two_maps(const Index& index) {
 
 IndexJoin join_index(const Checkpoint& checkpoint) {
   IndexJoin result;
-  for (const Tensor& tensor : checkpoint.tensors) {
-    const Tensor* kept = checkpoint.find(tensor.name);
-    if (kept != &tensor) result.twice.push_back({&tensor, kept});
-  }
+  for (const auto& [earlier, kept] : checkpoint.superseded)
+    result.twice.push_back({&checkpoint.tensors[earlier], &checkpoint.tensors[kept]});
   if (checkpoint.index && checkpoint.index_decides) Joiner(checkpoint).run(result);
   return result;
 }

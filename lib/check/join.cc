@@ -10,11 +10,11 @@
 namespace shardwright {
 namespace {
 
-using Names = std::unordered_set<std::string_view>;
+using NameViews = std::unordered_set<std::string_view>;
 
-// Names that the index places in a shard that is absent or unreadable, and those in a shard that it
-// does not name.
-void add_out_of_reach(const Checkpoint& checkpoint, Names& names) {
+// NameViews that the index places in a shard that is absent or unreadable, and those in a shard
+// that it does not name.
+void add_out_of_reach(const Checkpoint& checkpoint, NameViews& names) {
   if (!checkpoint.index) return;
   if (!checkpoint.index_decides) {
     // What a single file beside an index lacks is in the other set: the check of two sets says so.
@@ -22,7 +22,7 @@ void add_out_of_reach(const Checkpoint& checkpoint, Names& names) {
       names.insert(entry.name);
     return;
   }
-  Names broken(checkpoint.outside.begin(), checkpoint.outside.end());
+  NameViews broken(checkpoint.outside.begin(), checkpoint.outside.end());
   for (const Shard& shard : checkpoint.shards) {
     if (shard.use == ShardUse::kLoaded && !is_sound(shard)) broken.insert(shard.file);
   }
@@ -38,7 +38,7 @@ void add_out_of_reach(const Checkpoint& checkpoint, Names& names) {
 }
 
 // Entries of a header that are there and make no tensor: the checks of the file speak of them.
-void add_malformed(const Checkpoint& checkpoint, Names& names) {
+void add_malformed(const Checkpoint& checkpoint, NameViews& names) {
   for (const Shard& shard : checkpoint.shards) {
     if (shard.use != ShardUse::kLoaded || !shard.header) continue;
     for (const safetensors::Defect& defect : shard.header->defects) {
@@ -49,8 +49,8 @@ void add_malformed(const Checkpoint& checkpoint, Names& names) {
 
 // Tensors of which dtype and shape do not fit the range: which of them is wrong, the check of the
 // file asks, and a shape that may be wrong is compared with nothing.
-Names misdescribed(const Checkpoint& checkpoint) {
-  Names names;
+NameViews misdescribed(const Checkpoint& checkpoint) {
+  NameViews names;
   for (const Shard& shard : checkpoint.shards) {
     if (shard.use != ShardUse::kLoaded || !shard.header) continue;
     for (const safetensors::Defect& defect : shard.header->defects) {
@@ -113,15 +113,27 @@ bool is_sound(const Shard& shard) {
 
 Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   Join result;
+  std::vector<std::string_view> names;
+  names.reserve(checkpoint.tensors.size());
+  for (const Tensor& tensor : checkpoint.tensors)
+    names.push_back(tensor.name);
+  result.expected_of = expected.find_all(names);
   result.quantization = hiding_quantization(checkpoint);
   result.compared = expected.usable && result.quantization.empty() && !is_adapter(checkpoint);
   if (!result.compared) return result;
 
-  const Names doubtful = misdescribed(checkpoint);
-  for (const Tensor& tensor : checkpoint.tensors) {
-    if (checkpoint.find(tensor.name) != &tensor)
-      continue;  // another shard's tensor of that name counts
-    const ExpectedTensor* wanted = expected.find(tensor.name);
+  const NameViews doubtful = misdescribed(checkpoint);
+  std::vector<bool> is_stored(expected.tensors.size());
+  auto superseded = checkpoint.superseded.begin();
+  for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) {
+    if (superseded != checkpoint.superseded.end() && superseded->earlier == i) {
+      ++superseded;  // another shard's tensor of that name counts
+      continue;
+    }
+    const Tensor& tensor = checkpoint.tensors[i];
+    const ExpectedTensor* wanted = result.expected_of[i];
+    if (wanted != nullptr)
+      is_stored[static_cast<std::size_t>(wanted - expected.tensors.data())] = true;
     if (wanted == nullptr) {
       (expected.is_ignored(tensor.name) ? result.ignored : result.unexpected).push_back(&tensor);
     } else if (!same_shape(wanted->shape, tensor.shape)) {
@@ -131,7 +143,7 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
     }
   }
 
-  Names out_of_reach;
+  NameViews out_of_reach;
   add_out_of_reach(checkpoint, out_of_reach);
   add_malformed(checkpoint, out_of_reach);
   // Without an index nobody knows what a broken shard held, so nothing can be called missing.
@@ -141,8 +153,9 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
         return shard.use == ShardUse::kLoaded && !is_sound(shard);
       }));
   const bool tie_unknown = tie_is_unknown(expected);
-  for (const ExpectedTensor& wanted : expected.tensors) {
-    if (wanted.optional || checkpoint.find(wanted.name) != nullptr) continue;
+  for (std::size_t i = 0; i < expected.tensors.size(); ++i) {
+    const ExpectedTensor& wanted = expected.tensors[i];
+    if (wanted.optional || is_stored[i]) continue;
     if (tie_unknown && is_tied_target(expected, wanted.name)) continue;
     (unknown_loss || out_of_reach.contains(wanted.name) ? result.lost : result.missing)
         .push_back(&wanted);

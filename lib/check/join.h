@@ -45,6 +45,8 @@ struct Join {
                     // it
   std::string quantization{};  // the method that hides them
 
+  // For each of Checkpoint::tensors the expected tensor of its name, or null; empty without a rule.
+  std::vector<const ExpectedTensor*> expected_of{};
   std::uint64_t matched{};                       // name and shape agree
   std::vector<const ExpectedTensor*> missing{};  // required, and nowhere stored
   std::vector<const ExpectedTensor*>

@@ -38,6 +38,11 @@ bool is_collection(const Checkpoint& checkpoint) {
   });
 }
 
+bool has_pickled_weights(const Checkpoint& checkpoint) {
+  return checkpoint.folder && (checkpoint.folder->find("pytorch_model.bin") != nullptr ||
+                               checkpoint.folder->find("pytorch_model.bin.index.json") != nullptr);
+}
+
 bool is_for_transformers(const Model& model, const Shard& shard) {
   if (is_adapter(model.checkpoint)) return false;
   return has_transformers_config(model.checkpoint) || model.detection.schema != nullptr ||

@@ -14,6 +14,10 @@ bool is_adapter(const Checkpoint& checkpoint);
 // transformers. Each is a model, or a part of one, by itself.
 bool is_collection(const Checkpoint& checkpoint);
 
+// Whether PyTorch's pickled weights lie in the folder: what a loader takes where there is no
+// safetensors.
+bool has_pickled_weights(const Checkpoint& checkpoint);
+
 // Whether anything says that transformers loads this shard: the config, the tensors' names or the
 // file's. Other libraries do not look at the label of the format.
 bool is_for_transformers(const Model& model, const Shard& shard);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/try.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "repair/assemble.h"
 #include "safetensors/writer.h"
@@ -21,7 +22,7 @@ using safetensors::PlacedTensor;
 using safetensors::TensorSpec;
 
 // Sharing less is not worth a header that is up to a block longer.
-constexpr std::uint64_t kWorthSharing = 1024 * 1024;
+constexpr std::uint64_t kWorthSharing = kMiB;
 
 // One range of a file.
 bool is_plain(const DraftPart& part) {

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/try.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "io/folder.h"
 #include "json/value.h"
@@ -19,7 +20,7 @@ namespace {
 
 constexpr std::string_view kName = "manifest.json";
 constexpr std::int64_t kVersion = 1;
-constexpr std::uint64_t kMaxBytes = 64 * 1024 * 1024;
+constexpr std::uint64_t kMaxBytes = 64 * kMiB;
 constexpr std::array<std::string_view, 4> kKinds = {"replaced", "added", "removed", "kept"};
 
 json::Value text(std::string_view value) {

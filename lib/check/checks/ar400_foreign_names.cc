@@ -10,7 +10,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void foreign_names(const Model& model, const Reporter& report) {
   const Join& join = model.join;
   if (!has_foreign_names(join)) return;
   const ExpectedTensor& wanted = *(join.missing.empty() ? join.lost : join.missing).front();
@@ -37,7 +37,7 @@ constinit const Check kForeignNames{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = foreign_names,
 };
 
 }  // namespace shardwright

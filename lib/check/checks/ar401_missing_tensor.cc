@@ -29,7 +29,7 @@ std::string cause(const Model& model, const ExpectedTensor& wanted) {
   return wanted.expert >= 0 && wanted.role != Role::kBlockScale ? "experts" : "";
 }
 
-void run(const Model& model, const Reporter& report) {
+void missing_tensor(const Model& model, const Reporter& report) {
   if (has_foreign_names(model.join)) return;
   for (const ExpectedTensor* wanted : model.join.missing) {
     report({.tensor = std::string(wanted->name),
@@ -51,7 +51,7 @@ constinit const Check kMissingTensor{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = missing_tensor,
 };
 
 }  // namespace shardwright

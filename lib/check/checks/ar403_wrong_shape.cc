@@ -25,7 +25,7 @@ std::string cause(ShapeView stored, ShapeView expected) {
   return fmt::format("{}", fmt::join(extents, ", "));
 }
 
-void run(const Model& model, const Reporter& report) {
+void wrong_shape(const Model& model, const Reporter& report) {
   for (const ShapeMismatch& mismatch : model.join.mismatched) {
     if (explanation_of(model, mismatch) != MismatchCause::kNone) continue;
     report({.file = model.checkpoint.shards[mismatch.stored->shard].file,
@@ -51,7 +51,7 @@ constinit const Check kWrongShape{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = wrong_shape,
 };
 
 }  // namespace shardwright

@@ -10,7 +10,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void empty_tensor(const Model& model, const Reporter& report) {
   for (const ShapeMismatch& mismatch : model.join.mismatched) {
     if (explanation_of(model, mismatch) != MismatchCause::kEmpty) continue;
     report({.file = model.checkpoint.shards[mismatch.stored->shard].file,
@@ -37,7 +37,7 @@ constinit const Check kEmptyTensor{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = empty_tensor,
 };
 
 }  // namespace shardwright

@@ -9,10 +9,10 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void wrong_dtype(const Model& model, const Reporter& report) {
   if (!model.join.compared) return;
   for (const Tensor& tensor : model.checkpoint.tensors) {
-    const ExpectedTensor* expected = model.expected->find(tensor.name);
+    const ExpectedTensor* expected = model.expected_of(tensor);
     if (expected == nullptr || expected->dtype == ExpectedDType::kAny) continue;
     const std::string& file = model.checkpoint.shards[tensor.shard].file;
     if (dtype_class(tensor.dtype) != DTypeClass::kFloat) {
@@ -51,7 +51,7 @@ constinit const Check kWrongDType{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = wrong_dtype,
 };
 
 }  // namespace shardwright

@@ -9,7 +9,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void tie_without_source(const Model& model, const Reporter& report) {
   for (const Tolerated& tie : model.join.stand_ins) {
     const std::string& file = model.checkpoint.shards[tie.stored->shard].file;
     report({.file = file,
@@ -35,7 +35,7 @@ constinit const Check kTieWithoutSource{
     .severity = Severity::kWarning,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = tie_without_source,
 };
 
 }  // namespace shardwright

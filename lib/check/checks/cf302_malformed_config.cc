@@ -9,7 +9,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void malformed_config(const Model& model, const Reporter& report) {
   if (!model.checkpoint.config) return;
   const SideFile& config = *model.checkpoint.config;
   std::string what = config.error;
@@ -39,7 +39,7 @@ constinit const Check kMalformedConfig{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = malformed_config,
 };
 
 }  // namespace shardwright

@@ -8,7 +8,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void unknown_architecture(const Model& model, const Reporter& report) {
   const Detection& detection = model.detection;
   if (model.checkpoint.config_value() == nullptr) return;
   const std::string& file = model.checkpoint.config->name;
@@ -56,7 +56,7 @@ constinit const Check kUnknownArchitecture{
     .severity = Severity::kInfo,
     .repair = Repair::kNone,
     .since = "0.1",
-    .run = run,
+    .run = unknown_architecture,
 };
 
 }  // namespace shardwright

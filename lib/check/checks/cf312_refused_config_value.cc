@@ -80,7 +80,7 @@ std::string shown(const json::Value& value) {
   return printable(json::dump(value), kMost);
 }
 
-void run(const Model& model, const Reporter& report) {
+void refused_config_value(const Model& model, const Reporter& report) {
   const json::Value* config = model.checkpoint.config_value();
   if (config == nullptr || !model.expected) return;
   // A module beside the weights has a config class of its own.
@@ -121,7 +121,7 @@ constinit const Check kRefusedConfigValue{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = refused_config_value,
 };
 
 }  // namespace shardwright

@@ -62,7 +62,7 @@ void report_shards(const Model& model, const Reporter& report) {
   }
 }
 
-void run(const Model& model, const Reporter& report) {
+void unindexed_tensor(const Model& model, const Reporter& report) {
   if (!model.checkpoint.index_decides) return;
   report_tensors(model, report);
   if (has_two_maps(model.checkpoint.index->index)) return;  // IX207
@@ -79,7 +79,7 @@ constinit const Check kUnindexedTensor{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = unindexed_tensor,
 };
 
 }  // namespace shardwright

@@ -48,7 +48,7 @@ std::optional<std::uint64_t> stored_bytes(const Model& model) {
   return sum;
 }
 
-void run(const Model& model, const Reporter& report) {
+void wrong_total_size(const Model& model, const Reporter& report) {
   if (!model.checkpoint.index_decides || !model.checkpoint.index) return;
   const IndexFile& file = *model.checkpoint.index;
   const Index& index = file.index;
@@ -87,7 +87,7 @@ constinit const Check kWrongTotalSize{
     .severity = Severity::kWarning,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = wrong_total_size,
 };
 
 }  // namespace shardwright

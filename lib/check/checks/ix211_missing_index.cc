@@ -70,12 +70,7 @@ Fix fix_for(const Model& model, const Scene& scene) {
   return rebuild_fix(model, "write the index from the headers of the shards");
 }
 
-bool has_pickled_weights(const Checkpoint& checkpoint) {
-  return checkpoint.folder && (checkpoint.folder->find("pytorch_model.bin") != nullptr ||
-                               checkpoint.folder->find("pytorch_model.bin.index.json") != nullptr);
-}
-
-void run(const Model& model, const Reporter& report) {
+void missing_index(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
   if (checkpoint.kind != CheckpointKind::kFolder || checkpoint.index ||
       single_file(checkpoint) != nullptr) {
@@ -111,7 +106,7 @@ constinit const Check kMissingIndex{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = missing_index,
 };
 
 }  // namespace shardwright

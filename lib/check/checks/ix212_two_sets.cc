@@ -74,7 +74,7 @@ std::string disagreement(const Shard& single, const Sharded& set) {
   return fmt::format("{} is in the index only", quoted(*std::ranges::min_element(alone)));
 }
 
-void run(const Model& model, const Reporter& report) {
+void two_sets(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
   const Shard* single = single_file(checkpoint);
   if (single == nullptr || !single->header || checkpoint.kind != CheckpointKind::kFolder ||
@@ -127,7 +127,7 @@ constinit const Check kTwoSets{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = two_sets,
 };
 
 }  // namespace shardwright

@@ -93,7 +93,7 @@ void report_those(std::vector<std::string> files, Severity severity, std::string
   report(std::move(finding));
 }
 
-void run(const Model& model, const Reporter& report) {
+void stale_shards(const Model& model, const Reporter& report) {
   const Judge judge(model.checkpoint);
   std::vector<std::string> stale;
   std::vector<std::string> broken;
@@ -134,7 +134,7 @@ constinit const Check kStaleShards{
     .severity = Severity::kWarning,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = stale_shards,
 };
 
 }  // namespace shardwright

@@ -12,7 +12,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void wrong_gate_shape(const Model& model, const Reporter& report) {
   for (const ShapeMismatch& mismatch : model.join.mismatched) {
     if (explanation_of(model, mismatch) != MismatchCause::kGate) continue;
     const Tensor& stored = *mismatch.stored;
@@ -53,7 +53,7 @@ constinit const Check kWrongGateShape{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = wrong_gate_shape,
 };
 
 }  // namespace shardwright

@@ -17,7 +17,7 @@ namespace {
 using safetensors::Defect;
 using safetensors::DefectKind;
 
-void run(const Model& model, const Reporter& report) {
+void range_past_data(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     auto defects = defects_of(shard, {DefectKind::kRangePastData});
     // A range of the wrong size says nothing about where the file ends: ST120 speaks of it.
@@ -55,7 +55,7 @@ constinit const Check kRangePastData{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = range_past_data,
 };
 
 }  // namespace shardwright

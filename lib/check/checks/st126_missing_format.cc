@@ -39,7 +39,7 @@ void report_group(std::vector<std::string> files, Severity severity, std::string
   report(std::move(finding));
 }
 
-void run(const Model& model, const Reporter& report) {
+void missing_format(const Model& model, const Reporter& report) {
   std::vector<std::string> bare;
   std::vector<std::string> unlabelled;
   std::vector<std::string> of_others;
@@ -73,7 +73,7 @@ constinit const Check kMissingFormat{
     .severity = Severity::kWarning,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = missing_format,
 };
 
 }  // namespace shardwright

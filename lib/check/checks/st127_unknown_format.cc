@@ -26,7 +26,7 @@ bool names_are_expected(const Join& join) {
   return join.compared && join.matched > 0 && join.unexpected.empty();
 }
 
-void run(const Model& model, const Reporter& report) {
+void unknown_format(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     if (shard.use != ShardUse::kLoaded || !is_sound(shard)) continue;
     const auto format = format_label(*shard.header);
@@ -60,7 +60,7 @@ constinit const Check kUnknownFormat{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = unknown_format,
 };
 
 }  // namespace shardwright

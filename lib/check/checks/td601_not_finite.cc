@@ -20,13 +20,13 @@ bool may_be_shifted(const Shard& shard) {
 
 // A single infinity, or a mask of them, in a tensor that no rule knows: a bound that does not bind.
 bool is_limit(const Model& model, const Tensor& tensor, const ScanResult& scan) {
-  if (scan.nan > 0 || (model.join.compared && model.expected->find(tensor.name) != nullptr)) {
+  if (scan.nan > 0 || (model.join.compared && model.expected_of(tensor) != nullptr)) {
     return false;
   }
   return scan.elements == 1 || tensor.name.ends_with("mask");
 }
 
-void run(const Model& model, const Reporter& report) {
+void not_finite(const Model& model, const Reporter& report) {
   if (!model.data.complete) return;
   for (std::size_t i = 0; i < model.data.scans.size(); ++i) {
     const ScanResult& scan = model.data.scans[i];
@@ -61,7 +61,7 @@ constinit const Check kNotFinite{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = not_finite,
 };
 
 }  // namespace shardwright

@@ -9,7 +9,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void constant_tensor(const Model& model, const Reporter& report) {
   if (!model.data.complete) return;
   for (std::size_t i = 0; i < model.data.scans.size(); ++i) {
     const ScanResult& scan = model.data.scans[i];
@@ -20,8 +20,7 @@ void run(const Model& model, const Reporter& report) {
       continue;
     if (!scan.constant && !scan.zero) continue;
     if (dtype_class(tensor.dtype) != DTypeClass::kFloat) continue;
-    const ExpectedTensor* expected =
-        model.join.compared ? model.expected->find(tensor.name) : nullptr;
+    const ExpectedTensor* expected = model.join.compared ? model.expected_of(tensor) : nullptr;
     if (expected != nullptr &&
         (expected->role == Role::kBlockScale || expected->role == Role::kNorm)) {
       continue;  // norms of each head are matrices
@@ -50,7 +49,7 @@ constinit const Check kConstantTensor{
     .severity = Severity::kWarning,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = constant_tensor,
 };
 
 }  // namespace shardwright
