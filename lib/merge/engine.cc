@@ -7,6 +7,7 @@
 
 #include "base/panic.h"
 #include "base/try.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "merge/chunk_reader.h"
 #include "merge/kernels.h"
@@ -20,7 +21,7 @@ namespace {
 constexpr std::uint64_t kMostBlocks = 256;
 constexpr std::uint64_t kLeastBlock = 256 * 1024;
 // Sums that all blocks of a tensor may hold together.
-constexpr std::uint64_t kMostSums = 1024 * 1024;
+constexpr std::uint64_t kMostSums = kMiB;
 
 // Tensors that are gathered ahead of the one that is waited for.
 constexpr std::size_t kAhead = 16;
@@ -65,7 +66,9 @@ class Engine final : public Preparation {
     if (tensor.action == TensorAction::kMerge && !state.program) {  // next() could not make it
       const std::scoped_lock lock(mutex_);
       if (!status_) return status_;
-      return Error{ErrorCode::kUnsupported, "a tensor to come has no values yet"};
+      if (begun_) return Error{ErrorCode::kUnsupported, "a tensor to come has no values yet"};
+      std::ranges::fill(into, std::byte{});  // the plan is looked at: only its headers count
+      return ok();
     }
     const std::uint64_t width = dtype_bits(tensor.dtype) / 8;
     const std::uint64_t first = from / width;
@@ -98,6 +101,7 @@ class Engine final : public Preparation {
 
   State next(std::size_t file, TileRange range, Preparation::Work& work) override {
     const std::scoped_lock lock(mutex_);
+    begun_ = true;
     if (!status_) return State::kReady;  // the reader will be told
     const auto& places = places_[file];
     auto place = std::ranges::upper_bound(places, range.begin, {}, &Place::end);
@@ -241,7 +245,8 @@ class Engine final : public Preparation {
   std::vector<TensorState> states_;
   std::vector<std::vector<Place>> places_;  // by file, in order
   WorkspacePool spaces_;
-  std::mutex mutex_;  // over states_ but for what one thread alone holds, and status_
+  std::mutex mutex_;  // over states_ but for what one thread alone holds, begun_ and status_
+  bool begun_{};      // tiles were asked for: from now on every byte is a result
   Status status_ = ok();
 };
 

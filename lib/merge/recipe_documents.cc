@@ -72,7 +72,9 @@ bool judge_names(Reader& reader) {
       good = false;
       continue;
     }
-    const auto first = std::ranges::find(recipes, recipe.name, &Recipe::name);
+    const auto first = std::ranges::find_if(recipes, [&](const Recipe& other) {
+      return other.name == recipe.name && (!other.name.empty() || other.name_at.line == 0);
+    });
     const auto before = static_cast<std::size_t>(first - recipes.begin());
     if (before < i) good = false;
     if (before < i && recipe.name.empty()) {

@@ -6,13 +6,14 @@
 #include <memory>
 #include <new>
 
+#include "base/units.h"
 #include "shardwright/result.h"
 #include "write/disk.h"
 #include "write/planned_file.h"
 
 namespace shardwright {
 
-inline constexpr std::uint64_t kTileBytes = 4 * 1024 * 1024;
+inline constexpr std::uint64_t kTileBytes = 4 * kMiB;
 inline constexpr std::uint64_t kDirectFrom = 2 * kTileBytes;  // smaller files: by the page cache
 
 struct FreeAligned {
