@@ -45,7 +45,11 @@ class Joiner {
       : checkpoint_(checkpoint),
         shard_of_(shards_of(checkpoint)),
         absent_of_(checkpoint.shards.size()),
-        named_(checkpoint.tensors.size()) {}
+        named_(checkpoint.tensors.size()) {
+    for (const IndexDefect& defect : checkpoint.index->index.defects) {
+      if (defect.kind == IndexDefectKind::kEntryNotString) misnamed_.insert(defect.name);
+    }
+  }
 
   void run(IndexJoin& result) {
     for (const StoredTwice& twice : result.twice)
@@ -93,11 +97,7 @@ class Joiner {
   }
 
   // The index has the name, and what it maps it to is no name of a shard: IX201 speaks of it.
-  [[nodiscard]] bool is_misnamed(std::string_view name) const {
-    return std::ranges::any_of(checkpoint_.index->index.defects, [&](const IndexDefect& defect) {
-      return defect.kind == IndexDefectKind::kEntryNotString && defect.name == name;
-    });
-  }
+  [[nodiscard]] bool is_misnamed(std::string_view name) const { return misnamed_.contains(name); }
 
   [[nodiscard]] bool has_copy(std::string_view name, std::uint32_t shard) const {
     const auto found = copies_.find(name);
@@ -113,6 +113,7 @@ class Joiner {
   std::vector<std::uint32_t> shard_of_;
   std::vector<std::size_t> absent_of_;  // by shard: 1 + position in IndexJoin::absent, or 0
   std::vector<bool> named_;             // by tensor
+  std::unordered_set<std::string_view> misnamed_;
   std::unordered_map<std::string_view, std::vector<std::uint32_t>> copies_;
   std::optional<std::unordered_set<std::string_view>> broken_;
 };

@@ -15,6 +15,7 @@
 #include "job/check_model.h"
 #include "job/find_rule.h"
 #include "safetensors/header.h"
+#include "write/disk.h"
 
 namespace shardwright {
 namespace {
@@ -105,8 +106,8 @@ Result<SchemaExpansion> expand_schema(const std::string& path, const ExpandOptio
   SW_TRY(const auto folder, open_folder(where.directory));
   const SideFile config = read_side_file(*folder, where.file);
   if (!config.document) {
-    return Error{ErrorCode::kMalformed, fmt::format("{}: {}", quoted(where.file), config.error)}
-        .within(quoted(where.directory));
+    const std::string file = path.ends_with(where.file) ? path : join_path(path, where.file);
+    return Error{ErrorCode::kMalformed, fmt::format("{}: {}", quoted(file), config.error)};
   }
   SW_TRY(const Index index, index_beside(*folder));
   std::vector<std::string_view> names;

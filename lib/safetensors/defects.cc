@@ -15,12 +15,12 @@ constexpr std::string_view kOffset = SW_LOADER_PREFIX "invalid offset for tensor
 constexpr std::string_view kIncomplete =
     SW_LOADER_PREFIX "incomplete metadata, file not fully covered";
 
-struct Row {
+struct DefectWords {
   DefectKind kind;
   std::string_view text;  // empty: accepted
 };
 
-constexpr std::array<Row, kDefectKindCount> kRows = {{
+constexpr std::array<DefectWords, kDefectKindCount> kRows = {{
     {DefectKind::kTooShort, SW_LOADER_PREFIX "header too small"},
     {DefectKind::kLengthZero,
      SW_LOADER_PREFIX "invalid JSON in header: EOF while parsing a value at line 1 column 0"},
@@ -74,7 +74,7 @@ bool refused(DefectKind kind) {
 }
 
 bool Header::usable() const {
-  for (const Row& row : kRows) {
+  for (const DefectWords& row : kRows) {
     if (!row.text.empty() && count(row.kind) > 0) return false;
   }
   return true;

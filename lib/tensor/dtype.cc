@@ -6,14 +6,14 @@
 namespace shardwright {
 namespace {
 
-struct Row {
+struct DTypeRow {
   std::string_view name;
   std::uint32_t bits;
   DTypeClass kind;
 };
 
 // In the order of the enumeration.
-constexpr std::array<Row, kDTypeCount> kRows = {{
+constexpr std::array<DTypeRow, kDTypeCount> kRows = {{
     {"BOOL", 8, DTypeClass::kBool},         {"F4", 4, DTypeClass::kFloat},
     {"F6_E2M3", 6, DTypeClass::kFloat},     {"F6_E3M2", 6, DTypeClass::kFloat},
     {"U8", 8, DTypeClass::kInteger},        {"I8", 8, DTypeClass::kInteger},
@@ -27,7 +27,7 @@ constexpr std::array<Row, kDTypeCount> kRows = {{
     {"I64", 64, DTypeClass::kInteger},      {"U64", 64, DTypeClass::kInteger},
 }};
 
-const Row& row(DType dtype) {
+const DTypeRow& row(DType dtype) {
   return kRows.at(static_cast<std::size_t>(dtype));
 }
 

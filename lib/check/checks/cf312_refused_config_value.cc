@@ -35,7 +35,7 @@ std::uint8_t kind_of(const json::Value& value) {
   return value.array() != nullptr ? kList : kObject;
 }
 
-struct Row {
+struct TypedKey {
   std::string_view key;
   int kinds;
   std::string_view expected;
@@ -44,10 +44,10 @@ struct Row {
 // Keys that no rule reads, since no shape depends on them, with the types that transformers 5
 // declares for them, which are the same in every class that has them. A whole number is no float
 // there.
-constexpr auto kRows = std::to_array<Row>({
+constexpr auto kTypedKeys = std::to_array<TypedKey>({
     {"attention_dropout", kInt | kReal | kNull, "a number"},
     {"bos_token_id", kInt | kNull, "a whole number or null"},
-    {"dtype", kString | kNull, "the name of a dtype, such as 'bfloat16'"},
+    {"dtype", kString | kObject | kNull, "the name of a dtype, such as 'bfloat16'"},
     {"eos_token_id", kInt | kList | kNull, "a whole number, a list of them, or null"},
     {"hidden_act", kString, "a name in quotes"},
     {"initializer_range", kReal, "a number with a decimal point"},
@@ -95,7 +95,7 @@ void refused_config_value(const Model& model, const Reporter& report) {
                        "this one was made from"),
          .group = std::string(key)});
   };
-  for (const Row& row : kRows) {
+  for (const TypedKey& row : kTypedKeys) {
     const json::Value* value = config->find(row.key);
     if (value == nullptr) continue;
     const bool is_dtype = row.key.ends_with("dtype");
@@ -103,6 +103,15 @@ void refused_config_value(const Model& model, const Reporter& report) {
         (is_dtype && value->string() != nullptr && !is_float_type(*value->string()))) {
       refuse(row.key, row.expected);
     }
+  }
+  // The config of a text model has none of its own inside; transformers takes one for an object
+  // that it made itself.
+  const json::Value* inner = config->find("text_config");
+  const Schema& schema = *model.expected->schema;
+  if (inner != nullptr && !inner->is_null() && schema.example.find("text_config") == nullptr &&
+      std::ranges::find(schema.model_types, model.detection.model_type) !=
+          schema.model_types.end()) {
+    refuse("text_config", "absent in a config of this model_type");
   }
   const json::Value* quantization = config->find("quantization_config");
   if (quantization != nullptr && quantization->object() != nullptr &&

@@ -20,7 +20,7 @@ struct Expected {
 };
 
 // One header of a file with `data` bytes behind it.
-struct Row {
+struct DefectRow {
   std::string what;
   std::string text;
   std::uint64_t data;
@@ -58,10 +58,10 @@ std::string with_metadata(std::string_view value) {
   return padded("{\"__metadata__\":" + std::string(value) + ",\"a\":" + kGood + "}");
 }
 
-std::vector<Row> table() {
+std::vector<DefectRow> table() {
   using enum DefectKind;
   const std::string name = "a";
-  std::vector<Row> rows = {
+  std::vector<DefectRow> rows = {
       {"no tensors", padded("{}"), 0, {}},
       {"a sound tensor", one("F32", "[1]", "[0,4]"), 4, {}, {"a"}},
       {"a scalar", one("I64", "[]", "[0,8]"), 8, {}, {"a"}},
@@ -409,7 +409,7 @@ std::string print(const Expected& d) {
 }
 
 TEST_CASE("safetensors: every defect is named with what was found and expected") {
-  for (const Row& row : table()) {
+  for (const DefectRow& row : table()) {
     CAPTURE(row.what);
     const Header header = parse_header(row.text, kPrefixBytes + row.text.size() + row.data);
     std::string found;
@@ -435,7 +435,7 @@ TEST_CASE("safetensors: every defect is named with what was found and expected")
 TEST_CASE("safetensors: the table has every kind of defect that a header can have") {
   std::set<DefectKind> kinds = {DefectKind::kTooShort, DefectKind::kLengthTooLarge,
                                 DefectKind::kLengthBeyondFile};  // of the prefix: header_test.cc
-  for (const Row& row : table()) {
+  for (const DefectRow& row : table()) {
     for (const Expected& defect : row.defects)
       kinds.insert(defect.kind);
   }
