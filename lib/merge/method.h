@@ -58,6 +58,8 @@ struct MergeCase {
   std::uint64_t seed{};
   // Where the peer's arithmetic is asked for: the dtype to which it rounds after each operation.
   std::optional<DType> round_to{};
+  // With it: numbers of the peer's generator that tensors before this one have drawn.
+  std::uint64_t draws{};
 };
 
 // A chunk of all inputs. Chunks begin at multiples of the program's chunk size.
