@@ -92,7 +92,7 @@ class Results {
   std::string text_{};
 };
 
-Result<int> run(std::span<const std::string> words, Terminal& terminal) {
+Result<int> run_check(std::span<const std::string> words, Terminal& terminal) {
   Result<CheckArguments> parsed = check_arguments(words);
   if (!parsed) return std::move(parsed).error();
   CheckArguments& arguments = *parsed;
@@ -102,7 +102,9 @@ Result<int> run(std::span<const std::string> words, Terminal& terminal) {
     }
     if (arguments.models.empty()) {
       return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("no MODEL given, and none in {}", shown(arguments.files_from))};
+                   fmt::format("no MODEL given, and none in {}",
+                               arguments.files_from == "-" ? "standard input"
+                                                           : shown(arguments.files_from))};
     }
   }
   Result<Results> results = Results::open(terminal, arguments.output_file);
@@ -186,7 +188,7 @@ constinit const Command kCheckCommand{
         "  shardwright check --format json --output-file findings.json ./model\n"
         "  ls -d models/* | shardwright check --files-from -",
     .options_help = options_help<CheckArguments, declare>,
-    .run = run,
+    .run = run_check,
 };
 
 }  // namespace shardwright

@@ -37,7 +37,7 @@ std::string list_of_checks() {
   return text;
 }
 
-Result<int> run(std::span<const std::string> words, Terminal& terminal) {
+Result<int> run_explain(std::span<const std::string> words, Terminal& terminal) {
   const Result<ExplainArguments> arguments = parse_arguments<ExplainArguments>(declare, words);
   if (!arguments) return arguments.error();
   if (arguments->list) {
@@ -80,7 +80,7 @@ constinit const Command kExplainCommand{
         "  shardwright explain 'Error while deserializing header: MetadataIncompleteBuffer'\n"
         "  python load.py 2>&1 | shardwright explain -",
     .options_help = options_help<ExplainArguments, declare>,
-    .run = run,
+    .run = run_explain,
 };
 
 }  // namespace shardwright

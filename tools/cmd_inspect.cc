@@ -20,7 +20,7 @@ void declare(OptionSet& options, InspectArguments& into) {
   declare_common(options, into.common);
 }
 
-Result<int> run(std::span<const std::string> words, Terminal& terminal) {
+Result<int> run_inspect(std::span<const std::string> words, Terminal& terminal) {
   const Result<InspectArguments> arguments = parse_arguments<InspectArguments>(declare, words);
   if (!arguments) return arguments.error();
   const Result<InspectReport> report =
@@ -45,7 +45,7 @@ constinit const Command kInspectCommand{
         "  shardwright inspect ./model\n"
         "  shardwright inspect --format json ./model | jq '.tensors[] | select(.dtype == \"F32\")'",
     .options_help = options_help<InspectArguments, declare>,
-    .run = run,
+    .run = run_inspect,
 };
 
 }  // namespace shardwright

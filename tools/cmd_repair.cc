@@ -60,7 +60,7 @@ Result<int> forget(const RepairArguments& arguments, Terminal& terminal) {
   return kExitClean;
 }
 
-Result<int> run(std::span<const std::string> words, Terminal& terminal) {
+Result<int> run_repair(std::span<const std::string> words, Terminal& terminal) {
   Result<RepairArguments> parsed = repair_arguments(words);
   if (!parsed) return std::move(parsed).error();
   RepairArguments& arguments = *parsed;
@@ -125,7 +125,7 @@ constinit const Command kRepairCommand{
         "  shardwright repair ./model --in-place --dry-run\n"
         "  shardwright repair ./model --undo",
     .options_help = options_help<RepairArguments, declare>,
-    .run = run,
+    .run = run_repair,
 };
 
 }  // namespace shardwright

@@ -53,7 +53,7 @@ Result<int> expand(const SchemaArguments& arguments, Terminal& terminal) {
   return kExitClean;
 }
 
-Result<int> run(std::span<const std::string> words, Terminal& terminal) {
+Result<int> run_schema(std::span<const std::string> words, Terminal& terminal) {
   const Result<SchemaArguments> arguments = parse_arguments<SchemaArguments>(declare, words);
   if (!arguments) return arguments.error();
   const std::string& action = arguments->words.front();
@@ -81,7 +81,7 @@ constinit const Command kSchemaCommand{
         "  shardwright schema show qwen2_moe\n"
         "  shardwright schema expand ./model/config.json --format json",
     .options_help = options_help<SchemaArguments, declare>,
-    .run = run,
+    .run = run_schema,
 };
 
 }  // namespace shardwright

@@ -10,6 +10,7 @@
 #include "report/words.h"
 #include "shardwright/report.h"
 #include "shardwright/synth_job.h"
+#include "tools/values.h"
 
 namespace shardwright {
 namespace {
@@ -26,26 +27,6 @@ Status set_key(SynthOptions& options, const std::string& text) {
     return Error{ErrorCode::kInvalidArgument, fmt::format("takes KEY=VALUE, not {}", shown(text))};
   }
   options.set.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-  return ok();
-}
-
-Status set_size(std::uint64_t& into, const std::string& text) {
-  const auto size = size_from_text(text);
-  if (!size || *size == 0) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("takes a size such as 5GB or 200MiB, not {}", shown(text))};
-  }
-  into = *size;
-  return ok();
-}
-
-Status set_number(std::uint64_t& into, std::uint64_t least, const std::string& text) {
-  const auto number = number_from_text(text);
-  if (!number || *number < least) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("takes a whole number from {}, not {}", least, shown(text))};
-  }
-  into = *number;
   return ok();
 }
 
@@ -83,7 +64,7 @@ void declare(OptionSet& options, SynthArguments& into) {
   declare_common(options, into.common);
 }
 
-Result<int> run(std::span<const std::string> words, Terminal& terminal) {
+Result<int> run_synth(std::span<const std::string> words, Terminal& terminal) {
   Result<SynthArguments> arguments = parse_arguments<SynthArguments>(declare, words);
   if (!arguments) return std::move(arguments).error();
   SynthOptions& options = arguments->options;
@@ -115,7 +96,7 @@ constinit const Command kSynthCommand{
         "  shardwright synth gemma2 ./model --defect spurious-head\n"
         "  shardwright synth deepseek_v3 ./model --config config.json --sparse",
     .options_help = options_help<SynthArguments, declare>,
-    .run = run,
+    .run = run_synth,
 };
 
 }  // namespace shardwright

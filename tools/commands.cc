@@ -11,6 +11,7 @@
 #include "tools/cmd_check.h"
 #include "tools/cmd_explain.h"
 #include "tools/cmd_inspect.h"
+#include "tools/cmd_merge.h"
 #include "tools/cmd_repair.h"
 #include "tools/cmd_schema.h"
 #include "tools/cmd_synth.h"
@@ -20,9 +21,12 @@
 namespace shardwright {
 namespace {
 
-constexpr std::array<const Command*, 6> kCommands = {&kCheckCommand,   &kRepairCommand,
-                                                     &kInspectCommand, &kExplainCommand,
-                                                     &kSchemaCommand,  &kSynthCommand};
+constexpr std::array<const Command*, 7> kCommands = {
+    &kCheckCommand,   &kRepairCommand, &kMergeCommand, &kInspectCommand,
+    &kExplainCommand, &kSchemaCommand, &kSynthCommand};
+
+// What the command line has room for, and this version lacks.
+constexpr std::array<std::string_view, 3> kToCome = {"moe", "lora", "diff"};
 
 std::string overview() {
   std::string text =
@@ -111,6 +115,9 @@ int run_command_line(std::span<const std::string> words, Terminal& terminal) {
   }
   const std::string& wanted = help_command ? words[1] : name;
   const Command* command = find_command(wanted);
+  if (command == nullptr && std::ranges::find(kToCome, wanted) != kToCome.end()) {
+    return usage_failure(terminal, fmt::format("{} is not built yet", shown(wanted)), {});
+  }
   if (command == nullptr) {
     std::vector<std::string_view> names;
     for (const Command* known : kCommands)

@@ -1,7 +1,7 @@
 # Files compiled into the library, so that one binary works from anywhere.
 #
 #   include(embed.cmake)
-#   sw_embed(shardwright builtin_rules ${PROJECT_SOURCE_DIR}/rules/architectures *.json FACTS)
+#   sw_embed(libshardwright builtin_rules ${PROJECT_SOURCE_DIR}/rules/architectures *.json FACTS)
 #
 # adds a source that defines `std::span<const EmbeddedFile> builtin_rules()`, by name. It is made
 # anew when a file changes, comes or goes. With FACTS the files are rules, and builtin_rules_facts()
@@ -18,6 +18,7 @@ function(sw_embed target function folder pattern)
     DEPENDS ${files} ${CMAKE_CURRENT_FUNCTION_LIST_FILE}
     COMMENT "Embedding ${pattern} of ${folder}"
     VERBATIM)
+  set_source_files_properties(${out} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   target_sources(${target} PRIVATE ${out})
 endfunction()
 

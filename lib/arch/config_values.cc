@@ -202,14 +202,15 @@ ExprValue ConfigValues::from_json(const json::Value& value) {
   return {.kind = ExprKind::kOther};
 }
 
-// Whether the value is of the section's kind; a null is, but for a flag.
+// Whether the value is of the section's kind; a null is in a list, and in a size where the rule
+// takes it, used or not: classes look at a size's type before they need it.
 bool ConfigValues::accept(const Definition& definition, Slot slot, ExprValue& value,
                           std::string_view found) {
   const ExprKind kind = value.kind;
   bool good = kind == ExprKind::kNull;
   switch (definition.section) {
     case Section::kSize:
-      good = good || kind == ExprKind::kInt;
+      good = kind == ExprKind::kInt || (good && (definition.computed || definition.null_value));
       break;
     case Section::kFlag:
       good = kind == ExprKind::kBool;

@@ -17,6 +17,7 @@ class ConfigValues {
   // Evaluates every definition. What is wrong is in problems(); names that depend on it have no
   // value, and stay silent where they are used.
   ConfigValues(const SchemaBody& body, const json::Value& config, std::string_view class_name);
+  ~ConfigValues() = default;
   ConfigValues(const ConfigValues&) = delete;
   ConfigValues& operator=(const ConfigValues&) = delete;
 

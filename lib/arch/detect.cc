@@ -52,6 +52,20 @@ void by_request(const Catalogue& catalogue, std::string_view requested, Detectio
   detection.why = fmt::format("{} as asked for", quoted(requested));
 }
 
+// Whether `auto_map` names the class of the weights, and no rule knows it: what such code adds to a
+// known architecture (the head of a reward model, other layers) is nobody's to guess.
+bool brings_own_class(const Catalogue& catalogue, const json::Value* config,
+                      std::string_view class_name) {
+  const json::Value* map = config != nullptr ? config->find("auto_map") : nullptr;
+  if (class_name.empty() || map == nullptr || map->object() == nullptr) return false;
+  if (catalogue.by_class(class_name) != nullptr) return false;
+  return std::ranges::any_of(*map->object(), [&](const json::Member& member) {
+    const std::string_view code = text_of(&member.value);
+    const std::size_t dot = code.rfind('.');
+    return dot != std::string_view::npos && code.substr(dot + 1) == class_name;
+  });
+}
+
 void by_names(const Catalogue& catalogue, std::span<const std::string_view> names,
               Detection& detection) {
   const FoldedNames present = fold_names(names);
@@ -88,9 +102,12 @@ Detection detect(const Catalogue& catalogue, const json::Value* config,
     return detection;
   }
   const std::string& type = detection.model_type;
+  if (brings_own_class(catalogue, config, detection.class_name)) {
+    detection.by = DetectedBy::kOwnCode;
+    return detection;
+  }
   const std::string& class_name = detection.class_name;
-  if (found(detection, catalogue.by_model_type(type), DetectedBy::kModelType,
-            fmt::format("model_type {}", quoted(type)))) {
+  if (found(detection, catalogue.by_model_type(type), DetectedBy::kModelType, "model_type")) {
     return detection;
   }
   if (const Schema* schema = catalogue.by_alias(type)) {

@@ -15,9 +15,10 @@ enum class DetectedBy : std::uint8_t {
   kNothing,  // no rule: `schema` is null
   kRequest,  // --arch
   kModelType,
-  kAlias,  // a known other name, which transformers itself refuses
-  kClass,  // architectures[0]
-  kNames,  // the tensors' names, where the config is missing or silent
+  kAlias,    // a known other name, which transformers itself refuses
+  kClass,    // architectures[0]
+  kNames,    // the tensors' names, where the config is missing or silent
+  kOwnCode,  // no rule: the class comes with the checkpoint's own code (`auto_map`)
 };
 
 struct Detection {
@@ -25,7 +26,7 @@ struct Detection {
   DetectedBy by{};
   std::string model_type{};  // as the config has it, or empty
   std::string class_name{};  // architectures[0], or empty
-  std::string why{};  // one clause for a message: "model_type 'qwen2'", "class 'Qwen2ForCausalLM'"
+  std::string why{};         // one clause for a message: "model_type", "class 'Qwen2ForCausalLM'"
 };
 
 // `config` may be null; `names` are the tensors that are there (sampled freely by the caller: a few

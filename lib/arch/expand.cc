@@ -54,9 +54,11 @@ void fill_ignored(const std::vector<NameTemplate>& ignored, ConfigValues& values
 }
 
 std::size_t hits(const Form& form, std::span<const std::string_view> names) {
-  return static_cast<std::size_t>(std::ranges::count_if(names, [&](std::string_view name) {
-    return form.table.find(name, form.tensors).has_value();
-  }));
+  std::size_t count = 0;
+  form.table.find_all(names, form.tensors, [&](std::optional<std::size_t> found) {
+    count += std::size_t{found.has_value()};
+  });
+  return count;
 }
 
 // Whether the layout may have the name, which the hub's form has not: cheap, and false only where
@@ -171,8 +173,12 @@ Result<TracedExpansion> expand_traced(const Schema& schema, const json::Value& c
   const std::string_view found = class_of(config);
   SW_TRY(const std::size_t picked, pick_class(schema, request.class_name, found));
   if (!has_layout(schema, request.layout)) {
+    std::string known = "hub";
+    for (const SchemaLayout& layout : schema.layouts)
+      known += ", " + layout.name;
     return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("rule '{}' has no layout {}", schema.name, quoted(request.layout))};
+                 fmt::format("rule '{}' has no layout {}: it has {}", schema.name,
+                             quoted(request.layout), known)};
   }
   const ClassChange& change = body.classes[picked];
   TracedExpansion result;

@@ -106,6 +106,9 @@ struct Expansion {
 
   // The expected tensor of that name, or null.
   [[nodiscard]] const ExpectedTensor* find(std::string_view name) const;
+  // The same for each of many names, several times as fast as one after the other.
+  [[nodiscard]] std::vector<const ExpectedTensor*> find_all(
+      std::span<const std::string_view> names) const;
   // A stored tensor that loaders pass over: `ignored` of the rule, and old rotary buffers.
   [[nodiscard]] bool is_ignored(std::string_view name) const;
 

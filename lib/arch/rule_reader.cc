@@ -119,7 +119,9 @@ Result<std::vector<std::string>> RuleReader::texts(const json::Value& value,
 Result<std::vector<std::string>> RuleReader::text_or_texts(const json::Value& value,
                                                            const std::string& pointer) const {
   if (const auto* single = value.string()) return std::vector<std::string>{*single};
-  return texts(value, pointer);
+  SW_TRY(auto all, texts(value, pointer));
+  if (all.empty()) return error(pointer, "an empty list");
+  return all;
 }
 
 Result<const json::Value*> RuleReader::member(const json::Value& object, const std::string& pointer,

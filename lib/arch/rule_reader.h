@@ -39,7 +39,7 @@ class RuleReader {
   // A list of texts.
   Result<std::vector<std::string>> texts(const json::Value& value,
                                          const std::string& pointer) const;
-  // A text or a list of texts.
+  // A text or a list of texts, one at least.
   Result<std::vector<std::string>> text_or_texts(const json::Value& value,
                                                  const std::string& pointer) const;
   // The member that must be there.

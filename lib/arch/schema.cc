@@ -23,6 +23,7 @@ std::string_view stem(std::string_view file) {
 Status load_head(Loading& loading, const json::Value& rule, std::string_view file) {
   const RuleReader& reader = loading.reader;
   Schema& schema = loading.schema;
+  if (const auto* editors = rule.find("$schema")) SW_TRY_OK(reader.text(*editors, "/$schema"));
   SW_TRY(const auto* name, reader.member(rule, "", "name"));
   SW_TRY(schema.name, reader.text(*name, "/name"));
   if (schema.name != stem(file)) {
@@ -100,10 +101,6 @@ Result<Schema> load_schema(std::string_view file_name, std::string_view text) {
   if (const auto* layouts = rule.find("layouts")) SW_TRY_OK(load_layouts(loading, *layouts));
   if (const auto* ignored = rule.find("ignored")) {
     SW_TRY(loading.body.ignored, load_ignored(loading, *ignored, "/ignored"));
-  }
-  if (const auto* example = rule.find("example")) {
-    SW_TRY_OK(reader.any_object(*example, "/example"));
-    loading.schema.example = *example;
   }
   SW_TRY_OK(load_marks(loading, rule));
   SW_TRY_OK(check_all_used(loading));

@@ -81,7 +81,6 @@ Result<ChangeNames> load_names(const Loading& loading, const json::Value& change
   SW_TRY(const auto* to, reader.member(change, pointer, "to"));
   const std::string place = below(pointer, "of");
   SW_TRY(const auto sources, reader.text_or_texts(*of, place));
-  if (sources.empty()) return reader.error(place, "an empty list");
   for (const std::string& source : sources) {
     auto name = parse_numbered_name(under + source, result.letters);
     if (!name) return reader.error(place, name.error().message);
@@ -90,7 +89,6 @@ Result<ChangeNames> load_names(const Loading& loading, const json::Value& change
   }
   const std::size_t letters = result.letters.size();
   SW_TRY(const auto targets, reader.text_or_texts(*to, below(pointer, "to")));
-  if (targets.empty()) return reader.error(below(pointer, "to"), "an empty list");
   for (const std::string& target : targets) {
     auto name = parse_numbered_name(target, result.letters);
     if (!name) return reader.error(below(pointer, "to"), name.error().message);

@@ -99,7 +99,6 @@ Status load_tied(Loading& loading, const json::Value& tied,
   SW_TRY(rule.fallback, reader.boolean(*fallback, "/tied/default"));
   if (const auto* key = tied.find("key")) {
     SW_TRY(rule.keys, reader.text_or_texts(*key, "/tied/key"));
-    if (rule.keys.empty()) return reader.error("/tied/key", "an empty list");
   } else {
     rule.keys = {"tie_word_embeddings"};
   }

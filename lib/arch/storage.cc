@@ -1,12 +1,10 @@
 #include "arch/storage.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstddef>
 
 #include "arch/name_pattern.h"
-#include "base/name_set.h"
 
 namespace shardwright {
 
@@ -15,34 +13,23 @@ std::optional<std::size_t> NameTable::index(std::span<const ExpectedTensor> tens
   const std::size_t mask = size - 1;
   slots_.assign(size, {});
   std::optional<std::size_t> twice;
-  // The table is larger than the nearer caches: its lines are asked for some names ahead.
-  constexpr std::size_t kAhead = 16;
-  std::array<std::uint64_t, kAhead> hashes{};
-  for (std::size_t i = 0; i < tensors.size() + kAhead; ++i) {
-    if (i >= kAhead) {
-      const std::size_t position = i - kAhead;
-      const std::uint64_t hash = hashes[position % kAhead];
-      const auto tag = static_cast<std::uint32_t>(hash >> 32U);
-      std::size_t at = hash & mask;
-      for (; slots_[at].position != 0; at = (at + 1) & mask) {
-        const bool same = slots_[at].tag == tag &&
-                          tensors[slots_[at].position - 1].name == tensors[position].name;
-        if (same && !twice) twice = position;
-      }
-      slots_[at] = {tag, static_cast<std::uint32_t>(position + 1)};
+  const auto take = [&](std::size_t position, std::uint64_t hash) {
+    const auto tag = static_cast<std::uint32_t>(hash >> 32U);
+    std::size_t at = hash & mask;
+    for (; slots_[at].position != 0; at = (at + 1) & mask) {
+      const bool same =
+          slots_[at].tag == tag && tensors[slots_[at].position - 1].name == tensors[position].name;
+      if (same && !twice) twice = position;
     }
-    if (i < tensors.size()) {
-      hashes[i % kAhead] = name_hash(tensors[i].name);
-      __builtin_prefetch(&slots_[hashes[i % kAhead] & mask], 1);
-    }
-  }
+    slots_[at] = {tag, static_cast<std::uint32_t>(position + 1)};
+  };
+  each_hash([&](std::size_t i) { return tensors[i].name; }, tensors.size(), take);
   return twice;
 }
 
-std::optional<std::size_t> NameTable::find(std::string_view name,
-                                           std::span<const ExpectedTensor> tensors) const {
+std::optional<std::size_t> NameTable::find_hashed(std::uint64_t hash, std::string_view name,
+                                                  std::span<const ExpectedTensor> tensors) const {
   if (slots_.empty()) return std::nullopt;
-  const std::uint64_t hash = name_hash(name);
   const auto tag = static_cast<std::uint32_t>(hash >> 32U);
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t at = hash & mask; slots_[at].position != 0; at = (at + 1) & mask) {
@@ -56,6 +43,17 @@ const ExpectedTensor* Expansion::find(std::string_view name) const {
   if (!storage) return nullptr;
   const auto position = storage->table.find(name, tensors);
   return position ? &tensors[*position] : nullptr;
+}
+
+std::vector<const ExpectedTensor*> Expansion::find_all(
+    std::span<const std::string_view> names) const {
+  if (!storage) return std::vector<const ExpectedTensor*>(names.size());
+  std::vector<const ExpectedTensor*> found;
+  found.reserve(names.size());
+  storage->table.find_all(names, tensors, [&](std::optional<std::size_t> position) {
+    found.push_back(position ? &tensors[*position] : nullptr);
+  });
+  return found;
 }
 
 bool Expansion::is_ignored(std::string_view name) const {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/units.h"
 
 struct XXH3_state_s;
 
@@ -29,7 +30,7 @@ std::optional<Digest> digest_from_text(std::string_view text);
 
 class Digester {
  public:
-  static constexpr std::uint64_t kBlockBytes = 1024 * 1024;
+  static constexpr std::uint64_t kBlockBytes = kMiB;
 
   // The next bytes of the range, in any portions.
   void add(Bytes bytes);

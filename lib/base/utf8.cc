@@ -34,12 +34,12 @@ Decoded decode(std::string_view text, std::size_t at) {
   return {0, 0};
 }
 
-bool is_dangerous(char32_t c) {
+}  // namespace
+
+bool is_control(char32_t c) {
   return c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x200B && c <= 0x200F) ||
          (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
 }
-
-}  // namespace
 
 std::size_t find_invalid_utf8(std::string_view text) {
   std::size_t at = 0;
@@ -92,7 +92,7 @@ std::string printable(std::string_view text, std::size_t limit) {
       at += 1;
       continue;
     }
-    if (is_dangerous(decoded.code_point)) {
+    if (is_control(decoded.code_point)) {
       out += fmt::format("\\u{{{:x}}}", static_cast<std::uint32_t>(decoded.code_point));
     } else {
       out += text.substr(at, decoded.length);

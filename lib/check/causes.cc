@@ -7,8 +7,8 @@
 namespace shardwright {
 
 bool has_foreign_names(const Join& join) {
-  return join.matched == 0 && join.mismatched.empty() && !join.missing.empty() &&
-         !join.unexpected.empty();
+  const bool lacks = !join.missing.empty() || !join.lost.empty();
+  return join.matched == 0 && join.mismatched.empty() && lacks && !join.unexpected.empty();
 }
 
 MismatchCause explanation_of(const Model& model, const ShapeMismatch& mismatch) {

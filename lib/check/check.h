@@ -27,6 +27,12 @@ struct Model {
   Join join{};                          // the stored tensors against the expected ones
   IndexJoin index_join{};               // and against the index
   DataFacts data{};                     // what the bytes say, as far as they were read
+
+  // The expected tensor of the name of one of checkpoint.tensors, or null.
+  [[nodiscard]] const ExpectedTensor* expected_of(const Tensor& tensor) const {
+    if (join.expected_of.empty()) return nullptr;
+    return join.expected_of[static_cast<std::size_t>(&tensor - checkpoint.tensors.data())];
+  }
 };
 
 // What a check reports. The engine adds code, name and model, applies severities, and collapses

@@ -6,6 +6,7 @@
 
 #include "base/try.h"
 #include "check/data_reader.h"
+#include "check/single_file.h"
 
 namespace shardwright {
 namespace {
@@ -82,6 +83,38 @@ Status read_all(const Checkpoint& checkpoint, const std::vector<Question>& quest
   return ok();
 }
 
+// Samples what a single file and the shards of an index beside it both hold, up to the first
+// difference.
+Status compare_sets(const Checkpoint& checkpoint, const DataRequest& request, DataFacts& facts) {
+  if (!checkpoint.index || single_file(checkpoint) == nullptr) return ok();
+  const auto& files = checkpoint.index->index.files;
+  for (const Shard& shard : checkpoint.shards) {
+    if (shard.use != ShardUse::kStray || !shard.header || !shard.source ||
+        std::ranges::find(files, shard.file) == files.end()) {
+      continue;
+    }
+    for (const safetensors::TensorEntry& entry : shard.header->tensors) {
+      if (request.monitor.stopped()) return Error{ErrorCode::kInterrupted, "interrupted"};
+      const Tensor* loaded = checkpoint.find(entry.name);
+      if (loaded == nullptr || !loaded->readable || !entry.readable) continue;
+      const Tensor other{.name = entry.name,
+                         .shape = entry.shape,
+                         .dtype = entry.dtype,
+                         .source = shard.source.get(),
+                         .offset = shard.header->data_start() + entry.begin,
+                         .bytes = entry.end - entry.begin,
+                         .readable = true};
+      if (!same_form(*loaded, other)) continue;
+      const auto bytes = compare_sample(*loaded, other);
+      if (bytes && *bytes == TieBytes::kDiffer) {
+        facts.sets_differ = entry.name;
+        return ok();
+      }
+    }
+  }
+  return ok();
+}
+
 Status read_samples(const Checkpoint& checkpoint, const std::vector<Question>& questions,
                     const DataRequest& request, DataFacts& facts) {
   for (const Question& question : questions) {
@@ -105,6 +138,7 @@ Result<DataFacts> read_data(const Checkpoint& checkpoint, const Expansion* expec
   const std::vector<Question> questions = ask(checkpoint, expected, facts);
   SW_TRY_OK(request.all ? read_all(checkpoint, questions, request, facts)
                         : read_samples(checkpoint, questions, request, facts));
+  SW_TRY_OK(compare_sets(checkpoint, request, facts));
   return facts;
 }
 

@@ -40,7 +40,10 @@ struct DataFacts {
   std::vector<TieFacts> ties{};  // pairs of which both tensors are stored
   std::vector<std::string>
       duplicates_differ{};  // stored twice, with different bytes, dtype or shape
-  std::string error{};      // the first thing that could not be read
+  // A tensor whose bytes differ in a sample between a single file and the shards of the index
+  // beside it; empty where none was seen to.
+  std::string sets_differ{};
+  std::string error{};  // the first thing that could not be read
 };
 
 // What is known of a tensor's bytes already: they were read under another name or in another file.

@@ -15,6 +15,7 @@
 #include "base/meter.h"
 #include "base/parallel.h"
 #include "base/try.h"
+#include "base/units.h"
 
 namespace shardwright {
 namespace {
@@ -22,10 +23,10 @@ namespace {
 // Measured on Zen 4 and Linux 6.18, GB a second and core with the scan (and without): buffers of
 // 128 KiB 10 (11), 512 KiB 11 (14), 1 MiB 14 (17), 4 MiB 14 (17): the kernel copies long runs
 // faster. All buffers together stay small on machines of many cores.
-constexpr std::uint64_t kBufferBytes = 1024 * 1024;
-constexpr std::uint64_t kBufferBytesLeast = 128 * 1024;
-constexpr std::uint64_t kBufferBytesAll = 24 * 1024 * 1024;
-constexpr std::uint64_t kUnitBytes = 8 * 1024 * 1024;
+constexpr std::uint64_t kBufferBytes = kMiB;
+constexpr std::uint64_t kBufferBytesLeast = 128 * kKiB;
+constexpr std::uint64_t kBufferBytesAll = 24 * kMiB;
+constexpr std::uint64_t kUnitBytes = 8 * kMiB;
 constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::uint64_t kSampleBytes = 4096;
 constexpr std::uint64_t kSamples = 64;

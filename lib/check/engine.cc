@@ -35,7 +35,7 @@ Status validate_word(std::string_view word) {
   return Error{ErrorCode::kInvalidArgument,
                fmt::format("no check is called {}{}", quoted(word),
                            near ? fmt::format("; the nearest is '{}'", *near)
-                                : std::string(": 'shardwright explain' lists them"))};
+                                : std::string(": 'shardwright explain --list' lists them"))};
 }
 
 Severity severity_of(const Check& check, const Report& report, const CheckSelection& selection) {

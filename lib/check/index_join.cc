@@ -55,7 +55,7 @@ class Joiner {
       take(entry, result);
     for (std::size_t i = 0; i < named_.size(); ++i) {
       const Tensor& tensor = checkpoint_.tensors[i];
-      if (!named_[i] && checkpoint_.find(tensor.name) == &tensor) {
+      if (!named_[i] && checkpoint_.find(tensor.name) == &tensor && !is_misnamed(tensor.name)) {
         result.unindexed.push_back(&tensor);
       }
     }
@@ -92,6 +92,13 @@ class Joiner {
     }
   }
 
+  // The index has the name, and what it maps it to is no name of a shard: IX201 speaks of it.
+  [[nodiscard]] bool is_misnamed(std::string_view name) const {
+    return std::ranges::any_of(checkpoint_.index->index.defects, [&](const IndexDefect& defect) {
+      return defect.kind == IndexDefectKind::kEntryNotString && defect.name == name;
+    });
+  }
+
   [[nodiscard]] bool has_copy(std::string_view name, std::uint32_t shard) const {
     const auto found = copies_.find(name);
     return found != copies_.end() && std::ranges::find(found->second, shard) != found->second.end();
@@ -120,10 +127,8 @@ bool has_two_maps(const Index& index) {
 
 IndexJoin join_index(const Checkpoint& checkpoint) {
   IndexJoin result;
-  for (const Tensor& tensor : checkpoint.tensors) {
-    const Tensor* kept = checkpoint.find(tensor.name);
-    if (kept != &tensor) result.twice.push_back({&tensor, kept});
-  }
+  for (const auto& [earlier, kept] : checkpoint.superseded)
+    result.twice.push_back({&checkpoint.tensors[earlier], &checkpoint.tensors[kept]});
   if (checkpoint.index && checkpoint.index_decides) Joiner(checkpoint).run(result);
   return result;
 }

@@ -4,18 +4,25 @@
 #include <unordered_set>
 
 #include "check/join_explain.h"
+#include "check/purpose.h"
 #include "check/shard_names.h"
 
 namespace shardwright {
 namespace {
 
-using Names = std::unordered_set<std::string_view>;
+using NameViews = std::unordered_set<std::string_view>;
 
-// Names that the index places in a shard that is absent or unreadable, and those in a shard that it
-// does not name.
-void add_out_of_reach(const Checkpoint& checkpoint, Names& names) {
-  if (!checkpoint.index || !checkpoint.index_decides) return;
-  Names broken(checkpoint.outside.begin(), checkpoint.outside.end());
+// NameViews that the index places in a shard that is absent or unreadable, and those in a shard
+// that it does not name.
+void add_out_of_reach(const Checkpoint& checkpoint, NameViews& names) {
+  if (!checkpoint.index) return;
+  if (!checkpoint.index_decides) {
+    // What a single file beside an index lacks is in the other set: the check of two sets says so.
+    for (const IndexEntry& entry : checkpoint.index->index.entries)
+      names.insert(entry.name);
+    return;
+  }
+  NameViews broken(checkpoint.outside.begin(), checkpoint.outside.end());
   for (const Shard& shard : checkpoint.shards) {
     if (shard.use == ShardUse::kLoaded && !is_sound(shard)) broken.insert(shard.file);
   }
@@ -31,13 +38,40 @@ void add_out_of_reach(const Checkpoint& checkpoint, Names& names) {
 }
 
 // Entries of a header that are there and make no tensor: the checks of the file speak of them.
-void add_malformed(const Checkpoint& checkpoint, Names& names) {
+void add_malformed(const Checkpoint& checkpoint, NameViews& names) {
   for (const Shard& shard : checkpoint.shards) {
     if (shard.use != ShardUse::kLoaded || !shard.header) continue;
     for (const safetensors::Defect& defect : shard.header->defects) {
       if (!defect.tensor.empty()) names.insert(defect.tensor);
     }
   }
+}
+
+// Tensors of which dtype and shape do not fit the range: which of them is wrong, the check of the
+// file asks, and a shape that may be wrong is compared with nothing.
+NameViews misdescribed(const Checkpoint& checkpoint) {
+  NameViews names;
+  for (const Shard& shard : checkpoint.shards) {
+    if (shard.use != ShardUse::kLoaded || !shard.header) continue;
+    for (const safetensors::Defect& defect : shard.header->defects) {
+      if (defect.kind == safetensors::DefectKind::kRangeSize ||
+          defect.kind == safetensors::DefectKind::kShapeOverflow) {
+        names.insert(defect.tensor);
+      }
+    }
+  }
+  return names;
+}
+
+// Whether the config's tie flag is itself in doubt: then nobody knows whether a head is missing.
+bool tie_is_unknown(const Expansion& expected) {
+  return std::ranges::any_of(expected.problems, [&](const ConfigProblem& problem) {
+    return !problem.pointer.empty() && problem.pointer == expected.tie.pointer;
+  });
+}
+
+bool is_tied_target(const Expansion& expected, std::string_view name) {
+  return std::ranges::find(expected.ties, name, &ExpectedTie::target) != expected.ties.end();
 }
 
 // Quantisations whose stored tensors a rule knows: fp8 block scales. The others replace weights by
@@ -79,24 +113,37 @@ bool is_sound(const Shard& shard) {
 
 Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   Join result;
+  std::vector<std::string_view> names;
+  names.reserve(checkpoint.tensors.size());
+  for (const Tensor& tensor : checkpoint.tensors)
+    names.push_back(tensor.name);
+  result.expected_of = expected.find_all(names);
   result.quantization = hiding_quantization(checkpoint);
-  result.compared = expected.usable && result.quantization.empty();
+  result.compared = expected.usable && result.quantization.empty() && !is_adapter(checkpoint);
   if (!result.compared) return result;
 
-  for (const Tensor& tensor : checkpoint.tensors) {
-    if (checkpoint.find(tensor.name) != &tensor)
-      continue;  // another shard's tensor of that name counts
-    const ExpectedTensor* wanted = expected.find(tensor.name);
+  const NameViews doubtful = misdescribed(checkpoint);
+  std::vector<bool> is_stored(expected.tensors.size());
+  auto superseded = checkpoint.superseded.begin();
+  for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) {
+    if (superseded != checkpoint.superseded.end() && superseded->earlier == i) {
+      ++superseded;  // another shard's tensor of that name counts
+      continue;
+    }
+    const Tensor& tensor = checkpoint.tensors[i];
+    const ExpectedTensor* wanted = result.expected_of[i];
+    if (wanted != nullptr)
+      is_stored[static_cast<std::size_t>(wanted - expected.tensors.data())] = true;
     if (wanted == nullptr) {
       (expected.is_ignored(tensor.name) ? result.ignored : result.unexpected).push_back(&tensor);
     } else if (!same_shape(wanted->shape, tensor.shape)) {
-      result.mismatched.push_back({wanted, &tensor});
+      if (!doubtful.contains(tensor.name)) result.mismatched.push_back({wanted, &tensor});
     } else {
       ++result.matched;
     }
   }
 
-  Names out_of_reach;
+  NameViews out_of_reach;
   add_out_of_reach(checkpoint, out_of_reach);
   add_malformed(checkpoint, out_of_reach);
   // Without an index nobody knows what a broken shard held, so nothing can be called missing.
@@ -105,12 +152,16 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
       (!checkpoint.index_decides && std::ranges::any_of(checkpoint.shards, [](const Shard& shard) {
         return shard.use == ShardUse::kLoaded && !is_sound(shard);
       }));
-  for (const ExpectedTensor& wanted : expected.tensors) {
-    if (wanted.optional || checkpoint.find(wanted.name) != nullptr) continue;
+  const bool tie_unknown = tie_is_unknown(expected);
+  for (std::size_t i = 0; i < expected.tensors.size(); ++i) {
+    const ExpectedTensor& wanted = expected.tensors[i];
+    if (wanted.optional || is_stored[i]) continue;
+    if (tie_unknown && is_tied_target(expected, wanted.name)) continue;
     (unknown_loss || out_of_reach.contains(wanted.name) ? result.lost : result.missing)
         .push_back(&wanted);
   }
 
+  if (!result.missing.empty()) explain_ties(checkpoint, expected, result);
   if (!result.unexpected.empty()) {
     explain_wrappers(checkpoint, expected, result);
     explain_prefixes(checkpoint, expected, result);

@@ -41,10 +41,12 @@ struct ExpertCount {
 };
 
 struct Join {
-  bool
-      compared{};  // there is a usable rule, and nothing (a quantisation) hides the tensors from it
+  bool compared{};  // there is a usable rule for these tensors, and no quantisation hides them from
+                    // it
   std::string quantization{};  // the method that hides them
 
+  // For each of Checkpoint::tensors the expected tensor of its name, or null; empty without a rule.
+  std::vector<const ExpectedTensor*> expected_of{};
   std::uint64_t matched{};                       // name and shape agree
   std::vector<const ExpectedTensor*> missing{};  // required, and nowhere stored
   std::vector<const ExpectedTensor*>
@@ -60,6 +62,7 @@ struct Join {
   std::vector<std::string> wrappers{};        // taken out of all names they give names of the rule
   bool wrappers_exact{};                      // ... one to one, with nothing missing
   std::vector<Tolerated> odd_prefix{};        // "model.model.x" or "x" for "model.x"
+  std::vector<Tolerated> stand_ins{};         // tied, and stored under the target's name alone
   std::vector<const Tensor*> other_layout{};  // tensors of another layout than the rest
   std::string other_layout_name{};
 };

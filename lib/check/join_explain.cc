@@ -101,6 +101,22 @@ void explain_wrappers(const Checkpoint& checkpoint, const Expansion& expected, J
   join.wrappers_exact = shapes_agree && join.missing.empty() && join.lost.empty();
 }
 
+// Of a tied pair the loader takes whichever is stored: writers that keep the first of two names
+// keep the head.
+void explain_ties(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  if (!expected.tie.tied) return;
+  for (const ExpectedTie& tie : expected.ties) {
+    const auto wanted = std::ranges::find(join.missing, tie.source, &ExpectedTensor::name);
+    const Tensor* stored = checkpoint.find(tie.target);
+    if (wanted == join.missing.end() || stored == nullptr ||
+        !same_shape((*wanted)->shape, stored->shape)) {
+      continue;
+    }
+    join.stand_ins.push_back({stored, *wanted});
+    join.missing.erase(wanted);
+  }
+}
+
 void explain_prefixes(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   const std::string_view prefix = expected.base_prefix;
   if (prefix.empty() || join.unexpected.empty()) return;
@@ -143,6 +159,11 @@ void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Jo
     for (const Tensor* tensor : join.unexpected) {
       const auto target = targets.find(tensor->name);
       if (target == targets.end() || !same_shape(target->second->shape, tensor->shape)) continue;
+      // What is stored in this layout already is there twice, and loaders stop at it.
+      const auto is_stored = [&](const LayoutPart& part) {
+        return checkpoint.find(part.source) != nullptr;
+      };
+      if (std::ranges::any_of(target->second->parts, is_stored)) continue;
       stored.insert(tensor);
       for (const LayoutPart& part : target->second->parts) {
         if (const ExpectedTensor* wanted = expected.find(part.source)) found.insert(wanted);
@@ -231,27 +252,22 @@ void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Joi
   const auto layers = static_cast<std::int64_t>(*expected.layers);
   std::unordered_set<const Tensor*> surplus;
   for (const Tensor* tensor : join.unexpected) {
-    for (const LayerNumber& number : numbers_of(tensor->name)) {
-      if (number.value < layers) continue;
-      // The same name in some layer of the config is expected: this is a layer too many.
-      bool known = false;
-      for (std::int64_t layer = 0; layer < layers && layer < 8 && !known; ++layer) {
-        std::string name(tensor->name);
-        name.replace(number.begin, number.end - number.begin, std::to_string(layer));
-        known = expected.find(name) != nullptr;
-      }
-      for (std::int64_t layer = std::max<std::int64_t>(layers - 8, 0); layer < layers && !known;
-           ++layer) {
-        std::string name(tensor->name);
-        name.replace(number.begin, number.end - number.begin, std::to_string(layer));
-        known = expected.find(name) != nullptr;
-      }
-      if (known) {
-        join.surplus_layers[number.value].push_back(tensor);
-        surplus.insert(tensor);
-        break;
-      }
-    }
+    // The layer is the first number of a name; those behind it count experts and parts.
+    const std::vector<LayerNumber> numbers = numbers_of(tensor->name);
+    if (numbers.empty() || numbers.front().value < layers) continue;
+    const LayerNumber& number = numbers.front();
+    // The same name in some layer of the config is expected: this is a layer too many.
+    const auto known_in = [&](std::int64_t layer) {
+      std::string name(tensor->name);
+      name.replace(number.begin, number.end - number.begin, std::to_string(layer));
+      return expected.find(name) != nullptr;
+    };
+    bool known = false;
+    for (std::int64_t i = 0; i < std::min<std::int64_t>(layers, 8) && !known; ++i)
+      known = known_in(i) || known_in(layers - 1 - i);
+    if (!known) continue;
+    join.surplus_layers[number.value].push_back(tensor);
+    surplus.insert(tensor);
   }
   erase_explained(join.unexpected, surplus);
 }

@@ -7,6 +7,7 @@ namespace shardwright {
 
 // Each moves what it explains out of `missing` and `unexpected`.
 void explain_wrappers(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_ties(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_prefixes(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_experts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);

@@ -1,5 +1,7 @@
 #include "checkpoint/checkpoint.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/utf8.h"
@@ -29,10 +31,16 @@ const Tensor* Checkpoint::find(std::string_view name) const {
 void Checkpoint::build_names() {
   names.clear();
   names.reserve(tensors.size());
+  superseded.clear();
   // From the last on: of equal names the first to come stays.
-  for (std::size_t i = tensors.size(); i-- > 0;)
-    static_cast<void>(
-        names.insert(tensors[i].name, i, [this](std::size_t at) { return tensors[at].name; }));
+  for (std::size_t i = tensors.size(); i-- > 0;) {
+    const auto kept =
+        names.insert(tensors[i].name, i, [this](std::size_t at) { return tensors[at].name; });
+    if (kept) {
+      superseded.push_back({static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(*kept)});
+    }
+  }
+  std::ranges::reverse(superseded);
 }
 
 const json::Value* Checkpoint::config_value() const {

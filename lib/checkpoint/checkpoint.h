@@ -77,6 +77,12 @@ struct IndexFile {
   std::string error{};  // it could not be read: `index` is empty
 };
 
+// A tensor whose name comes again: transformers keeps the later one. Positions in
+// Checkpoint::tensors.
+struct Superseded {
+  std::uint32_t earlier{}, kept{};
+};
+
 struct Checkpoint {
   Checkpoint() = default;
   Checkpoint(Checkpoint&&) = default;
@@ -109,8 +115,10 @@ struct Checkpoint {
   [[nodiscard]] std::optional<std::uint32_t> position(std::string_view name) const;
   [[nodiscard]] const json::Value* config_value() const;  // the config's root object, or null
 
-  // Positions in `tensors` by name, for find(); made anew when `tensors` is complete.
+  // Positions in `tensors` by name, for find(), and of the tensors of which find() gives a later
+  // one, in order; made anew when `tensors` is complete.
   NameSet names{};
+  std::vector<Superseded> superseded{};
   void build_names();
 };
 

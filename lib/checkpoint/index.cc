@@ -31,7 +31,10 @@ class IndexParser {
       add(IndexDefectKind::kNotObject, {}, json::token_kind(root));
       parser_.skip();
     }
-    if (parser_.token() == Token::kError || parser_.next() != Token::kEnd) return syntax_error();
+    if (parser_.token() == Token::kError || parser_.next() != Token::kEnd) {
+      syntax_error();
+      return;
+    }
     if (root != Token::kBeginObject) return;
     if (!weight_map_seen_) add(IndexDefectKind::kNoWeightMap);
     if (!metadata_seen_) add(IndexDefectKind::kNoMetadata);

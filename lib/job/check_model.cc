@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/checked.h"
+#include "base/parallel.h"
 #include "base/try.h"
 #include "check/engine.h"
 
@@ -15,7 +16,7 @@ ModelFacts facts_of(const Model& model) {
     if (shard.use == ShardUse::kLoaded) ++facts.shards;
   }
   for (const Tensor& tensor : model.checkpoint.tensors) {
-    const ExpectedTensor* expected = model.expected ? model.expected->find(tensor.name) : nullptr;
+    const ExpectedTensor* expected = model.expected_of(tensor);
     if (expected == nullptr || expected->role != Role::kBlockScale) {
       facts.parameters =
           checked_add(facts.parameters, element_count(tensor.shape).value_or(0)).value_or(0);
@@ -37,6 +38,17 @@ std::vector<std::string_view> names_of(const Checkpoint& checkpoint) {
       names.push_back(entry.name);
   }
   return names;
+}
+
+// Which architecture it is, which tensors that takes, and how the stored ones agree.
+Status understand(Model& model, const Catalogue& catalogue, const std::string& arch) {
+  const std::vector<std::string_view> names = names_of(model.checkpoint);
+  const json::Value* config = model.checkpoint.config_value();
+  model.detection = detect(catalogue, config, names, arch);
+  if (model.detection.schema == nullptr || config == nullptr) return ok();
+  SW_TRY(model.expected, expand(*model.detection.schema, *config, {.names = names}));
+  model.join = join(model.checkpoint, *model.expected);
+  return ok();
 }
 
 // The largest rule file that is read.
@@ -79,14 +91,16 @@ Result<CheckedModel> check_checkpoint(Checkpoint checkpoint, const std::string& 
   Model& model = checked.model;
   model.checkpoint = std::move(checkpoint);
 
-  const std::vector<std::string_view> names = names_of(model.checkpoint);
-  const json::Value* config = model.checkpoint.config_value();
-  model.detection = detect(*checked.catalogue, config, names, options.arch);
-  if (model.detection.schema != nullptr && config != nullptr) {
-    SW_TRY(model.expected, expand(*model.detection.schema, *config, {.names = names}));
-    model.join = join(model.checkpoint, *model.expected);
-  }
-  model.index_join = join_index(model.checkpoint);
+  // Against the rule and against the index: neither waits for the other.
+  Status understood = ok();
+  parallel_for(2, options.threads, [&](std::size_t part) {
+    if (part == 0) {
+      understood = understand(model, *checked.catalogue, options.arch);
+    } else {
+      model.index_join = join_index(model.checkpoint);
+    }
+  });
+  SW_TRY_OK(understood);
   data.all = options.data;
   data.threads = options.threads;
   data.monitor = options.monitor;

@@ -66,7 +66,7 @@ class Inheritance {
   std::unordered_map<std::string, const Tensor*> heirs_;
 };
 
-std::vector<std::string> files_of(const Checkpoint& checkpoint) {
+std::vector<std::string> shard_files(const Checkpoint& checkpoint) {
   std::vector<std::string> files;
   for (const Shard& shard : checkpoint.shards)
     files.push_back(shard.file);
@@ -103,7 +103,7 @@ class Stage {
            open_like(last.model.checkpoint, preview(*first.checkpoint.folder, rehearsal_.outcome),
                      options_.check));
     const Inheritance inherited(last.model, plan);
-    const std::vector<std::string> files = files_of(next);
+    const std::vector<std::string> files = shard_files(next);
     const auto known = [&](const Tensor& tensor) {
       return inherited.find(files[tensor.shard], tensor.name);
     };

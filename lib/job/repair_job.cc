@@ -28,8 +28,6 @@
 namespace shardwright {
 namespace {
 
-constexpr std::size_t kShownPath = 1000;
-
 Error unusable(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
 }
@@ -40,7 +38,7 @@ Result<std::string> folder_of(const std::string& path) {
   if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return real_path(path);
   const auto model = locate_model(path);
   if (model) return real_path(model->directory);
-  const auto parent = real_path(parent_of(path));
+  auto parent = real_path(parent_of(path));
   if (!parent || !exists(join_path(*parent, kUndoFolder))) return model.error();
   return parent;
 }
@@ -127,7 +125,7 @@ class RepairRun {
     SW_TRY_OK(
         verify(std::move(folder), [&](const std::string& file) { return linked.contains(file); }));
     SW_TRY_OK(staged.publish(entry_names(original())));
-    finish(std::move(count));
+    finish(count);
     return ok();
   }
 
@@ -138,7 +136,7 @@ class RepairRun {
            stage_changes(disk_, original(), rehearsal_.outcome, work, stage_options(), count));
     SW_TRY_OK(verify_in_place(work));
     SW_TRY_OK(work.publish(std::move(changes)));
-    finish(std::move(count));
+    finish(count);
     return ok();
   }
 
@@ -200,7 +198,7 @@ class RepairRun {
     return ok();
   }
 
-  void finish(StageCount count) {
+  void finish(const StageCount& count) {
     report_.published = true;
     report_.bytes_written = count.written;
     report_.bytes_linked = count.linked;

@@ -63,7 +63,8 @@ Result<std::string> start_text(const Schema& schema, const SynthOptions& options
   return text;
 }
 
-Result<std::string> set_key(std::string text, std::string_view dotted, std::string_view value) {
+Result<std::string> set_key(const std::string& text, std::string_view dotted,
+                            std::string_view value) {
   std::string pointer;
   for (const std::string_view step : split(dotted, '.')) {
     if (step.empty()) {
@@ -80,10 +81,10 @@ Result<std::string> set_key(std::string text, std::string_view dotted, std::stri
 // Keys that transformers needs and an example does not have.
 Result<std::string> complete(std::string text, const json::Value& root, const Schema& schema) {
   if (root.find("model_type") == nullptr) {
-    SW_TRY(text, set_key(std::move(text), "model_type", text_value(schema.model_types.front())));
+    SW_TRY(text, set_key(text, "model_type", text_value(schema.model_types.front())));
   }
   if (root.find("architectures") == nullptr) {
-    SW_TRY(text, set_key(std::move(text), "architectures",
+    SW_TRY(text, set_key(text, "architectures",
                          fmt::format("[{}]", text_value(schema.classes.front().name))));
   }
   return text;
@@ -117,10 +118,10 @@ Result<std::string> state_dtype(std::string text, const json::Value& root, DType
     if (old == nullptr) continue;
     stated = true;
     if (old->string() != nullptr && text_value(*old->string()) == value) continue;
-    SW_TRY(text, set_key(std::move(text), key, value));
+    SW_TRY(text, set_key(text, key, value));
   }
   if (!stated) {
-    SW_TRY(text, set_key(std::move(text), "dtype", value));
+    SW_TRY(text, set_key(text, "dtype", value));
   }
   return text;
 }
@@ -138,7 +139,7 @@ Result<SynthConfig> assemble(const Schema& schema, const SynthOptions& options) 
   SW_TRY(std::string text, start_text(schema, options));
   SW_TRY_OK(parse_config(text));
   for (const auto& [key, value] : options.set) {
-    SW_TRY(text, set_key(std::move(text), key, value));
+    SW_TRY(text, set_key(text, key, value));
   }
   SW_TRY(const json::Value given, parse_config(text));
   SW_TRY(text, complete(std::move(text), given, schema));

@@ -16,7 +16,7 @@
 namespace shardwright {
 namespace {
 
-Error invalid(std::string message) {
+Error refused(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
 }
 
@@ -36,7 +36,7 @@ Result<MadeTensor> make_tensor(const ExpectedTensor& tensor, DType model, std::u
   const DType dtype = dtype_of(tensor, model);
   const auto bytes = size_in_bytes(dtype, tensor.shape);
   if (!bytes) {
-    return invalid(fmt::format("{} of shape {} is larger than any file", quoted(tensor.name),
+    return refused(fmt::format("{} of shape {} is larger than any file", quoted(tensor.name),
                                shape_text(tensor.shape)));
   }
   return MadeTensor{
@@ -56,12 +56,12 @@ Result<SynthPlan> plan_tensors(const Expansion& expansion, DType dtype,
     if (tensor.optional) continue;
     SW_TRY(auto made, make_tensor(tensor, dtype, options.seed));
     const auto sum = checked_add(total, made.bytes);
-    if (!sum) return invalid("the tensors together are larger than any disk");
+    if (!sum) return refused("the tensors together are larger than any disk");
     total = *sum;
     sizes.push_back(made.bytes);
     plan.tensors.push_back(std::move(made));
   }
-  if (plan.tensors.empty()) return invalid("the config has no tensors");
+  if (plan.tensors.empty()) return refused("the config has no tensors");
   if (options.shards == 0) {
     plan.shards = split_by_size(sizes, options.max_shard_size);
   } else {
@@ -74,7 +74,7 @@ Result<SynthPlan> plan_tensors(const Expansion& expansion, DType dtype,
 Status store_tied(const Expansion& expansion, const SynthOptions& options, bool equal,
                   SynthPlan& plan) {
   if (!expansion.tie.tied || expansion.ties.empty()) {
-    return invalid(
+    return refused(
         fmt::format("the defect {} needs a config that ties its head", quoted(options.defect)));
   }
   for (const ExpectedTie& tie : expansion.ties) {
@@ -93,7 +93,7 @@ Status store_tied(const Expansion& expansion, const SynthOptions& options, bool 
 
 struct DefectRow {
   SynthDefect defect;
-  Status (*apply)(const Expansion& expansion, const SynthOptions& options, SynthPlan& plan);
+  Status (*apply)(const Expansion& expansion, const SynthOptions& options, SynthPlan& plan){};
 };
 
 constexpr std::array<DefectRow, 2> kDefects = {{
@@ -115,7 +115,7 @@ Status apply_defect(const Expansion& expansion, const SynthOptions& options, Syn
   std::string names;
   for (const DefectRow& row : kDefects)
     names += fmt::format("{}{}", names.empty() ? "" : ", ", row.defect.name);
-  return invalid(fmt::format("there is no defect {}: {}", quoted(options.defect), names));
+  return refused(fmt::format("there is no defect {}: {}", quoted(options.defect), names));
 }
 
 }  // namespace

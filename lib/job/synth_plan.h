@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "arch/expand.h"
-#include "job/synth_shards.h"
+#include "checkpoint/shard_split.h"
 #include "job/synth_values.h"
 #include "safetensors/writer.h"
 #include "shardwright/dtype.h"

@@ -22,13 +22,13 @@ class Writer {
     out_ += digits;
     if (digits.find_first_not_of("-0123456789") == std::string::npos) out_ += ".0";
   }
-  void operator()(const std::string& value) { append_string(out_, value); }
+  void operator()(const std::string& value) { append_string(out_, value, NonAscii::kPrintable); }
   void operator()(const Value::Array& values) {
     list('[', ']', values, [this](const Value& value) { std::visit(*this, value.data); });
   }
   void operator()(const Value::Object& members) {
     list('{', '}', members, [this](const Member& member) {
-      append_string(out_, member.key);
+      append_string(out_, member.key, NonAscii::kPrintable);
       out_ += ": ";
       std::visit(*this, member.value.data);
     });

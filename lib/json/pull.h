@@ -108,7 +108,11 @@ std::string_view token_kind(Token token);
 // The text of a string as raw() gives it, escapes decoded. `raw` comes from a PullParser.
 std::string decode_string(std::string_view raw);
 
-enum class NonAscii : std::uint8_t { kKeep, kEscape };  // kEscape: as Python's json writes
+enum class NonAscii : std::uint8_t {
+  kKeep,
+  kPrintable,  // only what a terminal would obey is escaped
+  kEscape,     // as Python's json writes
+};
 
 // "text" as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD.
 void append_string(std::string& out, std::string_view text, NonAscii mode = NonAscii::kKeep);

@@ -79,8 +79,14 @@ void append_valid(std::string& out, std::string_view text, NonAscii mode) {
     if (static_cast<unsigned char>(text.front()) < 0x80) {
       append_escaped(out, text.front());
       text.remove_prefix(1);
+      continue;
+    }
+    const std::string_view from = text;
+    const char32_t code = take_character(text);
+    if (mode == NonAscii::kEscape || is_control(code)) {
+      append_code(out, code);
     } else {
-      append_code(out, take_character(text));
+      out += from.substr(0, from.size() - text.size());
     }
   }
 }

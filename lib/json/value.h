@@ -65,7 +65,8 @@ inline constexpr std::size_t kMaxDepth = 128;
 Result<Document> parse(std::string_view text);
 
 // JSON text of the value: indented by `indent` spaces, or on one line where it is negative.
-// Non-ASCII text is kept as UTF-8; invalid UTF-8 becomes U+FFFD.
+// Non-ASCII text is kept as UTF-8, but for what a terminal would obey (utf8.h), which is escaped;
+// invalid UTF-8 becomes U+FFFD.
 std::string dump(const Value& value, int indent = -1);
 
 // "key" as a step of a JSON pointer (RFC 6901): ~ and / escaped.

@@ -1,6 +1,7 @@
 #include "merge/combination.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -10,15 +11,16 @@
 namespace shardwright {
 namespace {
 
-// The vectors of a chunk: inputs, or their differences from the origin. `count` elements from
-// `offset` on.
-std::vector<const float*> vectors_of(const CombinationCase& combination, const Chunk& chunk,
+// The vectors of a chunk: inputs, or their differences from the origin.
+std::vector<const float*> vectors_of(const CombinationCase& combination,
+                                     std::optional<DType> round_to, const Chunk& chunk,
                                      const Scratch& room) {
+  const Steps steps(round_to, chunk.count);
   std::vector<const float*> vectors;
   for (std::size_t i = 0; i < combination.members.size(); ++i) {
     const float* x = chunk.inputs[combination.members[i]];
     if (combination.origin) {
-      kernel::subtract(x, chunk.inputs[*combination.origin], room[i], chunk.count);
+      steps.subtract(x, chunk.inputs[*combination.origin], room[i]);
       x = room[i];
     }
     vectors.push_back(x);
@@ -45,30 +47,59 @@ void add_dots(std::span<const float* const> vectors, std::size_t from, std::size
 
 // Without the origin.
 void combine(std::span<const float* const> vectors, std::span<const double> factors,
-             std::size_t from, std::size_t count, float* to) {
+             std::size_t count, float* to) {
   const auto factor = [&](std::size_t i) { return static_cast<float>(factors[i]); };
-  if (vectors.size() == 1) return kernel::scale(vectors[0] + from, factor(0), to, count);
-  kernel::blend(vectors[0] + from, factor(0), vectors[1] + from, factor(1), to, count);
+  if (vectors.size() == 1) return kernel::scale(vectors[0], factor(0), to, count);
+  kernel::blend(vectors[0], factor(0), vectors[1], factor(1), to, count);
   for (std::size_t i = 2; i < vectors.size(); ++i)
-    kernel::add_scaled(vectors[i] + from, factor(i), to, count);
+    kernel::add_scaled(vectors[i], factor(i), to, count);
 }
 
 class Combination : public MergeProgram {
  public:
   Combination(CombinationCase combination, Factors factors)
       : case_(std::move(combination)), factors_(std::move(factors)) {}
+  Combination(CombinationCase combination, Rounded rounded)
+      : case_(std::move(combination)), factors_(rounded.set), rounded_(std::move(rounded)) {}
 
  protected:
   [[nodiscard]] std::size_t size() const { return case_.members.size(); }
   [[nodiscard]] std::size_t dots() const { return Dots::packed_size(size()); }
+  // Lines of scratch that vectors() fills; run() needs kSpareLines more.
   [[nodiscard]] std::size_t scratch_lines() const { return case_.origin ? size() : 0; }
   [[nodiscard]] std::vector<double> factors_of(std::span<const double> packed) const {
-    std::vector<double> factors(size());
+    std::vector<double> factors(rounded_ ? rounded_->factors : size());
     factors_(Dots(size(), packed), factors);
     return factors;
   }
   [[nodiscard]] std::vector<const float*> vectors(const Chunk& chunk, const Scratch& room) const {
-    return vectors_of(case_, chunk, room);
+    const auto dtype = rounded_ ? std::optional(rounded_->dtype) : std::nullopt;
+    return vectors_of(case_, dtype, chunk, room);
+  }
+  // The result for `count` elements from `from` on.
+  void run(const Chunk& chunk, std::vector<const float*> vectors, std::span<const double> factors,
+           std::size_t from, std::size_t count, const Scratch& room, float* result) const {
+    for (const float*& vector : vectors)
+      vector += from;
+    const float* base = case_.origin ? chunk.inputs[*case_.origin] + from : nullptr;
+    if (rounded_) {
+      const std::size_t first = scratch_lines();
+      const std::array<float*, kSpareLines> spare = {room[first], room[first + 1], room[first + 2]};
+      std::vector<const float*> members;
+      for (const std::size_t input : case_.members)
+        members.push_back(chunk.inputs[input] + from);
+      rounded_->apply({.steps = Steps(rounded_->dtype, count),
+                       .members = members,
+                       .vectors = vectors,
+                       .base = base,
+                       .factors = factors,
+                       .spare = spare,
+                       .result = result + from,
+                       .count = count});
+      return;
+    }
+    combine(vectors, factors, count, result + from);
+    if (base != nullptr) kernel::add(result + from, base, result + from, count);
   }
   void add_origin(const Chunk& chunk, float* result) const {
     if (case_.origin) kernel::add(result, chunk.inputs[*case_.origin], result, chunk.count);
@@ -78,6 +109,7 @@ class Combination : public MergeProgram {
  private:
   CombinationCase case_;
   Factors factors_;
+  std::optional<Rounded> rounded_;
 };
 
 class OfTensor final : public Combination {
@@ -102,9 +134,8 @@ class OfTensor final : public Combination {
   }
 
   void apply(const Chunk& chunk, float* result) const override {
-    const Scratch room(scratch_lines(), chunk.count);
-    combine(vectors(chunk, room), factors_, 0, chunk.count, result);
-    add_origin(chunk, result);
+    const Scratch room(scratch_lines() + kSpareLines, chunk.count);
+    run(chunk, vectors(chunk, room), factors_, 0, chunk.count, room, result);
   }
 
  private:
@@ -114,8 +145,9 @@ class OfTensor final : public Combination {
 // Whole rows are at hand in every chunk: no pass is needed.
 class OfRows final : public Combination {
  public:
-  OfRows(CombinationCase combination, Factors factors)
-      : Combination(std::move(combination), std::move(factors)),
+  template <typename How>
+  OfRows(CombinationCase combination, How how)
+      : Combination(std::move(combination), std::move(how)),
         row_(std::max<std::size_t>(1, this->combination().shape.back())) {}
 
   [[nodiscard]] std::size_t chunk_elements() const override {
@@ -123,15 +155,14 @@ class OfRows final : public Combination {
   }
 
   void apply(const Chunk& chunk, float* result) const override {
-    const Scratch room(scratch_lines(), chunk.count);
+    const Scratch room(scratch_lines() + kSpareLines, chunk.count);
     const auto vectors = this->vectors(chunk, room);
     std::vector<double> packed(dots());
     for (std::size_t from = 0; from < chunk.count; from += row_) {
       std::ranges::fill(packed, 0.0);
       add_dots(vectors, from, row_, packed);
-      combine(vectors, factors_of(packed), from, row_, result + from);
+      run(chunk, vectors, factors_of(packed), from, row_, room, result);
     }
-    add_origin(chunk, result);
   }
 
  private:
@@ -254,6 +285,18 @@ Result<std::unique_ptr<MergeProgram>> make_combination(CombinationCase combinati
   if (combination.extent == Extent::kRows)
     return make_program<OfRows>(std::move(combination), std::move(factors));
   return make_program<OfColumns>(std::move(combination), std::move(factors));
+}
+
+Result<std::unique_ptr<MergeProgram>> make_rounded(CombinationCase combination, Rounded rounded) {
+  if (combination.extent == Extent::kTensor || combination.shape.size() < 2)
+    return make_program<OfTensor>(std::move(combination), std::move(rounded));
+  return make_program<OfRows>(std::move(combination), std::move(rounded));
+}
+
+double rounded(DType dtype, double value) {
+  auto narrow = static_cast<float>(value);
+  kernel::round_to(dtype, &narrow, 1);
+  return static_cast<double>(narrow);
 }
 
 std::vector<std::size_t> others(const MergeCase& merge_case) {

@@ -51,6 +51,17 @@ using Word = hn::Vec<Words>;
 HWY_INLINE Word words(std::uint32_t value) {
   return hn::Set(Words(), value);
 }
+// Both without their highest bit, so that the quicker comparison of signed numbers will do.
+HWY_INLINE hn::Mask<Words> less(Word a, std::uint32_t b) {
+  const hn::RebindToSigned<Words> tag;
+  return hn::RebindMask(Words(), hn::Lt(hn::BitCast(tag, a), hn::BitCast(tag, words(b))));
+}
+HWY_INLINE hn::Mask<Words> is_nan(Word bits) {
+  const hn::RebindToSigned<Words> tag;
+  const Word magnitude = hn::And(bits, words(kMagnitude));
+  return hn::RebindMask(Words(),
+                        hn::Gt(hn::BitCast(tag, magnitude), hn::BitCast(tag, words(kInfinite))));
+}
 HWY_INLINE Word bits_of(hn::Vec<Floats> x) {
   return hn::BitCast(Words(), x);
 }
@@ -66,10 +77,10 @@ HWY_INLINE Word narrowed(Word bits) {
   const auto magic = hn::BitCast(Floats(), words(T::kMagic));
   const Word small =
       hn::Sub(bits_of(hn::Add(hn::BitCast(Floats(), magnitude), magic)), words(T::kMagic));
-  Word code = hn::IfThenElse(hn::Lt(magnitude, words(T::kLeastNormal)), small, normal);
+  Word code = hn::IfThenElse(less(magnitude, T::kLeastNormal), small, normal);
   code = hn::IfThenElse(hn::Eq(magnitude, words(kInfinite)), words(T::kInf), code);
   const Word payload = hn::And(hn::ShiftRight<T::kShift>(magnitude), words(T::kMantissa));
-  code = hn::IfThenElse(hn::Gt(magnitude, words(kInfinite)), hn::Or(words(T::kNan), payload), code);
+  code = hn::IfThenElse(is_nan(bits), hn::Or(words(T::kNan), payload), code);
   constexpr int kToSign = 31 - (T::kShift == 13 ? 15 : 7);
   const Word sign = hn::ShiftRight<kToSign>(hn::AndNot(words(kMagnitude), bits));
   return hn::Or(code, sign);
@@ -87,16 +98,16 @@ HWY_INLINE hn::Vec<Floats> from_f16(Word code) {
   const Word least = words(F16::kLeastNormal);
   const Word small = bits_of(
       hn::Sub(hn::BitCast(Floats(), hn::Add(magnitude, least)), hn::BitCast(Floats(), least)));
-  Word bits = hn::IfThenElse(hn::Lt(magnitude, words(1U << 23U)), small, normal);
-  bits = hn::IfThenElse(hn::Lt(magnitude, words(0x7C00U << 13U)), bits, special);
+  Word bits = hn::IfThenElse(less(magnitude, 1U << 23U), small, normal);
+  bits = hn::IfThenElse(less(magnitude, 0x7C00U << 13U), bits, special);
   return hn::BitCast(Floats(), hn::Or(bits, sign));
 }
 
 HWY_INLINE Word to_bf16(Word bits) {
   const Word odd = hn::And(hn::ShiftRight<16>(bits), words(1));
-  const Word rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(words(0x7FFF), odd)));
-  const Word quiet = hn::Or(hn::ShiftRight<16>(bits), words(0x40));
-  return hn::IfThenElse(hn::Gt(hn::And(bits, words(kMagnitude)), words(kInfinite)), quiet, rounded);
+  const Word rounded = hn::Add(bits, hn::Add(words(0x7FFF), odd));
+  const Word quiet = hn::Or(bits, words(0x40'0000));
+  return hn::ShiftRight<16>(hn::IfThenElse(is_nan(bits), quiet, rounded));
 }
 
 // How codes of a width stand in memory.

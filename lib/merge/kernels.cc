@@ -4,6 +4,7 @@
 #include "merge/kernels.h"
 
 #include <array>
+#include <cmath>
 #include <cstring>
 
 #include <hwy/foreach_target.h>  // must come before highway.h
@@ -81,6 +82,50 @@ void add_all_scaled(const float* a, float factor, float* to, std::size_t count) 
   map(to, a, to, count, [f](auto sum, auto x) { return hn::Add(sum, hn::Mul(x, f)); });
 }
 
+// x * f + sum in one rounding, also where no instruction does it.
+template <typename V>
+HWY_INLINE V fused(V x, V f, V sum) {
+#if HWY_NATIVE_FMA
+  return hn::MulAdd(x, f, sum);
+#else
+  const Floats tag;
+  HWY_ALIGN std::array<float, kMostLanes> xs{};
+  HWY_ALIGN std::array<float, kMostLanes> fs{};
+  HWY_ALIGN std::array<float, kMostLanes> sums{};
+  hn::Store(x, tag, xs.data());
+  hn::Store(f, tag, fs.data());
+  hn::Store(sum, tag, sums.data());
+  for (std::size_t i = 0; i < hn::Lanes(tag); ++i)
+    sums[i] = std::fma(xs[i], fs[i], sums[i]);
+  return hn::Load(tag, sums.data());
+#endif
+}
+
+void all_weighted(std::span<const float* const> inputs, std::span<const float> factors, float* to,
+                  std::size_t count) {
+  const Floats tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  std::size_t at = 0;
+  for (; at + 2 * lanes <= count; at += 2 * lanes) {
+    auto factor = hn::Set(tag, factors[0]);
+    auto s0 = hn::Mul(hn::LoadU(tag, inputs[0] + at), factor);
+    auto s1 = hn::Mul(hn::LoadU(tag, inputs[0] + at + lanes), factor);
+    for (std::size_t i = 1; i < inputs.size(); ++i) {
+      factor = hn::Set(tag, factors[i]);
+      s0 = fused(hn::LoadU(tag, inputs[i] + at), factor, s0);
+      s1 = fused(hn::LoadU(tag, inputs[i] + at + lanes), factor, s1);
+    }
+    hn::StoreU(s0, tag, to + at);
+    hn::StoreU(s1, tag, to + at + lanes);
+  }
+  for (; at < count; ++at) {
+    float sum = inputs[0][at] * factors[0];
+    for (std::size_t i = 1; i < inputs.size(); ++i)
+      sum = std::fma(inputs[i][at], factors[i], sum);
+    to[at] = sum;
+  }
+}
+
 void blend_all(const float* a, float x, const float* b, float y, float* to, std::size_t count) {
   const auto fx = hn::Set(Floats(), x);
   const auto fy = hn::Set(Floats(), y);
@@ -120,10 +165,19 @@ void all_above(const float* a, float threshold, float* to, std::size_t count) {
       [bound, one](auto x) { return hn::IfThenElseZero(hn::Gt(hn::Abs(x), bound), one); });
 }
 
-void all_not_below(const float* a, float threshold, float* to, std::size_t count) {
-  const auto bound = hn::Set(Floats(), threshold);
-  const auto one = hn::Set(Floats(), 1.0F);
-  map(a, to, count, [bound, one](auto x) { return hn::IfThenElseZero(hn::Ge(x, bound), one); });
+void choose_all_not_below(const float* a, float threshold, const float* yes, const float* no,
+                          float* to, std::size_t count) {
+  const Floats tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  const auto bound = hn::Set(tag, threshold);
+  std::size_t at = 0;
+  for (; at + lanes <= count; at += lanes) {
+    const auto x = hn::LoadU(tag, a + at);
+    const auto low = hn::IfThenElse(hn::Lt(x, bound), hn::LoadU(tag, no + at), x);
+    hn::StoreU(hn::IfThenElse(hn::Ge(x, bound), hn::LoadU(tag, yes + at), low), tag, to + at);
+  }
+  for (; at < count; ++at)
+    to[at] = a[at] >= threshold ? yes[at] : a[at] < threshold ? no[at] : a[at];
 }
 
 // --- sums --------------------------------------------------------------------------------------
@@ -293,6 +347,7 @@ HWY_EXPORT(divide_all);
 HWY_EXPORT(scale_all);
 HWY_EXPORT(divide_all_by);
 HWY_EXPORT(add_all_scaled);
+HWY_EXPORT(all_weighted);
 HWY_EXPORT(blend_all);
 HWY_EXPORT(absolute_all);
 HWY_EXPORT(divide_all_into);
@@ -300,7 +355,7 @@ HWY_EXPORT(subtract_all_from);
 HWY_EXPORT(all_at_least);
 HWY_EXPORT(all_at_most);
 HWY_EXPORT(all_above);
-HWY_EXPORT(all_not_below);
+HWY_EXPORT(choose_all_not_below);
 HWY_EXPORT(add_all_products);
 HWY_EXPORT(total);
 HWY_EXPORT(total_abs);
@@ -329,6 +384,10 @@ void divide_by(const float* a, float divisor, float* to, std::size_t count) {
 void add_scaled(const float* a, float factor, float* to, std::size_t count) {
   HWY_DYNAMIC_DISPATCH(add_all_scaled)(a, factor, to, count);
 }
+void weighted_sum(std::span<const float* const> inputs, std::span<const float> factors, float* to,
+                  std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(all_weighted)(inputs, factors, to, count);
+}
 void blend(const float* a, float x, const float* b, float y, float* to, std::size_t count) {
   HWY_DYNAMIC_DISPATCH(blend_all)(a, x, b, y, to, count);
 }
@@ -350,8 +409,9 @@ void at_most(const float* a, float most, float* to, std::size_t count) {
 void above(const float* a, float threshold, float* to, std::size_t count) {
   HWY_DYNAMIC_DISPATCH(all_above)(a, threshold, to, count);
 }
-void not_below(const float* a, float threshold, float* to, std::size_t count) {
-  HWY_DYNAMIC_DISPATCH(all_not_below)(a, threshold, to, count);
+void choose_not_below(const float* a, float threshold, const float* yes, const float* no, float* to,
+                      std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(choose_all_not_below)(a, threshold, yes, no, to, count);
 }
 void add_products(const float* a, const float* b, double* to, std::size_t count) {
   HWY_DYNAMIC_DISPATCH(add_all_products)(a, b, to, count);

@@ -1,12 +1,13 @@
 // Elementwise arithmetic on chunks of floats, on the widest vectors that this machine has.
 //
-// The same bits on every machine: no fused operation but where it changes nothing, and sums are
+// The same bits on every machine: no fused operation but where it is said, and sums are
 // taken in sixteen lanes of double precision whatever the width of a vector, lane after lane at the
 // end. All arrays are of `count` elements; source and target may be one array.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "base/bytes.h"
 #include "shardwright/dtype.h"
@@ -36,6 +37,9 @@ void scale(const float* a, float factor, float* to, std::size_t count);       //
 void divide_by(const float* a, float divisor, float* to, std::size_t count);  // a / divisor
 // to + a * factor in two roundings, as plain arithmetic has it.
 void add_scaled(const float* a, float factor, float* to, std::size_t count);
+// The sum of inputs[i] * factors[i] from the first on, each product added in one rounding.
+void weighted_sum(std::span<const float* const> inputs, std::span<const float> factors, float* to,
+                  std::size_t count);
 // a * x + b * y, each product rounded.
 void blend(const float* a, float x, const float* b, float y, float* to, std::size_t count);
 
@@ -45,7 +49,9 @@ void subtract_from(float x, const float* a, float* to, std::size_t count);  // x
 void at_least(const float* a, float least, float* to, std::size_t count);   // a, no less
 void at_most(const float* a, float most, float* to, std::size_t count);     // a, no more
 void above(const float* a, float threshold, float* to, std::size_t count);  // 1: |a| > threshold
-void not_below(const float* a, float threshold, float* to, std::size_t count);  // 1: a >= threshold
+// yes where a >= threshold, else no; NaN where a is NaN.
+void choose_not_below(const float* a, float threshold, const float* yes, const float* no, float* to,
+                      std::size_t count);
 
 // --- sums, in double precision -----------------------------------------------------------------
 

@@ -46,7 +46,7 @@ struct Work {
 Overlap::Overlap(const MergeCase& merge_case, double epsilon)
     : members_(others(merge_case)),
       base_(merge_case.base.value_or(0)),
-      epsilon_(static_cast<float>(epsilon)),
+      epsilon_(Steps(merge_case.round_to, 1).rounded(static_cast<float>(epsilon))),
       round_to_(merge_case.round_to) {}
 
 void Overlap::count(const Chunk& chunk, std::span<std::uint64_t> counts) const {

@@ -123,7 +123,7 @@ class Numbers final : public TorchNumbers {
     for (std::size_t done = 0; done < numbers.size();) {
       while (place >= twister.begin + kWords)
         twister.advance();
-      const auto from = static_cast<std::size_t>(place - twister.begin);
+      const std::size_t from = place - twister.begin;
       const std::size_t count = std::min(kWords - from, numbers.size() - done);
       for (std::size_t i = 0; i < count; ++i)
         numbers[done + i] = twister.number(from + i);

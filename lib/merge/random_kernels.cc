@@ -13,6 +13,14 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+// The upper halves of the numbers of a group.
+#if HWY_TARGET == HWY_SCALAR
+void fill(const RandomKey& key, std::uint64_t group, std::uint16_t* numbers) {
+  for (std::size_t i = 0; i < kRandomGroup; ++i)
+    numbers[i] =
+        static_cast<std::uint16_t>(random_number(key, group * kRandomGroup + i) >> 16U);
+}
+#else
 // A block in each lane, its words in the lower halves; what is in the upper ones is never used.
 using Blocks = hn::CappedTag<std::uint64_t, 8>;
 using Words = hn::Repartition<std::uint32_t, Blocks>;
@@ -36,8 +44,7 @@ HWY_INLINE void round(State& state, Lanes key0, Lanes key1) {
   state.d = first;
 }
 
-// The upper halves of the numbers of a group. Its elements lie in the order in which blocks fill
-// vectors of any width.
+// The elements of a group lie in the order in which blocks fill vectors of any width.
 HWY_INLINE void fill(const RandomKey& key, std::uint64_t group, std::uint16_t* numbers) {
   const Blocks tag;
   const Words words;
@@ -74,6 +81,7 @@ HWY_INLINE void fill(const RandomKey& key, std::uint64_t group, std::uint16_t* n
     store(x.d, y.d, 3);
   }
 }
+#endif
 
 // One chance, or a pointer to one for each.
 struct Same {

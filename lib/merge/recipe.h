@@ -1,23 +1,22 @@
 // A merge recipe as it was written: what mergekit reads, with the place of everything.
 //
-// The grammar is docs/merge.md. Nothing here looks at a model: a recipe that parses may still ask
+// The grammar is docs/recipes.md. Nothing here looks at a model: a recipe that parses may still ask
 // for layers or models that are not there.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "merge/mark.h"
+#include "merge/method.h"
 #include "shardwright/result.h"
 
 namespace shardwright {
-
-// Where something stands in the recipe, from 1; line 0: nowhere.
-struct Mark {
-  int line{}, column{};
-};
 
 // One thing wrong with a recipe. All of them are told at once.
 struct Mistake {
@@ -50,7 +49,8 @@ struct Condition {
 
 struct Parameter {
   std::string name{};
-  std::vector<Condition> conditions{};  // the first that fits counts; at least one
+  // The first that fits counts; at least one where there are no mistakes.
+  std::vector<Condition> conditions{};
   Mark at{};
 };
 using Parameters = std::vector<Parameter>;  // no name twice
@@ -90,9 +90,10 @@ struct RecipeModule {
 struct TokenRule {
   std::string token{};
   enum class Kind : std::uint8_t {
-    kModel,       // the row of `source_token` (or `source_id`) in `model`
-    kModelToken,  // as kModel, with the token or id named outright
+    kModel,       // the row of that token in `model`
+    kModelToken,  // the row of `source_token`, or of `source_id` where there is one, in `model`
     kZero,
+    kDefault,  // as if there were no rule, but the token is part of the result
   };
   Kind kind{};
   ModelRef model{};
@@ -113,29 +114,34 @@ struct TokenizerRecipe {
 };
 
 struct Recipe {
-  std::string name{};  // of one of several documents; empty: the last word
+  std::string name{};  // of one of several documents; empty: it is the result
+  Mark name_at{};
   std::string method{};
   Mark method_at{};
   RecipeBody body{};
   std::vector<RecipeModule> modules{};  // in place of `body`
   std::optional<ModelRef> base{};
   Parameters parameters{};
-  std::string dtype{}, out_dtype{};  // "bfloat16", "float16", "float32"; empty: as stored
+  std::string dtype{},
+      out_dtype{};  // "bfloat16", "float16", "float32", "float64"; empty: as stored
   std::optional<TokenizerRecipe> tokenizer{};
   std::string chat_template{};  // "auto", a name, or Jinja text; empty: the base's
   Mark at{};
 };
 
 struct RecipeFile {
-  std::vector<Recipe> recipes{};    // the documents that could be read, in order
+  std::vector<Recipe> recipes{};  // the documents that could be read, in order
+  // Where there are no mistakes: positions in `recipes`, each after those whose names it refers to;
+  // the last is the result. What the result does not need is not among them.
+  std::vector<std::size_t> order{};
   std::vector<Mistake> mistakes{};  // in the order of their places; none: all of it can be used
-  std::vector<Mistake> notes{};     // keys that mean nothing here, and are passed over with a word
+  std::vector<Mistake> notes{};     // what means nothing here, and is passed over with a word
 };
 
-// Parses all documents of a recipe. `methods` and what parameters they take are judged as well
-// (merge/method.h). Never stops at the first mistake; kMalformed only where the text is no YAML,
-// with line and column.
-Result<RecipeFile> parse_recipe(std::string_view text);
+// Parses all documents of a recipe, and judges them by the methods that there are and the
+// parameters that those take (method_table(), but in tests). Never stops at the first mistake;
+// kMalformed only where the text is no YAML, with line and column.
+Result<RecipeFile> parse_recipe(std::string_view text, std::span<const Method* const> methods);
 
 // The value of a parameter for a tensor at `t` (0: the first layer, 1: the last) of its slice; none
 // where no condition fits. Between two values of a gradient the value is interpolated linearly.

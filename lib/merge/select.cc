@@ -86,7 +86,7 @@ void CutSearch::place_among(Search& search, std::uint64_t begin, std::uint64_t e
   search.width = chunk_;
   while (search.width * kMostBins < elements)
     search.width *= 2;
-  search.bins = static_cast<std::size_t>((elements + search.width - 1) / search.width);
+  search.bins = (elements + search.width - 1) / search.width;
 }
 
 std::size_t CutSearch::counts_of(const Search& search) const {

@@ -5,12 +5,13 @@
 #include <utility>
 
 #include "base/try.h"
+#include "base/units.h"
 
 namespace shardwright {
 namespace {
 
 // A band of columns is read at once, row by row; it may be this large.
-constexpr std::uint64_t kBandBytes = 4 * 1024 * 1024;
+constexpr std::uint64_t kBandBytes = 4 * kMiB;
 
 // The matrices of a tensor: its last two extents, and bytes of an element.
 struct Matrices {

@@ -1,7 +1,6 @@
 #include "repair/claims.h"
 
 #include <algorithm>
-#include <iterator>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -144,13 +143,6 @@ void take_out(const Reasons& reasons, std::vector<const Finding*>& findings,
   });
 }
 
-Shape without_ones(ShapeView shape) {
-  Shape rest;
-  std::ranges::copy_if(shape, std::back_inserter(rest),
-                       [](std::uint64_t extent) { return extent != 1; });
-  return rest;
-}
-
 }  // namespace
 
 std::vector<std::string> take_out_contradictions(const Stored& stored,
@@ -176,13 +168,6 @@ std::set<const Tensor*> dropped_tensors(const Stored& stored,
     }
   }
   return dropped;
-}
-
-bool is_same_order(ShapeView a, ShapeView b) {
-  if (element_count(a) != element_count(b)) return false;
-  const Shape rest_a = without_ones(a);
-  const Shape rest_b = without_ones(b);
-  return rest_a == rest_b || rest_a.size() <= 1 || rest_b.size() <= 1;
 }
 
 }  // namespace shardwright

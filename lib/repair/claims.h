@@ -22,8 +22,4 @@ std::vector<std::string> take_out_contradictions(const Stored& stored,
 std::set<const Tensor*> dropped_tensors(const Stored& stored,
                                         const std::vector<const Finding*>& findings);
 
-// The elements stand in the same order under both shapes, without doubt: the same extents but for
-// ones, or one of them flat.
-bool is_same_order(ShapeView a, ShapeView b);
-
 }  // namespace shardwright

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/try.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "repair/assemble.h"
 #include "safetensors/writer.h"
@@ -21,7 +22,7 @@ using safetensors::PlacedTensor;
 using safetensors::TensorSpec;
 
 // Sharing less is not worth a header that is up to a block longer.
-constexpr std::uint64_t kWorthSharing = 1024 * 1024;
+constexpr std::uint64_t kWorthSharing = kMiB;
 
 // One range of a file.
 bool is_plain(const DraftPart& part) {
@@ -64,7 +65,11 @@ std::optional<std::uint64_t> best_remainder(const DraftShard& shard, const Heade
 }
 
 Result<HeaderImage> image_of(const DraftShard& shard, const std::vector<TensorSpec>& specs) {
-  Order order = Order::kAsGiven;
+  // What is put together or taken apart has no place of its own in the file. In the reference
+  // library's order another layout and back gives the bytes that most files had.
+  const bool made = std::ranges::any_of(
+      shard.tensors, [](const DraftTensor& tensor) { return whole_source(tensor) == nullptr; });
+  Order order = made ? Order::kCanonical : Order::kAsGiven;
   SW_TRY(HeaderImage image, safetensors::layout_header(specs, shard.metadata, order));
   if (!is_aligned(shard, image)) {
     order = Order::kCanonical;

@@ -57,8 +57,8 @@ Result<DraftShard> draft_of(const Checkpoint& checkpoint, std::size_t shard);
 DraftTensor draft_of(const Tensor& tensor, std::string name);
 
 // The file, laid out without gaps in the draft's order, or in the reference library's where a
-// tensor would lie misaligned otherwise. The data starts where most bytes keep their offset modulo
-// the block size of file systems. The checkpoint must outlive it.
+// tensor would lie misaligned otherwise, or is made of parts of others. The data starts where most
+// bytes keep their offset modulo the block size of file systems. The checkpoint must outlive it.
 Result<std::shared_ptr<const PlannedFile>> lay_out(const DraftShard& shard);
 
 }  // namespace shardwright

@@ -18,16 +18,16 @@ struct Placed {
   std::string_view file{};
   std::uint64_t bytes{};
 };
-using Stored = std::unordered_map<std::string_view, Placed>;
+using PlacedTensors = std::unordered_map<std::string_view, Placed>;
 
 // All tensors of the loaded shards as they will be; of equal names the last, as loaders take it.
-Stored stored_tensors(const Checkpoint& checkpoint, const Drafts& drafts) {
+PlacedTensors stored_tensors(const Checkpoint& checkpoint, const Drafts& drafts) {
   std::vector<const DraftShard*> by_shard;
   for (const Shard& shard : checkpoint.shards) {
     const auto found = drafts.find(shard.file);
     by_shard.push_back(found == drafts.end() ? nullptr : &found->second);
   }
-  Stored stored;
+  PlacedTensors stored;
   std::size_t next = 0;
   for (std::size_t i = 0; i < checkpoint.shards.size(); ++i) {
     const DraftShard* draft = by_shard[i];
@@ -44,7 +44,7 @@ Stored stored_tensors(const Checkpoint& checkpoint, const Drafts& drafts) {
   return stored;
 }
 
-std::uint64_t total_of(const Stored& stored) {
+std::uint64_t total_of(const PlacedTensors& stored) {
   std::uint64_t total = 0;
   for (const auto& [name, placed] : stored)
     total = checked_add(total, placed.bytes).value_or(total);
@@ -68,7 +68,7 @@ class Fates {
   }
 
   // The entry to come; none where its tensor goes.
-  [[nodiscard]] std::optional<Entry> follow(const Entry& entry, const Stored& stored) const {
+  [[nodiscard]] std::optional<Entry> follow(const Entry& entry, const PlacedTensors& stored) const {
     const auto draft = drafts_.find(entry.second);
     if (draft == drafts_.end()) return entry;
     const DraftShard& shard = draft->second;
@@ -100,7 +100,7 @@ class Fates {
 
 // The total of the old index, moved by what the changed shards gain and lose.
 std::uint64_t followed_total(const Checkpoint& checkpoint, const Drafts& drafts,
-                             const Stored& stored) {
+                             const PlacedTensors& stored) {
   const auto old_total = checkpoint.index->index.total_size;
   std::uint64_t before = 0;
   std::uint64_t after = 0;
@@ -119,7 +119,7 @@ std::uint64_t followed_total(const Checkpoint& checkpoint, const Drafts& drafts,
 }  // namespace
 
 std::string rebuilt_index(const Checkpoint& checkpoint, const Drafts& drafts) {
-  const Stored stored = stored_tensors(checkpoint, drafts);
+  const PlacedTensors stored = stored_tensors(checkpoint, drafts);
   std::vector<Entry> entries;
   entries.reserve(stored.size());
   for (const auto& [name, placed] : stored)
@@ -132,7 +132,7 @@ std::string rebuilt_index(const Checkpoint& checkpoint, const Drafts& drafts) {
 std::optional<std::string> followed_index(const Checkpoint& checkpoint, const Drafts& drafts) {
   if (!checkpoint.index) return std::nullopt;
   const Index& index = checkpoint.index->index;
-  const Stored stored = stored_tensors(checkpoint, drafts);
+  const PlacedTensors stored = stored_tensors(checkpoint, drafts);
   const Fates fates(checkpoint, drafts);
   std::vector<Entry> entries;
   std::unordered_set<std::string_view> named;

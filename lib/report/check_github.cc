@@ -45,8 +45,10 @@ std::string check_github(const std::vector<ModelReport>& models) {
       }
       const std::string_view kind =
           finding.severity == Severity::kInfo ? "notice" : severity_name(finding.severity);
-      out += fmt::format("::{} file={},title={}::{}\n", kind,
-                         property(located(model.path, finding.file)),
+      // An annotation has one place: the first file of several.
+      const auto files = spanned_files(finding);
+      const std::string& file = files.empty() ? finding.file : files.front();
+      out += fmt::format("::{} file={},title={}::{}\n", kind, property(located(model.path, file)),
                          property(finding.code + " " + finding.name), message(text));
     }
   }

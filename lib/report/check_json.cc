@@ -22,7 +22,11 @@ json::Value json_facts(const ModelFacts& facts) {
 
 json::Value json_model(const ModelReport& model, std::size_t position) {
   if (!model.error.empty()) {
-    return json_object({{"path", json_text(model.path)}, {"error", json_text(model.error)}});
+    return json_object({{"path", json_text(model.path)},
+                        {"error", json_text(model.error)},
+                        {"architecture", {}},
+                        {"facts", {}},
+                        {"findings", {.data = json::Value::Array{}}}});
   }
   // A checkpoint of which nothing is recognised has no architecture.
   const bool known = model.architecture && !model.architecture->schema.empty();

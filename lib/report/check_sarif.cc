@@ -1,7 +1,6 @@
 // Findings as SARIF 2.1.0 (docs.oasis-open.org/sarif/sarif/v2.1.0): one run for all models, since
 // GitHub refuses files of many runs.
-#include <algorithm>
-#include <span>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -49,14 +48,17 @@ json::Value location(std::string_view file, std::string_view tensor) {
 }
 
 json::Value locations(const ModelReport& model, const Finding& finding) {
-  const std::string file = located(model.path, finding.file);
-  if (finding.places.empty()) {
-    return {.data = json::Value::Array{location(file, finding.tensor)}};
-  }
-  const std::size_t count = std::min(finding.places.size(), kMaxLocations);
-  return json_array(std::span(finding.places).first(count), [&](const std::string& place) {
-    return location(file, place == finding.file ? std::string_view() : place);
-  });
+  json::Value::Array all;
+  const auto add = [&](std::string_view file, std::string_view tensor) {
+    if (all.size() < kMaxLocations) all.push_back(location(located(model.path, file), tensor));
+  };
+  // The files first: they can be shown, and names without a file cannot.
+  for (const std::string& file : spanned_files(finding))
+    add(file, {});
+  for (const std::string& place : places_proper(finding))
+    add(finding.file, place == finding.file ? std::string_view() : place);
+  if (all.empty()) add(finding.file, finding.tensor);
+  return {.data = std::move(all)};
 }
 
 json::Value result(const ModelReport& model, const Finding& finding) {

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "report/locations.h"
 #include "report/words.h"
 
 namespace shardwright {
@@ -20,14 +21,21 @@ std::string fix_line(const Fix& fix) {
   return fmt::format("fix ({}): {}", safety_name(fix.safety), fix.summary);
 }
 
+// "'a', 'b', 'c' and 4 more", of names that stand for `count` places.
+std::string names_text(std::span<const std::string> names, std::uint64_t count) {
+  std::string text;
+  const std::size_t shown = std::min(kPlacesShown, names.size());
+  for (std::size_t i = 0; i < shown; ++i)
+    text += (i > 0 ? ", " : "") + quoted(names[i]);
+  if (count > shown) text += fmt::format(" and {} more", grouped(count - shown));
+  return text;
+}
+
 std::string places_line(const Finding& finding) {
-  std::string line = fmt::format("{}: ", counted(finding.count, "place"));
-  const std::size_t shown = std::min(kPlacesShown, finding.places.size());
-  for (std::size_t i = 0; i < shown; ++i) {
-    if (i > 0) line += ", ";
-    line += quoted(finding.places[i]);
-  }
-  if (finding.count > shown) line += fmt::format(" and {} more", grouped(finding.count - shown));
+  std::string line = fmt::format("{}: {}", counted(finding.count, "place"),
+                                 names_text(places_proper(finding), finding.count));
+  const auto files = spanned_files(finding);
+  if (!files.empty()) line += "; in " + names_text(files, files.size());
   return line;
 }
 

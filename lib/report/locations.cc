@@ -1,6 +1,17 @@
 #include "report/locations.h"
 
+#include <algorithm>
+
 namespace shardwright {
+
+std::span<const std::string> places_proper(const Finding& finding) {
+  const std::span<const std::string> all = finding.places;
+  return all.first(std::min<std::size_t>(finding.count, all.size()));
+}
+
+std::span<const std::string> spanned_files(const Finding& finding) {
+  return std::span<const std::string>(finding.places).subspan(places_proper(finding).size());
+}
 
 std::string located(std::string_view model, std::string_view file) {
   while (model.size() > 1 && model.ends_with('/'))

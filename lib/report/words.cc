@@ -1,7 +1,8 @@
 #include "report/words.h"
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -127,12 +128,10 @@ std::string did_you_mean(std::string_view word, std::span<const std::string_view
 }
 
 std::string repaired_path(std::string_view model) {
-  namespace fs = std::filesystem;
   while (model.size() > 1 && model.ends_with('/'))
     model.remove_suffix(1);
   std::string name(model);
-  std::error_code ignored;
-  if (!fs::exists(name, ignored)) {  // a hub id: the folder goes where the user is
+  if (::access(name.c_str(), F_OK) != 0) {  // a hub id: the folder goes where the user is
     name = name.substr(name.rfind('/') + 1);
     name = name.substr(0, name.find('@'));
   }

@@ -89,7 +89,10 @@ class HeaderParser {
 
   void member() {
     const std::string_view name = text_here();
-    if (name == kMetadataKey) return metadata();
+    if (name == kMetadataKey) {
+      metadata();
+      return;
+    }
     const bool controls = parser_.escaped() && std::ranges::any_of(name, [](char c) {
                             return static_cast<unsigned char>(c) < 0x20;
                           });

@@ -78,19 +78,19 @@ ForeignKind sniff_text(std::string_view text) {
 
 }  // namespace
 
-ForeignKind sniff(Bytes bytes, std::uint64_t file_bytes) {
-  if (file_bytes == 0 || bytes.empty()) return ForeignKind::kEmpty;
+ForeignKind sniff(Bytes start, std::uint64_t file_bytes) {
+  if (file_bytes == 0 || start.empty()) return ForeignKind::kEmpty;
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes as characters
-  const std::string_view start(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (is_header(start)) return ForeignKind::kNone;
+  const std::string_view text(reinterpret_cast<const char*>(start.data()), start.size());
+  if (is_header(text)) return ForeignKind::kNone;
   for (const Magic& magic : kMagic) {
-    if (start.substr(std::min(magic.offset, start.size())).starts_with(magic.bytes)) {
+    if (text.substr(std::min(magic.offset, text.size())).starts_with(magic.bytes)) {
       return magic.kind;
     }
   }
-  if (is_pickle(start)) return ForeignKind::kPickle;
-  if (start.find_first_not_of('\0') == std::string_view::npos) return ForeignKind::kZeros;
-  if (is_text(start)) return sniff_text(start);
+  if (is_pickle(text)) return ForeignKind::kPickle;
+  if (text.find_first_not_of('\0') == std::string_view::npos) return ForeignKind::kZeros;
+  if (is_text(text)) return sniff_text(text);
   return ForeignKind::kNone;
 }
 

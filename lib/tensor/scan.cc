@@ -125,7 +125,8 @@ ScanPart scan_part_scalar(const ScanFormat& format, Bytes bytes, std::uint64_t f
     bool nan = false;
     bool infinite = false;
     for (std::uint32_t i = 0; i < format.parts; ++i) {
-      const std::uint64_t key = (load(element + i * width, width) & format.keep) ^ format.flip;
+      const std::uint64_t key =
+          (load(element + std::size_t{i} * width, width) & format.keep) ^ format.flip;
       if (key != 0) part.nonzero = true;
       if (key < format.bad) continue;
       (format.has_infinity && key == format.bad ? infinite : nan) = true;

@@ -1,6 +1,7 @@
 #include "tensor/shape.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,6 +9,16 @@
 #include "base/checked.h"
 
 namespace shardwright {
+namespace {
+
+Shape without_ones(ShapeView shape) {
+  Shape rest;
+  std::ranges::copy_if(shape, std::back_inserter(rest),
+                       [](std::uint64_t extent) { return extent != 1; });
+  return rest;
+}
+
+}  // namespace
 
 std::optional<std::uint64_t> element_count(ShapeView shape) {
   // A zero makes the count zero whatever the rest multiplies to: no false overflow.
@@ -35,6 +46,13 @@ std::optional<std::uint64_t> size_in_bytes(DType dtype, ShapeView shape) {
 
 bool same_shape(ShapeView a, ShapeView b) {
   return std::ranges::equal(a, b);
+}
+
+bool is_same_order(ShapeView a, ShapeView b) {
+  if (element_count(a) != element_count(b)) return false;
+  const Shape rest_a = without_ones(a);
+  const Shape rest_b = without_ones(b);
+  return rest_a == rest_b || rest_a.size() <= 1 || rest_b.size() <= 1;
 }
 
 std::string shape_text(ShapeView shape) {

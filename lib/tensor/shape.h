@@ -26,6 +26,10 @@ std::optional<std::uint64_t> size_in_bytes(DType dtype, ShapeView shape);
 
 bool same_shape(ShapeView a, ShapeView b);
 
+// The elements stand in the same order under both shapes, without doubt: the same extents but for
+// ones, or one of them flat.
+bool is_same_order(ShapeView a, ShapeView b);
+
 // "[1, 32]", "[]".
 std::string shape_text(ShapeView shape);
 

@@ -117,13 +117,23 @@ class Carrier {
   Status sub_folder(const FolderEntry& entry, const std::string& from, const std::string& to,
                     const std::string& inner) {
     SW_TRY(const std::string real, real_path(join_path(from, entry.name)));
-    if (entry.is_link && is_within(from, real)) {
-      leave_out(inner, "a link to a folder above it");
-      return ok();
+    if (entry.is_link) {
+      // Links of one folder to another can lead in circles, or double what they hold at each step,
+      // and one that leads out may lead to the whole disk.
+      const char* why = is_within(from, real)     ? "a link to a folder above it"
+                        : !is_within(real, root_) ? "a link to a folder outside the model"
+                        : in_link_                ? "a link to a folder, reached through another"
+                                                  : nullptr;
+      if (why != nullptr) {
+        leave_out(inner, why);
+        return ok();
+      }
     }
+    const bool was_in_link = std::exchange(in_link_, in_link_ || entry.is_link);
     const std::string made = join_path(to, entry.name);
     SW_TRY_OK(disk_.make_folder(made, 0700));
     SW_TRY_OK(folder(real, made, inner));
+    in_link_ = was_in_link;
     return disk_.set_folder_mode(made, entry.mode);
   }
 
@@ -136,6 +146,7 @@ class Carrier {
   CarryCount& count_;
   std::string root_;
   bool can_share_{true};
+  bool in_link_{};  // in a folder that a link led to
 };
 
 }  // namespace

@@ -22,8 +22,6 @@
 namespace shardwright {
 namespace {
 
-constexpr std::size_t kShownPath = 1000;
-
 Error failed(std::string_view doing, std::string_view path) {
   const int number = errno;
   const ErrorCode code = number == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
@@ -59,6 +57,12 @@ std::vector<std::string> names_in(const std::string& path) {
 }
 
 }  // namespace
+
+std::string join_path(std::string_view folder, std::string_view name) {
+  std::string path(folder);
+  if (!path.ends_with('/')) path += '/';
+  return path += name;
+}
 
 bool Disk::may(DiskStep step, const std::string& path) const {
   if (!gate_) return true;
@@ -228,7 +232,7 @@ Status Disk::remove_tree(const std::string& path) const {
   // A folder that nobody may write to was carried with its mode; if this fails, what follows does.
   if ((status.st_mode & S_IRWXU) != S_IRWXU) static_cast<void>(::chmod(path.c_str(), S_IRWXU));
   for (const std::string& name : names_in(path))
-    SW_TRY_OK(remove_tree(path + "/" + name));
+    SW_TRY_OK(remove_tree(join_path(path, name)));
   return remove_folder(path);
 }
 

@@ -10,12 +10,15 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "io/unique_fd.h"
 #include "shardwright/result.h"
 
 namespace shardwright {
+
+std::string join_path(std::string_view folder, std::string_view name);
 
 // A file that this program made and is still writing.
 struct OutFile {

@@ -27,7 +27,6 @@ class InPlace {
   ~InPlace();
 
   [[nodiscard]] const std::string& folder() const { return folder_; }
-  [[nodiscard]] const std::string& entry() const { return entry_.name; }
   [[nodiscard]] const std::string& staging() const { return staging_; }  // for the new files
 
   // The switch. Each file that is replaced or added is in staging() under its name, synced. Of

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/try.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "io/folder.h"
 #include "json/value.h"
@@ -19,7 +20,7 @@ namespace {
 
 constexpr std::string_view kName = "manifest.json";
 constexpr std::int64_t kVersion = 1;
-constexpr std::uint64_t kMaxBytes = 64 * 1024 * 1024;
+constexpr std::uint64_t kMaxBytes = 64 * kMiB;
 constexpr std::array<std::string_view, 4> kKinds = {"replaced", "added", "removed", "kept"};
 
 json::Value text(std::string_view value) {
@@ -129,7 +130,15 @@ Result<std::vector<UndoEntry>> undo_entries(const std::string& folder) {
 Status write_manifest(const Disk& disk, const std::string& entry, const Manifest& manifest) {
   const std::string aside = join_path(entry, "manifest.new");
   SW_TRY_OK(disk.remove(aside));
-  SW_TRY_OK(write_text(disk, aside, json::dump(to_json(manifest), 2) + "\n"));
+  const std::string bytes = json::dump(to_json(manifest), 2) + "\n";
+  SW_TRY_OK(write_text(disk, aside, bytes));
+  // The way back hangs on it, so it is read as the shards are.
+  SW_TRY(const auto written, open_file(aside));
+  SW_TRY(const std::string there, read_all(*written, kMaxBytes));
+  if (there != bytes) {
+    return Error{ErrorCode::kIo,
+                 fmt::format("{} does not hold what was written", quoted(aside, 1000))};
+  }
   SW_TRY_OK(disk.rename(aside, join_path(entry, kName)));
   return disk.sync_folder(entry);
 }

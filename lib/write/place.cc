@@ -25,7 +25,6 @@ namespace {
 
 constexpr std::string_view kMark = ".shardwright-";
 constexpr std::size_t kSuffix = 6;
-constexpr std::size_t kShownPath = 1000;
 
 Error failed(std::string_view doing, const std::string& path) {
   const int number = errno;
@@ -72,12 +71,6 @@ std::string parent_of(std::string_view path) {
 
 std::string last_of(std::string_view path) {
   return std::string(path.substr(path.rfind('/') + 1));
-}
-
-std::string join_path(std::string_view folder, std::string_view name) {
-  std::string path(folder);
-  if (!path.ends_with('/')) path += '/';
-  return path += name;
 }
 
 Result<std::string> real_path(const std::string& path) {

@@ -17,7 +17,6 @@ inline constexpr std::string_view kUndoFolder = ".shardwright-undo";
 
 std::string parent_of(std::string_view path);  // "/a" of "/a/b"; "/" of "/a"
 std::string last_of(std::string_view path);    // "b" of "/a/b"
-std::string join_path(std::string_view folder, std::string_view name);
 
 // Absolute, without links, "." and "..". The last component need not exist. kNotFound, kIo.
 Result<std::string> real_path(const std::string& path);

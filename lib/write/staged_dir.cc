@@ -16,8 +16,6 @@
 namespace shardwright {
 namespace {
 
-constexpr std::size_t kShownPath = 1000;
-
 Result<std::string> place_of(const std::string& target) {
   auto place = real_path(target);
   if (!place && place.error().code == ErrorCode::kNotFound) {

@@ -63,6 +63,13 @@ std::vector<std::string> changed_names(const std::vector<Change>& changes) {
   return names;
 }
 
+// An unfinished repair goes back, an unfinished undo goes on.
+Status lock_and_recover(const Disk& disk, const std::string& place, bool back) {
+  const auto lock = FolderLock::take(place);
+  if (!lock && lock.error().code != ErrorCode::kUnsupported) return lock.error();
+  return recover(disk, place, back);
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> undo_last(const Disk& disk, const std::string& folder,
@@ -74,8 +81,9 @@ Result<std::vector<std::string>> undo_last(const Disk& disk, const std::string& 
   const UndoEntry& last = entries.back();
   const std::vector<std::string> names = changed_names(last.manifest->changes);
   if (dry_run) return names;
-  if (!last.manifest->done) {
-    SW_TRY_OK(recover(disk, place, true));
+  const bool is_undo = !last.manifest->undoes.empty();
+  if (!last.manifest->done || is_undo) {
+    SW_TRY_OK(lock_and_recover(disk, place, !is_undo));
     return names;
   }
   SW_TRY(InPlace work, InPlace::begin(disk, place));
@@ -90,10 +98,9 @@ Result<std::vector<std::string>> undo_last(const Disk& disk, const std::string& 
     }
     changes.push_back(std::move(reverse));
   }
-  const std::string own = work.entry();
   SW_TRY_OK(work.publish(std::move(changes), last.name));
-  // Done: what is left to remove, the next run removes.
-  if (remove_entry(disk, place, last.name)) static_cast<void>(remove_entry(disk, place, own));
+  // Done: what is left to finish and to remove, the next run does if this one cannot.
+  static_cast<void>(recover(disk, place));
   return names;
 }
 
@@ -101,8 +108,8 @@ Status forget_all(const Disk& disk, const std::string& folder) {
   SW_TRY(const std::string place, real_path(folder));
   SW_TRY(const std::vector<UndoEntry> entries, undo_entries(place));
   if (entries.empty()) return nothing(folder);
-  auto lock = FolderLock::take(place);
-  if (!lock && lock.error().code != ErrorCode::kUnsupported) return std::move(lock).error();
+  const auto lock = FolderLock::take(place);
+  if (!lock && lock.error().code != ErrorCode::kUnsupported) return lock.error();
   SW_TRY_OK(recover(disk, place));
   for (const UndoEntry& entry : entries)
     SW_TRY_OK(remove_entry(disk, place, entry.name));

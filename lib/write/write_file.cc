@@ -2,50 +2,31 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
-#include <memory>
 #include <mutex>
-#include <new>
 #include <utility>
 #include <vector>
 
 #include "base/parallel.h"
 #include "base/try.h"
 #include "io/folder.h"
+#include "write/tile.h"
 
 namespace shardwright {
 namespace {
 
-constexpr std::uint64_t kTileBytes = 4 * 1024 * 1024;
 constexpr int kMaxThreads = 8;  // more do not make a disk faster, and each holds a tile
-constexpr std::uint64_t kDirectFrom = 2 * kTileBytes;  // smaller files go through the page cache
 constexpr std::uint64_t kShareFrom = 16 * kBlockBytes;
-
-struct Range {
-  std::uint64_t begin{}, end{};
-};
 
 std::uint64_t round_up(std::uint64_t value) {
   return (value + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
 }
 
-struct FreeAligned {
-  void operator()(std::byte* memory) const {
-    ::operator delete[](memory, std::align_val_t{kBlockBytes});
-  }
-};
-using Tile = std::unique_ptr<std::byte[], FreeAligned>;
-
-Tile make_tile() {
-  return Tile(static_cast<std::byte*>(::operator new[](kTileBytes, std::align_val_t{kBlockBytes})));
-}
-
 // Shares what can be shared, and returns the ranges that are left to write: whole blocks, but for
 // the file's end.
-Result<std::vector<Range>> share_blocks(const Disk& disk, const OutFile& file,
-                                        const PlannedFile& content, bool wanted,
-                                        WriteCount& count) {
-  std::vector<Range> left;
+Result<std::vector<TileRange>> share_blocks(const Disk& disk, const OutFile& file,
+                                            const PlannedFile& content, bool wanted,
+                                            WriteCount& count) {
+  std::vector<TileRange> left;
   std::uint64_t done = 0;
   for (const PlannedFile::Piece& piece : content.pieces()) {
     if (!wanted) break;
@@ -65,9 +46,9 @@ Result<std::vector<Range>> share_blocks(const Disk& disk, const OutFile& file,
   return left;
 }
 
-std::vector<Range> cut_tiles(const std::vector<Range>& ranges) {
-  std::vector<Range> tiles;
-  for (const Range& range : ranges) {
+std::vector<TileRange> cut_tiles(const std::vector<TileRange>& ranges) {
+  std::vector<TileRange> tiles;
+  for (const TileRange& range : ranges) {
     for (std::uint64_t begin = range.begin; begin < range.end;) {
       const std::uint64_t end = std::min(range.end, (begin / kTileBytes + 1) * kTileBytes);
       tiles.push_back({begin, end});
@@ -80,7 +61,7 @@ std::vector<Range> cut_tiles(const std::vector<Range>& ranges) {
 class TileWriter {
  public:
   TileWriter(const Disk& disk, const OutFile& file, const PlannedFile& content,
-             const std::vector<Range>& tiles, bool digest, Meter* meter)
+             const std::vector<TileRange>& tiles, bool digest, Meter* meter)
       : disk_(disk),
         file_(file),
         content_(content),
@@ -119,7 +100,7 @@ class TileWriter {
   }
 
   Status write_tile(std::size_t position, std::byte* memory) {
-    const Range& range = tiles_[position];
+    const TileRange& range = tiles_[position];
     if (meter_ != nullptr && meter_->stopped()) {
       return Error{ErrorCode::kInterrupted, "interrupted"};
     }
@@ -130,12 +111,7 @@ class TileWriter {
       digester.add(Bytes(memory, bytes));
       blocks_[position] = digester.take();
     }
-    std::uint64_t padded = bytes;
-    if (file_.direct) {  // the file is cut to its size at the end
-      padded = round_up(bytes);
-      std::memset(memory + bytes, 0, padded - bytes);
-    }
-    SW_TRY_OK(disk_.write(file_, range.begin, Bytes(memory, padded)));
+    SW_TRY_OK(write_range(disk_, file_, range, memory));
     if (meter_ != nullptr) meter_->add(bytes);
     return ok();
   }
@@ -143,7 +119,7 @@ class TileWriter {
   const Disk& disk_;
   const OutFile& file_;
   const PlannedFile& content_;
-  const std::vector<Range>& tiles_;
+  const std::vector<TileRange>& tiles_;
   std::vector<std::vector<Digest>> blocks_;  // of each tile, where they are asked for
   Meter* meter_;
   std::mutex mutex_;  // over status_
@@ -153,8 +129,8 @@ class TileWriter {
 };
 
 // The header of a sparse file.
-std::vector<Range> literal_ranges(const PlannedFile& content) {
-  std::vector<Range> ranges;
+std::vector<TileRange> literal_ranges(const PlannedFile& content) {
+  std::vector<TileRange> ranges;
   for (const PlannedFile::Piece& piece : content.pieces()) {
     if (piece.source == nullptr && !piece.producer) {
       ranges.push_back({piece.target, piece.target + piece.bytes});
@@ -170,18 +146,18 @@ Result<WriteCount> write_file(const Disk& disk, const std::string& path, const P
   WriteCount count;
   const bool direct = content.size() >= kDirectFrom && !options.sparse;
   SW_TRY(const OutFile file, disk.create(path, direct));
-  std::vector<Range> ranges;
+  std::vector<TileRange> ranges;
   if (options.sparse) {
     ranges = literal_ranges(content);
   } else {
     SW_TRY(ranges, share_blocks(disk, file, content, options.share, count));
-    for (const Range& range : ranges)
+    for (const TileRange& range : ranges)
       SW_TRY_OK(disk.allocate(file, range.begin, range.end - range.begin));
   }
-  for (const Range& range : ranges)
+  for (const TileRange& range : ranges)
     count.written += range.end - range.begin;
   if (options.meter != nullptr) options.meter->add(count.shared);
-  const std::vector<Range> tiles = cut_tiles(ranges);
+  const std::vector<TileRange> tiles = cut_tiles(ranges);
   TileWriter writer(disk, file, content, tiles, options.digest, options.meter);
   SW_TRY_OK(writer.run(options.threads));
   if (options.sparse || (direct && content.size() % kBlockBytes != 0)) {

@@ -4,8 +4,8 @@
 // mended must be gone, and a second repair must find nothing to do. With UPDATE=1 in the
 // environment the files are written anew.
 //
-// case.json is a fixture (tests/support/fixture.h) or made from a rule (rule_case.h), with, beside
-// "files" and "mode":
+// case.json is a fixture (tests/support/fixture.h) or made from a rule (tests/support/rule_case.h),
+// with, beside "files" and "mode":
 //   "model": "model.safetensors"                   the file to check; the folder where it is absent
 //   "check": {"data": true, "arch": "llama"}       options of check
 //   "repair": ["--unsafe"]                         also repair, with these options
@@ -21,10 +21,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.h"
-#include "rule_case.h"
 #include "shardwright/check_job.h"
 #include "shardwright/repair_job.h"
 #include "support/fixture.h"
+#include "support/rule_case.h"
 #include "support/temp_dir.h"
 
 namespace shardwright::test {

@@ -13,23 +13,30 @@ class Shardwright:
     def __init__(self, path):
         self.path = path
 
-    def json(self, *arguments, codes=(0,)):
-        """What a command prints with --format json; its exit code must be one of `codes`."""
-        command = [self.path, *map(str, arguments), "--format", "json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    def run(self, *arguments, codes=(0,)):
+        """What a command prints; its exit code must be one of `codes`."""
+        command = [self.path, *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
         assert done.returncode in codes, f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
-        return json.loads(done.stdout)
+        return done.stdout
+
+    def json(self, *arguments, codes=(0,)):
+        return json.loads(self.run(*arguments, "--format", "json", codes=codes))
 
     def expand(self, folder):
         return {tensor["name"]: tensor for tensor in self.json("schema", "expand", folder)}
 
-    def findings(self, folder, least="warning"):
+    def check(self, folder, *options):
+        """What a check says of one model."""
+        (model,) = self.json("check", folder, *options, codes=(0, 1))["models"]
+        assert "error" not in model, model["error"]
+        return model
+
+    def findings(self, folder, *options, least="warning"):
         """The findings of a check, from the given severity up."""
         levels = ["info", "warning", "error"]
         wanted = levels[levels.index(least) :]
-        (model,) = self.json("check", folder, codes=(0, 1))["models"]
-        assert "error" not in model, model["error"]
-        return [finding for finding in model["findings"] if finding["severity"] in wanted]
+        return [finding for finding in self.check(folder, *options)["findings"] if finding["severity"] in wanted]
 
 
 def binary():

@@ -1,7 +1,7 @@
 """Tiny models of every family that has a rule, written by transformers."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import transformers
@@ -14,6 +14,7 @@ EXPERTS = dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16)
 SEQUENCE, TOKEN, QUESTION = "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering"
 CLASSIFIED = {SEQUENCE: dict(num_labels=3), TOKEN: dict(num_labels=5), QUESTION: {}}
 BOTH_WAYS_TIED = {"tied": dict(tie_word_embeddings=True), "untied": dict(tie_word_embeddings=False)}
+TEXT_TIED = {"text-tied": dict(text_config=SMALL | dict(tie_word_embeddings=True))}
 HEADS = {
     "one-kv-head": dict(num_key_value_heads=1),
     "all-kv-heads": dict(num_key_value_heads=4),
@@ -130,7 +131,7 @@ FAMILIES = [
     ),  # fmt: skip
     Family(
         "t5", "T5", T5, first="ForConditionalGeneration",
-        variants={
+        variants=BOTH_WAYS_TIED | {
             "gated": dict(feed_forward_proj="gated-gelu"),
             "short-decoder": dict(num_decoder_layers=1),
             "many-buckets": dict(relative_attention_num_buckets=48),
@@ -234,12 +235,12 @@ FAMILIES = [
             text_config=SMALL,
             vision_config=dict(depth=2, embed_dim=24, hidden_size=32, mlp_ratio=2, num_heads=2, patch_size=4),
         ),
-        heads=(), first="ForConditionalGeneration", memory=True, variants=BOTH_WAYS_TIED,
+        heads=(), first="ForConditionalGeneration", memory=True, variants=BOTH_WAYS_TIED | TEXT_TIED,
     ),  # fmt: skip
     Family(
         "qwen2_5_vl", "Qwen2_5_VL", dict(text_config=SMALL, vision_config=VISION), heads=(), memory=True,
         first="ForConditionalGeneration",
-        variants=BOTH_WAYS_TIED | {
+        variants=BOTH_WAYS_TIED | TEXT_TIED | {
             "one-block": dict(vision_config=VISION | dict(depth=1)),
             "unmerged": dict(vision_config=VISION | dict(spatial_merge_size=1)),
             "one-kv-head": dict(text_config=SMALL | dict(num_key_value_heads=1)),
@@ -256,6 +257,7 @@ class Model:
     config: dict
     save: dict = field(default_factory=dict)  # arguments of save_pretrained
     dtype: torch.dtype = torch.float32
+    seed: int = 0
 
     def __str__(self):
         return f"{self.family}-{self.name}"
@@ -264,9 +266,12 @@ class Model:
         """Builds the model and writes it as transformers does."""
         config_class = transformers.CONFIG_MAPPING[self.family]
         config = config_class.from_dict(dict(self.config))
-        torch.manual_seed(0)
-        model = getattr(transformers, self.class_name)(config).to(self.dtype)
-        model.save_pretrained(folder, **self.save)
+        torch.manual_seed(self.seed)
+        model = getattr(transformers, self.class_name)(config)
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight += 0.02 * torch.randn_like(weight)  # none is constant, so that each shows in the logits
+        model.to(self.dtype).save_pretrained(folder, **self.save)
         return model
 
 
@@ -289,12 +294,25 @@ def models_of(family):
     yield model("sharded", save=dict(max_shard_size="20KB"))
     if family.memory:
         yield model("memory", save=dict(save_original_format=False))
+        base = family.prefix + family.base
+        yield model("memory-" + base, class_name=base, save=dict(save_original_format=False))
+
+
+def model_named(name, **change):
+    """One model of the table, by what str() gives: 'llama-tied'."""
+    (model,) = (model for family in FAMILIES for model in models_of(family) if str(model) == name)
+    return replace(model, **change)
+
+
+# In the sample of each family that has them; one more of each goes round, from family to family.
+SAMPLE = {"plain", "tied", "untied", "one-kv-head", "dense-first", "bias", "bfloat16", "sharded"}
 
 
 def all_models():
-    """All where INTEROP=all, else two of each family: the plain one, and another one from family to family."""
+    """All where INTEROP=all, else a sample."""
     for at, family in enumerate(FAMILIES):
         models = list(models_of(family))
         if os.environ.get("INTEROP") != "all":
-            models = [models[0], models[1 + at % (len(models) - 1)]]
+            further = [model for model in models if model.name not in SAMPLE]
+            models = [model for model in models if model.name in SAMPLE] + further[at % len(further) :][:1]
         yield from models

@@ -1,19 +1,12 @@
 """Every rule against what transformers saves: the same names, the same shapes, and nothing to complain of."""
 
 import pytest
-from models import all_models
-from safetensors import safe_open
+from folders import shapes
+from models import FAMILIES, all_models
 
 
-def stored(folder):
-    """{name: shape} over all shards of a folder."""
-    shapes = {}
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, framework="pt") as shard:
-            for name in shard.keys():
-                assert name not in shapes, f"{name} is in two shards"
-                shapes[name] = list(shard.get_slice(name).get_shape())
-    return shapes
+def test_every_rule_has_a_family(shardwright):
+    assert {rule["name"] for rule in shardwright.json("schema", "list")} == {family.model_type for family in FAMILIES}
 
 
 @pytest.fixture(scope="module", params=all_models(), ids=str)
@@ -25,7 +18,7 @@ def saved(request, tmp_path_factory):
 
 def test_expansion(saved, shardwright):
     expected = shardwright.expand(saved)
-    found = stored(saved)
+    found = shapes(saved)
     assert found, "transformers wrote no tensor"
     required = {name for name, tensor in expected.items() if not tensor["optional"]}
     assert required - found.keys() == set(), "the rule asks for what transformers does not write"

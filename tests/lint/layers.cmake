@@ -25,6 +25,7 @@ set(may_tools tools job report)
 # Packages that cost much to compile, or that one place alone is to know.
 set(only_nlohmann "^lib/json/")
 set(only_boost "^tools/options\\.cc$")
+set(only_yaml-cpp "^lib/merge/yaml\\.cc$")
 set(only_doctest "^tests/")
 set(only_benchmark "^tests/")
 

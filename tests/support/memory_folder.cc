@@ -30,8 +30,8 @@ class MemorySource final : public ByteSource {
       traffic.bytes += into.size();
     }
     if (offset > ends_at_ || into.size() > ends_at_ - offset) {
-      return Error{ErrorCode::kIo,
-                   fmt::format("reading {}: the file ends at byte {}", quoted(name_), ends_at_)};
+      return Error{ErrorCode::kIo, fmt::format("reading {}: the file ends at byte {}",
+                                               shardwright::quoted(name_), ends_at_)};
     }
     std::ranges::fill(into, std::byte{0});
     if (offset < bytes_->size() && !into.empty()) {
@@ -92,13 +92,15 @@ Result<std::unique_ptr<ByteSource>> MemoryFolder::open(std::string_view name) co
   const auto found = items_.find(name);
   if (found == items_.end() || found->second.entry.kind == EntryKind::kDangling) {
     return Error{ErrorCode::kNotFound,
-                 fmt::format("opening {}: No such file or directory", quoted(name))};
+                 fmt::format("opening {}: No such file or directory", shardwright::quoted(name))};
   }
   if (found->second.refused) {
-    return Error{ErrorCode::kIo, fmt::format("opening {}: Permission denied", quoted(name))};
+    return Error{ErrorCode::kIo,
+                 fmt::format("opening {}: Permission denied", shardwright::quoted(name))};
   }
   if (found->second.entry.kind != EntryKind::kFile) {
-    return Error{ErrorCode::kIo, fmt::format("opening {}: not a regular file", quoted(name))};
+    return Error{ErrorCode::kIo,
+                 fmt::format("opening {}: not a regular file", shardwright::quoted(name))};
   }
   return std::unique_ptr<ByteSource>(
       std::make_unique<MemorySource>(found->second, std::string(name), log_));

@@ -10,15 +10,16 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void foreign_names(const Model& model, const Reporter& report) {
   const Join& join = model.join;
   if (!has_foreign_names(join)) return;
+  const ExpectedTensor& wanted = *(join.missing.empty() ? join.lost : join.missing).front();
   report(
       {.message = fmt::format(
            "none of the {} stored tensors has a name that '{}' expects: stored is {}, expected {}; "
            "transformers would load nothing and fill the model with random values",
            join.unexpected.size(), model.expected->schema->name,
-           quoted(join.unexpected.front()->name), quoted(join.missing.front()->name)),
+           quoted(join.unexpected.front()->name), quoted(wanted.name)),
        .fix = no_fix(
            "the config and the weights are of different models: find the config that belongs "
            "to these weights"),
@@ -36,7 +37,7 @@ constinit const Check kForeignNames{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = foreign_names,
 };
 
 }  // namespace shardwright

@@ -22,14 +22,22 @@ std::string message(const Model& model, const ExpectedTensor& wanted) {
       quoted(wanted.name), shape_text(wanted.shape), model.expected->schema->name);
 }
 
-void run(const Model& model, const Reporter& report) {
+// An expert is absent as a whole, whatever its parts are called; so is a model of which nothing is
+// stored.
+std::string cause(const Model& model, const ExpectedTensor& wanted) {
+  if (model.checkpoint.tensors.empty()) return "all";
+  return wanted.expert >= 0 && wanted.role != Role::kBlockScale ? "experts" : "";
+}
+
+void missing_tensor(const Model& model, const Reporter& report) {
   if (has_foreign_names(model.join)) return;
   for (const ExpectedTensor* wanted : model.join.missing) {
     report({.tensor = std::string(wanted->name),
             .message = message(model, *wanted),
             .fix = no_fix("the values are nowhere in the checkpoint: copy the tensor from the "
                           "model that this one "
-                          "was made from, or write the checkpoint again")});
+                          "was made from, or write the checkpoint again"),
+            .group = cause(model, *wanted)});
   }
 }
 
@@ -43,7 +51,7 @@ constinit const Check kMissingTensor{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = missing_tensor,
 };
 
 }  // namespace shardwright

@@ -17,7 +17,7 @@ bool is_adapter(std::string_view name) {
          name.starts_with("base_model.model.");
 }
 
-void run(const Model& model, const Reporter& report) {
+void unexpected_tensor(const Model& model, const Reporter& report) {
   const Join& join = model.join;
   if (has_foreign_names(join)) return;
   for (const Tensor* stored : join.unexpected) {
@@ -50,7 +50,7 @@ constinit const Check kUnexpectedTensor{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = unexpected_tensor,
 };
 
 }  // namespace shardwright

@@ -1,6 +1,10 @@
 // AR403: a tensor has another shape than the config asks for.
 // docs/checks/AR403-wrong-shape.md
+#include <set>
+#include <string>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/utf8.h"
 #include "check/causes.h"
@@ -10,7 +14,18 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+// One number of the config stands in many shapes. Tensors in which the same extents differ are one
+// finding: "16 for 24" of all keys and values, whatever their other extent is.
+std::string cause(ShapeView stored, ShapeView expected) {
+  if (stored.size() != expected.size()) return "";
+  std::set<std::string> extents;
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    if (stored[i] != expected[i]) extents.insert(fmt::format("{} for {}", stored[i], expected[i]));
+  }
+  return fmt::format("{}", fmt::join(extents, ", "));
+}
+
+void wrong_shape(const Model& model, const Reporter& report) {
   for (const ShapeMismatch& mismatch : model.join.mismatched) {
     if (explanation_of(model, mismatch) != MismatchCause::kNone) continue;
     report({.file = model.checkpoint.shards[mismatch.stored->shard].file,
@@ -21,7 +36,8 @@ void run(const Model& model, const Reporter& report) {
                 shape_text(mismatch.expected->shape)),
             .fix = no_fix("the config and the tensor are of different models: find the config that "
                           "belongs to these "
-                          "weights")});
+                          "weights"),
+            .group = cause(mismatch.stored->shape, mismatch.expected->shape)});
   }
 }
 
@@ -35,7 +51,7 @@ constinit const Check kWrongShape{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = wrong_shape,
 };
 
 }  // namespace shardwright

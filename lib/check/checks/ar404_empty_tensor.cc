@@ -10,7 +10,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void empty_tensor(const Model& model, const Reporter& report) {
   for (const ShapeMismatch& mismatch : model.join.mismatched) {
     if (explanation_of(model, mismatch) != MismatchCause::kEmpty) continue;
     report({.file = model.checkpoint.shards[mismatch.stored->shard].file,
@@ -22,7 +22,8 @@ void run(const Model& model, const Reporter& report) {
                 shape_text(mismatch.expected->shape)),
             .fix = no_fix("a sharded training run (DeepSpeed ZeRO-3) saved its placeholders: save "
                           "again with the "
-                          "parameters gathered (stage3_gather_16bit_weights_on_model_save)")});
+                          "parameters gathered (stage3_gather_16bit_weights_on_model_save)"),
+            .group = "all"});
   }
 }
 
@@ -36,7 +37,7 @@ constinit const Check kEmptyTensor{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = empty_tensor,
 };
 
 }  // namespace shardwright

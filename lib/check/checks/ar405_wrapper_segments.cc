@@ -10,7 +10,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void wrapper_segments(const Model& model, const Reporter& report) {
   const Join& join = model.join;
   if (join.wrappers.empty()) return;
   std::vector<std::string> segments;
@@ -55,7 +55,7 @@ constinit const Check kWrapperSegments{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = wrapper_segments,
 };
 
 }  // namespace shardwright

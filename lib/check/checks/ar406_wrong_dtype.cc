@@ -9,10 +9,10 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void wrong_dtype(const Model& model, const Reporter& report) {
   if (!model.join.compared) return;
   for (const Tensor& tensor : model.checkpoint.tensors) {
-    const ExpectedTensor* expected = model.expected->find(tensor.name);
+    const ExpectedTensor* expected = model.expected_of(tensor);
     if (expected == nullptr || expected->dtype == ExpectedDType::kAny) continue;
     const std::string& file = model.checkpoint.shards[tensor.shard].file;
     if (dtype_class(tensor.dtype) != DTypeClass::kFloat) {
@@ -25,17 +25,18 @@ void run(const Model& model, const Reporter& report) {
                            quoted(tensor.name), dtype_name(tensor.dtype)),
            .fix = no_fix(
                "the header does not say what the bits once were: write the tensor again in its own "
-               "dtype")});
+               "dtype"),
+           .group = std::string(dtype_name(tensor.dtype))});
     } else if (dtype_bits(tensor.dtype) <= 8 && expected->dtype != ExpectedDType::kFp8) {
-      report(
-          {.file = file,
-           .tensor = std::string(tensor.name),
-           .message = fmt::format(
-               "{} is stored as {}, and the config has no quantization_config that explains "
-               "it: transformers computes with unscaled values",
-               quoted(tensor.name), dtype_name(tensor.dtype)),
-           .fix = no_fix(
-               "the scales are not known: take the config.json of the model that was quantised")});
+      report({.file = file,
+              .tensor = std::string(tensor.name),
+              .message = fmt::format(
+                  "{} is stored as {}, and the config has no quantization_config that explains "
+                  "it: transformers computes with unscaled values",
+                  quoted(tensor.name), dtype_name(tensor.dtype)),
+              .fix = no_fix(
+                  "the scales are not known: take the config.json of the model that was quantised"),
+              .group = std::string(dtype_name(tensor.dtype))});
     }
   }
 }
@@ -50,7 +51,7 @@ constinit const Check kWrongDType{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = wrong_dtype,
 };
 
 }  // namespace shardwright

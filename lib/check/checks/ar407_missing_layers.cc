@@ -10,7 +10,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void missing_layers(const Model& model, const Reporter& report) {
   const auto& absent = model.join.absent_layers;
   if (absent.empty()) return;
   Report finding{.group = "all"};
@@ -42,7 +42,7 @@ constinit const Check kMissingLayers{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = missing_layers,
 };
 
 }  // namespace shardwright

@@ -10,7 +10,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void surplus_layers(const Model& model, const Reporter& report) {
   const auto& surplus = model.join.surplus_layers;
   if (surplus.empty()) return;
   Report finding{.group = "all"};
@@ -48,7 +48,7 @@ constinit const Check kSurplusLayers{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = surplus_layers,
 };
 
 }  // namespace shardwright

@@ -8,7 +8,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void mixed_layouts(const Model& model, const Reporter& report) {
   const Join& join = model.join;
   for (const Tensor* tensor : join.other_layout) {
     report({.file = model.checkpoint.shards[tensor->shard].file,
@@ -31,7 +31,7 @@ constinit const Check kMixedLayouts{
     .severity = Severity::kWarning,
     .repair = Repair::kNone,
     .since = "0.1",
-    .run = run,
+    .run = mixed_layouts,
 };
 
 }  // namespace shardwright

@@ -9,7 +9,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void odd_prefix(const Model& model, const Reporter& report) {
   for (const Tolerated& odd : model.join.odd_prefix) {
     const std::string& file = model.checkpoint.shards[odd.stored->shard].file;
     report({.file = file,
@@ -35,7 +35,7 @@ constinit const Check kOddPrefix{
     .severity = Severity::kWarning,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = odd_prefix,
 };
 
 }  // namespace shardwright

@@ -11,7 +11,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void spurious_tied_head(const Model& model, const Reporter& report) {
   if (!model.join.compared || !model.expected->tie.tied) return;
   for (const StoredTie& tie : stored_ties(model)) {
     if (tie.source == nullptr || tie.bytes == TieBytes::kDiffer) continue;
@@ -46,7 +46,7 @@ constinit const Check kSpuriousTiedHead{
     .severity = Severity::kWarning,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = spurious_tied_head,
 };
 
 }  // namespace shardwright

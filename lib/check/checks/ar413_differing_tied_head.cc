@@ -11,12 +11,12 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void differing_tied_head(const Model& model, const Reporter& report) {
   if (!model.join.compared || !model.expected->tie.tied) return;
   for (const StoredTie& tie : stored_ties(model)) {
     if (tie.source == nullptr || tie.bytes != TieBytes::kDiffer) continue;
     // A head that does not even fit the config is a finding of its shape.
-    const ExpectedTensor* expected = model.expected->find(tie.target->name);
+    const ExpectedTensor* expected = model.expected_of(*tie.target);
     if (expected != nullptr && !same_shape(expected->shape, tie.target->shape)) continue;
     const std::string where =
         model.expected->tie.stated
@@ -45,7 +45,7 @@ constinit const Check kDifferingTiedHead{
     .severity = Severity::kError,
     .repair = Repair::kUnsafe,
     .since = "0.1",
-    .run = run,
+    .run = differing_tied_head,
 };
 
 }  // namespace shardwright

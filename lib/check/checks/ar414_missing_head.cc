@@ -10,7 +10,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void missing_head(const Model& model, const Reporter& report) {
   const ExpectedTensor* head = model.join.missing_head;
   if (head == nullptr) return;
   const Expansion& expected = *model.expected;
@@ -50,7 +50,7 @@ constinit const Check kMissingHead{
     .severity = Severity::kError,
     .repair = Repair::kUnsafe,
     .since = "0.1",
-    .run = run,
+    .run = missing_head,
 };
 
 }  // namespace shardwright

@@ -10,7 +10,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void equal_untied_head(const Model& model, const Reporter& report) {
   if (!model.join.compared || model.expected->tie.tied) return;
   for (const StoredTie& tie : stored_ties(model)) {
     if (tie.source == nullptr || tie.bytes != TieBytes::kEqual) continue;
@@ -35,7 +35,7 @@ constinit const Check kEqualUntiedHead{
     .severity = Severity::kInfo,
     .repair = Repair::kNone,
     .since = "0.1",
-    .run = run,
+    .run = equal_untied_head,
 };
 
 }  // namespace shardwright

@@ -8,7 +8,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void disagreeing_tie_flags(const Model& model, const Reporter& report) {
   if (!model.expected || !model.expected->usable || !model.expected->tie.nested_disagrees) return;
   const TieFlag& tie = model.expected->tie;
   report(
@@ -30,7 +30,7 @@ constinit const Check kDisagreeingTieFlags{
     .severity = Severity::kInfo,
     .repair = Repair::kNone,
     .since = "0.1",
-    .run = run,
+    .run = disagreeing_tie_flags,
 };
 
 }  // namespace shardwright

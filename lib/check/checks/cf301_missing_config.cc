@@ -11,7 +11,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void missing_config(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
   if (checkpoint.kind == CheckpointKind::kFile || checkpoint.config) return;
   const bool adapter = std::ranges::any_of(checkpoint.side_files, [](const SideFile& file) {
@@ -43,7 +43,7 @@ constinit const Check kMissingConfig{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = missing_config,
 };
 
 }  // namespace shardwright

@@ -9,11 +9,15 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void malformed_config(const Model& model, const Reporter& report) {
   if (!model.checkpoint.config) return;
   const SideFile& config = *model.checkpoint.config;
   std::string what = config.error;
-  if (what.empty() && config.document && config.document->root.object() == nullptr) {
+  if (what.empty() && config.document && config.document->byte_order_mark) {
+    what =
+        "it begins with a byte-order mark, at which Python's json stops: save it as UTF-8 without "
+        "one";
+  } else if (what.empty() && config.document && config.document->root.object() == nullptr) {
     what =
         fmt::format("it holds {} where an object is expected", config.document->root.kind_name());
   }
@@ -35,7 +39,7 @@ constinit const Check kMalformedConfig{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = malformed_config,
 };
 
 }  // namespace shardwright

@@ -22,7 +22,7 @@ void report_duplicates(const SideFile& file, const Reporter& report) {
   }
 }
 
-void run(const Model& model, const Reporter& report) {
+void duplicate_config_key(const Model& model, const Reporter& report) {
   if (model.checkpoint.config) report_duplicates(*model.checkpoint.config, report);
   for (const SideFile& file : model.checkpoint.side_files)
     report_duplicates(file, report);
@@ -38,7 +38,7 @@ constinit const Check kDuplicateConfigKey{
     .severity = Severity::kWarning,
     .repair = Repair::kNone,
     .since = "0.1",
-    .run = run,
+    .run = duplicate_config_key,
 };
 
 }  // namespace shardwright

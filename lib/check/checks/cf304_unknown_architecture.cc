@@ -8,7 +8,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void unknown_architecture(const Model& model, const Reporter& report) {
   const Detection& detection = model.detection;
   if (model.checkpoint.config_value() == nullptr) return;
   const std::string& file = model.checkpoint.config->name;
@@ -22,6 +22,16 @@ void run(const Model& model, const Reporter& report) {
             .message =
                 fmt::format("no rule knows the model_type {}: checked as '{}', by {}",
                             quoted(detection.model_type), detection.schema->name, detection.why)});
+    return;
+  }
+  if (detection.by == DetectedBy::kOwnCode) {
+    report({.file = file,
+            .pointer = "/auto_map",
+            .message = fmt::format(
+                "the class {} comes with its own code (auto_map), which no rule describes: names "
+                "and shapes were not compared, everything else was (--arch NAME checks it as a "
+                "known one)",
+                quoted(detection.class_name))});
     return;
   }
   const std::string what =
@@ -46,7 +56,7 @@ constinit const Check kUnknownArchitecture{
     .severity = Severity::kInfo,
     .repair = Repair::kNone,
     .since = "0.1",
-    .run = run,
+    .run = unknown_architecture,
 };
 
 }  // namespace shardwright

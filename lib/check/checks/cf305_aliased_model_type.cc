@@ -9,7 +9,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void aliased_model_type(const Model& model, const Reporter& report) {
   if (model.detection.by != DetectedBy::kAlias) return;
   const Schema& schema = *model.detection.schema;
   const std::string& known = schema.model_types.front();
@@ -35,7 +35,7 @@ constinit const Check kAliasedModelType{
     .severity = Severity::kWarning,
     .repair = Repair::kUnsafe,
     .since = "0.1",
-    .run = run,
+    .run = aliased_model_type,
 };
 
 }  // namespace shardwright

@@ -6,7 +6,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void contradictory_config(const Model& model, const Reporter& report) {
   if (!model.expected) return;
   for (const ConfigProblem& problem : model.expected->problems) {
     report({.file = model.checkpoint.config->name,
@@ -27,7 +27,7 @@ constinit const Check kContradictoryConfig{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = contradictory_config,
 };
 
 }  // namespace shardwright

@@ -8,7 +8,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void quantized_weights(const Model& model, const Reporter& report) {
   if (model.join.quantization.empty()) return;
   report({.file = model.checkpoint.config->name,
           .pointer = "/quantization_config",
@@ -28,7 +28,7 @@ constinit const Check kQuantizedWeights{
     .severity = Severity::kInfo,
     .repair = Repair::kNone,
     .since = "0.1",
-    .run = run,
+    .run = quantized_weights,
 };
 
 }  // namespace shardwright

@@ -37,7 +37,7 @@ std::optional<DType> main_dtype(const Checkpoint& checkpoint) {
   return static_cast<DType>(most - bytes.begin());
 }
 
-void run(const Model& model, const Reporter& report) {
+void other_dtype(const Model& model, const Reporter& report) {
   const json::Value* config = model.checkpoint.config_value();
   if (config == nullptr) return;
   for (const char* key : {"dtype", "torch_dtype"}) {
@@ -65,7 +65,7 @@ constinit const Check kOtherDType{
     .severity = Severity::kInfo,
     .repair = Repair::kNone,
     .since = "0.1",
-    .run = run,
+    .run = other_dtype,
 };
 
 }  // namespace shardwright

@@ -9,7 +9,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void malformed_side_file(const Model& model, const Reporter& report) {
   for (const SideFile& file : model.checkpoint.side_files) {
     if (file.error.empty()) continue;
     report({.file = file.name,
@@ -29,7 +29,7 @@ constinit const Check kMalformedSideFile{
     .severity = Severity::kWarning,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = malformed_side_file,
 };
 
 }  // namespace shardwright

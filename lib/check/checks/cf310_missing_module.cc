@@ -26,7 +26,7 @@ void collect(const json::Value& value, std::set<std::string>& modules) {
   }
 }
 
-void run(const Model& model, const Reporter& report) {
+void missing_module(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
   const auto look = [&](const SideFile& file) {
     if (!file.document) return;
@@ -63,7 +63,7 @@ constinit const Check kMissingModule{
     .severity = Severity::kWarning,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = missing_module,
 };
 
 }  // namespace shardwright

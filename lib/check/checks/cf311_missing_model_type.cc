@@ -9,7 +9,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void missing_model_type(const Model& model, const Reporter& report) {
   const Detection& detection = model.detection;
   const bool by_content = detection.by == DetectedBy::kClass || detection.by == DetectedBy::kNames;
   if (model.checkpoint.config_value() == nullptr || !by_content || !detection.model_type.empty())
@@ -37,7 +37,7 @@ constinit const Check kMissingModelType{
     .severity = Severity::kError,
     .repair = Repair::kUnsafe,
     .since = "0.1",
-    .run = run,
+    .run = missing_model_type,
 };
 
 }  // namespace shardwright

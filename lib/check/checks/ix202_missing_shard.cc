@@ -43,7 +43,7 @@ Fix fix_for(const Model& model, std::size_t lost) {
       "download'");
 }
 
-void run(const Model& model, const Reporter& report) {
+void missing_shard(const Model& model, const Reporter& report) {
   const auto& absent = model.index_join.absent;
   if (absent.empty()) return;
   std::vector<std::string> files;
@@ -79,7 +79,7 @@ constinit const Check kMissingShard{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = missing_shard,
 };
 
 }  // namespace shardwright

@@ -12,7 +12,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void wrong_shard(const Model& model, const Reporter& report) {
   if (model.index_join.misplaced.empty()) return;
   const IndexFile& file = *model.checkpoint.index;
   Report finding{.file = file.name,
@@ -40,7 +40,7 @@ constinit const Check kWrongShard{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = wrong_shard,
 };
 
 }  // namespace shardwright

@@ -32,7 +32,7 @@ void report_those(const Model& model, const std::vector<const IndexEntry*>& phan
   report(std::move(finding));
 }
 
-void run(const Model& model, const Reporter& report) {
+void phantom_tensor(const Model& model, const Reporter& report) {
   if (model.index_join.phantoms.empty()) return;
   // Where a rule needs the tensor, AR401 and its kin say that it is missing.
   std::vector<const IndexEntry*> needless;
@@ -62,7 +62,7 @@ constinit const Check kPhantomTensor{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = phantom_tensor,
 };
 
 }  // namespace shardwright

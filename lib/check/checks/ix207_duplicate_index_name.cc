@@ -13,7 +13,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void duplicate_index_name(const Model& model, const Reporter& report) {
   if (!model.checkpoint.index) return;
   const IndexFile& file = *model.checkpoint.index;
   for (const IndexDefect& defect : file.index.defects) {
@@ -52,7 +52,7 @@ constinit const Check kDuplicateIndexName{
     .severity = Severity::kWarning,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = duplicate_index_name,
 };
 
 }  // namespace shardwright

@@ -15,18 +15,14 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void path_outside_folder(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
   if (checkpoint.outside.empty() || !checkpoint.index) return;
   const Index& index = checkpoint.index->index;
-  const IndexEntry* first = nullptr;
-  std::size_t count = 0;
-  for (const IndexEntry& entry : index.entries) {
-    if (!std::ranges::binary_search(checkpoint.outside, index.files[entry.file])) continue;
-    if (first == nullptr) first = &entry;
-    ++count;
-  }
-  if (first == nullptr) return;
+  const auto first = std::ranges::find_if(index.entries, [&](const IndexEntry& entry) {
+    return std::ranges::binary_search(checkpoint.outside, index.files[entry.file]);
+  });
+  if (first == index.entries.end()) return;
   report({.file = checkpoint.index->name,
           .tensor = std::string(first->name),
           .pointer = "/weight_map/" + json::pointer_step(first->name),
@@ -51,7 +47,7 @@ constinit const Check kPathOutsideFolder{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = path_outside_folder,
 };
 
 }  // namespace shardwright

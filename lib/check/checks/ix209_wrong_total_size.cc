@@ -11,16 +11,33 @@
 #include "check/coverage.h"
 #include "check/index_join.h"
 #include "check/join.h"
+#include "check/shard_names.h"
 
 namespace shardwright {
 namespace {
 
+// Whether index and shards agree about which tensors there are. Where not, another sum follows, and
+// the checks of those tensors say why.
+bool agree_in_tensors(const Model& model) {
+  const IndexJoin& join = model.index_join;
+  return join.twice.empty() && join.phantoms.empty() && join.unindexed.empty() &&
+         unindexed_shards(model.checkpoint).empty();
+}
+
+// An entry that makes no tensor, so that its bytes are not known.
+bool has_broken_entry(const Shard& shard) {
+  return shard.header->count(safetensors::DefectKind::kEntryMalformed) > 0 ||
+         shard.header->count(safetensors::DefectKind::kUnknownDType) > 0;
+}
+
 // Bytes of all tensors; none where some cannot be counted.
 std::optional<std::uint64_t> stored_bytes(const Model& model) {
   const Checkpoint& checkpoint = model.checkpoint;
-  if (!checkpoint.outside.empty()) return std::nullopt;
+  if (!checkpoint.outside.empty() || !agree_in_tensors(model)) return std::nullopt;
   for (const Shard& shard : checkpoint.shards) {
-    if (shard.use == ShardUse::kLoaded && !is_sound(shard)) return std::nullopt;
+    if (shard.use == ShardUse::kLoaded && (!is_sound(shard) || has_broken_entry(shard))) {
+      return std::nullopt;
+    }
   }
   std::uint64_t sum = 0;
   for (const Tensor& tensor : checkpoint.tensors) {
@@ -31,7 +48,7 @@ std::optional<std::uint64_t> stored_bytes(const Model& model) {
   return sum;
 }
 
-void run(const Model& model, const Reporter& report) {
+void wrong_total_size(const Model& model, const Reporter& report) {
   if (!model.checkpoint.index_decides || !model.checkpoint.index) return;
   const IndexFile& file = *model.checkpoint.index;
   const Index& index = file.index;
@@ -70,7 +87,7 @@ constinit const Check kWrongTotalSize{
     .severity = Severity::kWarning,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = wrong_total_size,
 };
 
 }  // namespace shardwright

@@ -13,7 +13,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void missing_index_metadata(const Model& model, const Reporter& report) {
   if (!model.checkpoint.index || single_file(model.checkpoint) != nullptr) return;
   const IndexFile& file = *model.checkpoint.index;
   for (const IndexDefect& defect : file.index.defects) {
@@ -46,7 +46,7 @@ constinit const Check kMissingIndexMetadata{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = missing_index_metadata,
 };
 
 }  // namespace shardwright

@@ -12,6 +12,7 @@
 #include "check/check.h"
 #include "check/coverage.h"
 #include "check/fixes.h"
+#include "check/purpose.h"
 #include "check/shard_names.h"
 #include "check/single_file.h"
 #include "check/wording.h"
@@ -69,12 +70,7 @@ Fix fix_for(const Model& model, const Scene& scene) {
   return rebuild_fix(model, "write the index from the headers of the shards");
 }
 
-bool has_pickled_weights(const Checkpoint& checkpoint) {
-  return checkpoint.folder && (checkpoint.folder->find("pytorch_model.bin") != nullptr ||
-                               checkpoint.folder->find("pytorch_model.bin.index.json") != nullptr);
-}
-
-void run(const Model& model, const Reporter& report) {
+void missing_index(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
   if (checkpoint.kind != CheckpointKind::kFolder || checkpoint.index ||
       single_file(checkpoint) != nullptr) {
@@ -86,10 +82,11 @@ void run(const Model& model, const Reporter& report) {
   }
   Report finding{.message = what(scene), .fix = fix_for(model, scene), .places = scene.files};
   if (scene.files.size() == 1) finding.file = scene.files.front();
-  if (!scene.numbered && !scene.unfinished && !checkpoint.config) {
+  if (is_collection(checkpoint)) {
     // A collection of files is no broken model.
-    finding.message = fmt::format(
-        "there is no index and no config.json: {} were checked one by one", some_of(scene.files));
+    finding.message =
+        fmt::format("there is no index and no config.json of a model: {} were checked one by one",
+                    some_of(scene.files));
     finding.severity = Severity::kInfo;
     finding.fix.reset();
   } else if (has_pickled_weights(checkpoint)) {
@@ -109,7 +106,7 @@ constinit const Check kMissingIndex{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = missing_index,
 };
 
 }  // namespace shardwright

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -65,15 +66,15 @@ std::string disagreement(const Shard& single, const Sharded& set) {
     }
   }
   if (common == set.tensors.size()) return "";
-  std::vector<std::string_view> rest;
+  std::unordered_set<std::string_view> alone;
   for (const auto& [name, tensor] : set.tensors)
-    rest.push_back(name);
+    alone.insert(name);
   for (const TensorEntry& tensor : single.header->tensors)
-    std::erase(rest, tensor.name);
-  return fmt::format("{} is in the index only", quoted(*std::ranges::min_element(rest)));
+    alone.erase(tensor.name);
+  return fmt::format("{} is in the index only", quoted(*std::ranges::min_element(alone)));
 }
 
-void run(const Model& model, const Reporter& report) {
+void two_sets(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
   const Shard* single = single_file(checkpoint);
   if (single == nullptr || !single->header || checkpoint.kind != CheckpointKind::kFolder ||
@@ -81,7 +82,11 @@ void run(const Model& model, const Reporter& report) {
     return;
   }
   const Sharded set = sharded_set(checkpoint, *single);
-  const std::string differs = disagreement(*single, set);
+  std::string differs = disagreement(*single, set);
+  if (differs.empty() && !model.data.sets_differ.empty()) {
+    differs = fmt::format("{} has other values in the one than in the other",
+                          quoted(model.data.sets_differ));
+  }
   const std::vector<std::string>& files = checkpoint.index->index.files;
   const bool same_file = files.size() == 1 && files.front() == single->file;
   if (same_file && differs.empty()) return;
@@ -104,7 +109,7 @@ void run(const Model& model, const Reporter& report) {
     finding.fix = no_fix("remove the index, which is of no use beside a single file");
   } else {
     finding.message = fmt::format(
-        "{} and agree in names, dtypes and shapes: the model is there "
+        "{} and agree in names, dtypes, shapes and a sample of their values: the model is there "
         "twice",
         both);
     finding.severity = Severity::kInfo;
@@ -122,7 +127,7 @@ constinit const Check kTwoSets{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = two_sets,
 };
 
 }  // namespace shardwright

@@ -57,11 +57,19 @@ class Judge {
     if (is_variant_name(stray.file)) return StrayKind::kHarmless;
     if (shares_a_name(checkpoint_, stray)) return StrayKind::kStale;
     if (!stray.header || !stray.header->usable()) return StrayKind::kBroken;
-    return shard_number(stray.file) && !families_.empty() ? StrayKind::kStale
-                                                          : StrayKind::kHarmless;
+    return is_of_other_save(stray) ? StrayKind::kStale : StrayKind::kHarmless;
   }
 
  private:
+  // "model-00001-of-00003" beside "model-00001-of-00002". Another stem ("consolidated") is another
+  // form of the model, kept on purpose.
+  [[nodiscard]] bool is_of_other_save(const Shard& stray) const {
+    const auto number = shard_number(stray.file);
+    return number && std::ranges::any_of(families_, [&](const ShardFamily& family) {
+             return family.before == number->before;
+           });
+  }
+
   [[nodiscard]] bool is_indexed(std::string_view file) const {
     const auto& files = checkpoint_.index->index.files;
     return std::ranges::find(files, file) != files.end();
@@ -85,7 +93,7 @@ void report_those(std::vector<std::string> files, Severity severity, std::string
   report(std::move(finding));
 }
 
-void run(const Model& model, const Reporter& report) {
+void stale_shards(const Model& model, const Reporter& report) {
   const Judge judge(model.checkpoint);
   std::vector<std::string> stale;
   std::vector<std::string> broken;
@@ -126,7 +134,7 @@ constinit const Check kStaleShards{
     .severity = Severity::kWarning,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = stale_shards,
 };
 
 }  // namespace shardwright

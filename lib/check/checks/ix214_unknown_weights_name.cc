@@ -10,16 +10,12 @@
 #include "base/utf8.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/purpose.h"
 #include "check/shard_names.h"
 #include "check/single_file.h"
 
 namespace shardwright {
 namespace {
-
-bool has_pickled_weights(const Checkpoint& checkpoint) {
-  return checkpoint.folder->find("pytorch_model.bin") != nullptr ||
-         checkpoint.folder->find("pytorch_model.bin.index.json") != nullptr;
-}
 
 // A config of transformers: those of other libraries have their own names for weights.
 bool is_transformers_config(const Checkpoint& checkpoint) {
@@ -27,7 +23,7 @@ bool is_transformers_config(const Checkpoint& checkpoint) {
   return config != nullptr && config->find("model_type") != nullptr;
 }
 
-void run(const Model& model, const Reporter& report) {
+void unknown_weights_name(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
   if (checkpoint.kind != CheckpointKind::kFolder || checkpoint.index ||
       single_file(checkpoint) != nullptr || !is_transformers_config(checkpoint) ||
@@ -65,7 +61,7 @@ constinit const Check kUnknownWeightsName{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = unknown_weights_name,
 };
 
 }  // namespace shardwright

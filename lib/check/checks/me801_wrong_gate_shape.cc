@@ -12,7 +12,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void wrong_gate_shape(const Model& model, const Reporter& report) {
   for (const ShapeMismatch& mismatch : model.join.mismatched) {
     if (explanation_of(model, mismatch) != MismatchCause::kGate) continue;
     const Tensor& stored = *mismatch.stored;
@@ -25,12 +25,16 @@ void run(const Model& model, const Reporter& report) {
         mismatch.expected->role == Role::kRouter ? "router of this config"
                                                  : "gate of a shared expert",
         shape_text(wanted));
-    if (element_count(stored.shape) == element_count(wanted)) {
+    if (is_same_order(stored.shape, wanted)) {
       finding.fix =
           safe_fix(fmt::format("give it the shape {}: the elements are the same, in the same order",
                                shape_text(wanted)),
                    {edit::ReshapeTensor{file, std::string(stored.name),
                                         Shape(wanted.begin(), wanted.end())}});
+    } else if (element_count(stored.shape) == element_count(wanted)) {
+      finding.fix = no_fix(
+          "nobody can tell whether the shape alone is wrong or the elements are transposed: "
+          "make the mixture again");
     } else {
       finding.fix = no_fix(
           "the values of the other rows are nowhere in the checkpoint: make the mixture again");
@@ -49,7 +53,7 @@ constinit const Check kWrongGateShape{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = wrong_gate_shape,
 };
 
 }  // namespace shardwright

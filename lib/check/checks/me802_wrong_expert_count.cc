@@ -9,7 +9,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void wrong_expert_count(const Model& model, const Reporter& report) {
   if (!model.join.experts) return;
   const ExpertCount& experts = *model.join.experts;
   report({.tensor = experts.places.empty() ? std::string() : experts.places.front(),
@@ -35,7 +35,7 @@ constinit const Check kWrongExpertCount{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = wrong_expert_count,
 };
 
 }  // namespace shardwright

@@ -29,7 +29,7 @@ std::string size_text(std::string_view pointer) {
 }
 
 // A clone without LFS leaves pointers for all shards: that is one cause.
-void run(const Model& model, const Reporter& report) {
+void lfs_pointer(const Model& model, const Reporter& report) {
   std::vector<std::string> files;
   const Shard* first = nullptr;
   for (const Shard& shard : model.checkpoint.shards) {
@@ -67,7 +67,7 @@ constinit const Check kLfsPointer{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = lfs_pointer,
 };
 
 }  // namespace shardwright

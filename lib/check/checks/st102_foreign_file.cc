@@ -61,7 +61,7 @@ std::string first_line(const Shard& shard) {
   return fmt::format(" ({})", quoted(split(trim(shard.start), '\n').front(), kLongest));
 }
 
-void run(const Model& model, const Reporter& report) {
+void foreign_file(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     const auto [usual, remedy] = meaning(shard.foreign);
     if (shard.use != ShardUse::kLoaded || usual.empty()) continue;
@@ -84,7 +84,7 @@ constinit const Check kForeignFile{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = foreign_file,
 };
 
 }  // namespace shardwright

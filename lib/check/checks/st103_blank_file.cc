@@ -11,7 +11,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void blank_file(const Model& model, const Reporter& report) {
   using safetensors::ForeignKind;
   for (const Shard& shard : model.checkpoint.shards) {
     const bool zeros = shard.foreign == ForeignKind::kZeros;
@@ -42,7 +42,7 @@ constinit const Check kBlankFile{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = blank_file,
 };
 
 }  // namespace shardwright

@@ -43,7 +43,7 @@ Trouble trouble(const Shard& shard) {
   }
 }
 
-void run(const Model& model, const Reporter& report) {
+void unreadable_file(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     if (shard.use != ShardUse::kLoaded || !shard.present || shard.open_error.empty()) continue;
     const Trouble found = trouble(shard);
@@ -64,7 +64,7 @@ constinit const Check kUnreadableFile{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = unreadable_file,
 };
 
 }  // namespace shardwright

@@ -16,7 +16,7 @@ namespace {
 using safetensors::Defect;
 using safetensors::DefectKind;
 
-std::string what(const Defect& defect) {
+std::string length_fault(const Defect& defect) {
   switch (defect.kind) {
     case DefectKind::kTooShort:
       return fmt::format("has {}, and the length of the header alone takes {}",
@@ -34,14 +34,14 @@ std::string what(const Defect& defect) {
   }
 }
 
-void run(const Model& model, const Reporter& report) {
+void bad_header_length(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     for (const Defect* defect :
          defects_of(shard, {DefectKind::kTooShort, DefectKind::kLengthZero,
                             DefectKind::kLengthTooLarge, DefectKind::kLengthBeyondFile})) {
       report({.file = shard.file,
-              .message =
-                  fmt::format("{} {}; {}", quoted(shard.file), what(*defect), prints(defect->kind)),
+              .message = fmt::format("{} {}; {}", quoted(shard.file), length_fault(*defect),
+                                     prints(defect->kind)),
               .fix = no_fix("nobody can tell where the tensors lie: fetch the file again, or write "
                             "it again from its source")});
     }
@@ -58,7 +58,7 @@ constinit const Check kBadHeaderLength{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = bad_header_length,
 };
 
 }  // namespace shardwright

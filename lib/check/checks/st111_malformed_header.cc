@@ -17,7 +17,7 @@ namespace {
 using safetensors::Defect;
 using safetensors::DefectKind;
 
-std::string what(const Defect& defect) {
+std::string header_fault(const Defect& defect) {
   switch (defect.kind) {
     case DefectKind::kNotUtf8:
       return fmt::format("is not UTF-8 at byte {}", defect.found);
@@ -36,7 +36,7 @@ std::string what(const Defect& defect) {
   }
 }
 
-Fix fix_for(const Shard& shard, const Defect& defect) {
+Fix header_fix(const Shard& shard, const Defect& defect) {
   if (defect.kind == DefectKind::kBadPadding) {
     return relay_fix(shard, "write the header anew, padded with spaces");
   }
@@ -45,15 +45,15 @@ Fix fix_for(const Shard& shard, const Defect& defect) {
       "write it again from its source");
 }
 
-void run(const Model& model, const Reporter& report) {
+void malformed_header(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     for (const Defect* defect :
          defects_of(shard, {DefectKind::kNotUtf8, DefectKind::kNotJson, DefectKind::kNotObject,
                             DefectKind::kTooDeep, DefectKind::kBadPadding})) {
       report({.file = shard.file,
-              .message = fmt::format("the header of {} {}; {}", quoted(shard.file), what(*defect),
-                                     prints(defect->kind)),
-              .fix = fix_for(shard, *defect)});
+              .message = fmt::format("the header of {} {}; {}", quoted(shard.file),
+                                     header_fault(*defect), prints(defect->kind)),
+              .fix = header_fix(shard, *defect)});
     }
   }
 }
@@ -68,7 +68,7 @@ constinit const Check kMalformedHeader{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = malformed_header,
 };
 
 }  // namespace shardwright

@@ -23,7 +23,7 @@ std::string_view wanted(std::string_view field) {
   return "a list of two whole numbers, 0 or more";
 }
 
-std::string what(const Defect& defect) {
+std::string entry_fault(const Defect& defect) {
   const std::string tensor = quoted(defect.tensor);
   if (defect.kind == DefectKind::kDuplicateKey) {
     return fmt::format("the entry of {} has '{}' twice", tensor, defect.other);
@@ -43,14 +43,14 @@ std::string what(const Defect& defect) {
                      printable(defect.detail), wanted(defect.other));
 }
 
-void run(const Model& model, const Reporter& report) {
+void malformed_entry(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     for (const Defect* defect :
          defects_of(shard, {DefectKind::kEntryMalformed, DefectKind::kDuplicateKey})) {
       if (defect->kind == DefectKind::kDuplicateKey && defect->tensor.empty()) continue;  // ST115
       report({.file = shard.file,
               .tensor = std::string(defect->tensor),
-              .message = fmt::format("{}; {}", what(*defect), prints(defect->kind)),
+              .message = fmt::format("{}; {}", entry_fault(*defect), prints(defect->kind)),
               .fix = no_fix("nobody can tell what the tensor is: fetch the file again, or write it "
                             "again from its source")});
     }
@@ -67,7 +67,7 @@ constinit const Check kMalformedEntry{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = malformed_entry,
 };
 
 }  // namespace shardwright

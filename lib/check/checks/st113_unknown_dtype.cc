@@ -49,7 +49,7 @@ std::string suggestion(std::string_view found) {
   return "names such as 'F32', 'BF16' and 'F8_E4M3'";
 }
 
-void run(const Model& model, const Reporter& report) {
+void unknown_dtype(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     for (const Defect* defect : defects_of(shard, {DefectKind::kUnknownDType})) {
       report(
@@ -74,7 +74,7 @@ constinit const Check kUnknownDType{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = unknown_dtype,
 };
 
 }  // namespace shardwright

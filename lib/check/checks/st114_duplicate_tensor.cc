@@ -15,7 +15,7 @@ namespace {
 using safetensors::Defect;
 using safetensors::DefectKind;
 
-void run(const Model& model, const Reporter& report) {
+void duplicate_tensor(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     for (const Defect* defect : defects_of(shard, {DefectKind::kDuplicateTensor})) {
       report({.file = shard.file,
@@ -38,7 +38,7 @@ constinit const Check kDuplicateTensor{
     .severity = Severity::kWarning,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = duplicate_tensor,
 };
 
 }  // namespace shardwright

@@ -18,7 +18,7 @@ namespace {
 using safetensors::Defect;
 using safetensors::DefectKind;
 
-std::string what(const Defect& defect) {
+std::string metadata_fault(const Defect& defect) {
   if (defect.kind == DefectKind::kDuplicateMetadata) {
     return fmt::format("{} stands twice in '__metadata__': loaders take the last",
                        quoted(defect.other));
@@ -34,7 +34,7 @@ std::string what(const Defect& defect) {
                      defect.detail, prints(defect.kind));
 }
 
-Fix fix_for(const Shard& shard, const Defect& defect) {
+Fix metadata_fix(const Shard& shard, const Defect& defect) {
   if (relay_of(shard) != Relay::kLosesMetadata) {
     return relay_fix(shard, "write the header anew, with the last value of each key");
   }
@@ -44,7 +44,7 @@ Fix fix_for(const Shard& shard, const Defect& defect) {
                     {edit::RelayShard{shard.file}});
 }
 
-void run(const Model& model, const Reporter& report) {
+void malformed_metadata(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     for (const Defect* defect :
          defects_of(shard, {DefectKind::kMetadataMalformed, DefectKind::kDuplicateMetadata,
@@ -52,9 +52,9 @@ void run(const Model& model, const Reporter& report) {
       if (!defect->tensor.empty()) continue;  // ST112
       const bool accepted = defect->kind == DefectKind::kDuplicateMetadata;
       report({.file = shard.file,
-              .message = what(*defect),
+              .message = metadata_fault(*defect),
               .severity = accepted ? std::optional(Severity::kWarning) : std::nullopt,
-              .fix = fix_for(shard, *defect),
+              .fix = metadata_fix(shard, *defect),
               .group = accepted ? shard.file + " twice" : shard.file});
     }
   }
@@ -70,7 +70,7 @@ constinit const Check kMalformedMetadata{
     .severity = Severity::kError,
     .repair = Repair::kUnsafe,
     .since = "0.1",
-    .run = run,
+    .run = malformed_metadata,
 };
 
 }  // namespace shardwright

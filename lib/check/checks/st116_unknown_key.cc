@@ -15,7 +15,7 @@ namespace {
 
 using safetensors::DefectKind;
 
-void run(const Model& model, const Reporter& report) {
+void unknown_key(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     const auto defects = defects_of(shard, {DefectKind::kUnknownKey});
     if (defects.empty()) continue;
@@ -39,7 +39,7 @@ constinit const Check kUnknownKey{
     .severity = Severity::kInfo,
     .repair = Repair::kNone,
     .since = "0.1",
-    .run = run,
+    .run = unknown_key,
 };
 
 }  // namespace shardwright

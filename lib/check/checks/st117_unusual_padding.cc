@@ -13,7 +13,7 @@ namespace {
 using safetensors::Defect;
 using safetensors::DefectKind;
 
-void run(const Model& model, const Reporter& report) {
+void unusual_padding(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     const auto defects = defects_of(shard, {DefectKind::kPadding});
     if (defects.empty()) continue;
@@ -35,7 +35,7 @@ constinit const Check kUnusualPadding{
     .severity = Severity::kInfo,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = unusual_padding,
 };
 
 }  // namespace shardwright

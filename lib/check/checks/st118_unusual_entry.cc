@@ -14,7 +14,7 @@ namespace {
 
 using safetensors::DefectKind;
 
-void run(const Model& model, const Reporter& report) {
+void unusual_entry(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     const auto defects = defects_of(shard, {DefectKind::kUnusualForm});
     if (defects.empty()) continue;
@@ -39,7 +39,7 @@ constinit const Check kUnusualEntry{
     .severity = Severity::kWarning,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = unusual_entry,
 };
 
 }  // namespace shardwright

@@ -14,7 +14,7 @@ namespace {
 using safetensors::Defect;
 using safetensors::DefectKind;
 
-void run(const Model& model, const Reporter& report) {
+void unusual_name(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     for (const Defect* defect : defects_of(shard, {DefectKind::kUnusualName})) {
       report({.file = shard.file,
@@ -37,7 +37,7 @@ constinit const Check kUnusualName{
     .severity = Severity::kInfo,
     .repair = Repair::kNone,
     .since = "0.1",
-    .run = run,
+    .run = unusual_name,
 };
 
 }  // namespace shardwright

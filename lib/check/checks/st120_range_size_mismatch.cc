@@ -53,7 +53,7 @@ std::string what(const Defect& defect, const TensorEntry& entry) {
   }
 }
 
-void run(const Model& model, const Reporter& report) {
+void range_size_mismatch(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     const auto defects = defects_of(shard, {DefectKind::kRangeSize, DefectKind::kShapeOverflow,
                                             DefectKind::kSubByte, DefectKind::kRangeReversed});
@@ -83,7 +83,7 @@ constinit const Check kRangeSizeMismatch{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = range_size_mismatch,
 };
 
 }  // namespace shardwright

@@ -17,14 +17,19 @@ namespace {
 using safetensors::Defect;
 using safetensors::DefectKind;
 
-void run(const Model& model, const Reporter& report) {
+void range_past_data(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
-    const auto defects = defects_of(shard, {DefectKind::kRangePastData});
+    auto defects = defects_of(shard, {DefectKind::kRangePastData});
+    // A range of the wrong size says nothing about where the file ends: ST120 speaks of it.
+    const auto unsized = tensors_of(defects_of(shard, {DefectKind::kRangeSize}));
+    const std::size_t explained = std::erase_if(defects, [&](const Defect* defect) {
+      return std::ranges::find(unsized, defect->tensor) != unsized.end();
+    });
     if (defects.empty()) continue;
     const auto names = tensors_of(defects);
     const std::uint64_t data = shard.header->data_bytes;
     const Defect& last = **std::ranges::max_element(defects, {}, &Defect::found);
-    const std::uint64_t cut = shard.header->count(DefectKind::kRangePastData);
+    const std::uint64_t cut = shard.header->count(DefectKind::kRangePastData) - explained;
     report(
         {.file = shard.file,
          .tensor = std::string(names.front()),
@@ -50,7 +55,7 @@ constinit const Check kRangePastData{
     .severity = Severity::kError,
     .repair = Repair::kNever,
     .since = "0.1",
-    .run = run,
+    .run = range_past_data,
 };
 
 }  // namespace shardwright

@@ -39,7 +39,7 @@ std::string what(const Defect& defect, const TensorEntry* entry, const TensorEnt
                      quoted(defect.tensor), defect.found, quoted(defect.other), defect.expected);
 }
 
-void run(const Model& model, const Reporter& report) {
+void overlapping_ranges(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     const auto defects = defects_of(shard, {DefectKind::kOverlap});
     if (defects.empty()) continue;
@@ -68,7 +68,7 @@ constinit const Check kOverlappingRanges{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = overlapping_ranges,
 };
 
 }  // namespace shardwright

@@ -17,7 +17,7 @@ namespace {
 using safetensors::Defect;
 using safetensors::DefectKind;
 
-void run(const Model& model, const Reporter& report) {
+void gap_between_tensors(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     const auto defects = defects_of(shard, {DefectKind::kGap});
     if (defects.empty()) continue;
@@ -54,7 +54,7 @@ constinit const Check kGapBetweenTensors{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = gap_between_tensors,
 };
 
 }  // namespace shardwright

@@ -17,7 +17,7 @@ namespace {
 using safetensors::Defect;
 using safetensors::DefectKind;
 
-void run(const Model& model, const Reporter& report) {
+void trailing_bytes(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     for (const Defect* defect : defects_of(shard, {DefectKind::kTrailingBytes})) {
       const std::string size = byte_count(defect->found - defect->expected);
@@ -52,7 +52,7 @@ constinit const Check kTrailingBytes{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = trailing_bytes,
 };
 
 }  // namespace shardwright

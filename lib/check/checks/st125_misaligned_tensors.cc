@@ -16,7 +16,7 @@ namespace {
 using safetensors::Defect;
 using safetensors::DefectKind;
 
-void run(const Model& model, const Reporter& report) {
+void misaligned_tensors(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     const auto defects = defects_of(shard, {DefectKind::kMisaligned});
     if (defects.empty()) continue;
@@ -50,7 +50,7 @@ constinit const Check kMisalignedTensors{
     .severity = Severity::kInfo,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = misaligned_tensors,
 };
 
 }  // namespace shardwright

@@ -14,6 +14,7 @@
 #include "check/check.h"
 #include "check/fixes.h"
 #include "check/format_label.h"
+#include "check/purpose.h"
 #include "check/relay.h"
 #include "check/wording.h"
 
@@ -32,19 +33,24 @@ void report_group(std::vector<std::string> files, Severity severity, std::string
                  .severity = severity,
                  .fix = safe_fix("write {\"format\": \"pt\"} into the metadata", std::move(edits)),
                  .group = std::string(lacks)};
+  if (severity == Severity::kInfo) finding.fix.reset();
   if (files.size() == 1) finding.file = files.front();
   finding.places = std::move(files);
   report(std::move(finding));
 }
 
-void run(const Model& model, const Reporter& report) {
+void missing_format(const Model& model, const Reporter& report) {
   std::vector<std::string> bare;
   std::vector<std::string> unlabelled;
+  std::vector<std::string> of_others;
   for (const Shard& shard : model.checkpoint.shards) {
     // Other damage has its own finding, and has to be mended first.
     if (shard.use != ShardUse::kLoaded || relay_of(shard) != Relay::kWhole) continue;
     if (format_label(*shard.header)) continue;
-    (shard.header->has_metadata ? unlabelled : bare).push_back(shard.file);
+    (!is_for_transformers(model, shard) ? of_others
+     : shard.header->has_metadata       ? unlabelled
+                                        : bare)
+        .push_back(shard.file);
   }
   report_group(std::move(bare), Severity::kWarning, "no metadata",
                "transformers before 4.48 stops with \"'NoneType' object has no attribute 'get'\"",
@@ -53,6 +59,8 @@ void run(const Model& model, const Reporter& report) {
                "transformers 4 and huggingface_hub stop with 'does not contain the valid "
                "metadata', or 'File metadata is not ['pt', 'tf', 'flax', 'mlx'] but None'",
                report);
+  report_group(std::move(of_others), Severity::kInfo, "no 'format' in the metadata",
+               "transformers 4 would stop, and nothing says that it loads such files", report);
 }
 
 }  // namespace
@@ -65,7 +73,7 @@ constinit const Check kMissingFormat{
     .severity = Severity::kWarning,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = missing_format,
 };
 
 }  // namespace shardwright

@@ -1,5 +1,6 @@
 // ST127: the metadata names a format that loaders do not know.
 // docs/checks/ST127-unknown-format.md
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,7 @@
 #include "check/fixes.h"
 #include "check/format_label.h"
 #include "check/join.h"
+#include "check/purpose.h"
 #include "check/relay.h"
 
 namespace shardwright {
@@ -24,18 +26,21 @@ bool names_are_expected(const Join& join) {
   return join.compared && join.matched > 0 && join.unexpected.empty();
 }
 
-void run(const Model& model, const Reporter& report) {
+void unknown_format(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     if (shard.use != ShardUse::kLoaded || !is_sound(shard)) continue;
     const auto format = format_label(*shard.header);
     if (!format || is_known(*format)) continue;
+    std::optional<Severity> severity;
+    if (!is_for_transformers(model, shard)) severity = Severity::kInfo;
     Report finding{.file = shard.file,
                    .message = fmt::format(
                        "the metadata has 'format' {}, and 'pt', 'tf', 'flax' or 'mlx' is "
                        "expected; transformers 4 stops with 'Incompatible safetensors file'",
                        quoted(*format)),
+                   .severity = severity,
                    .group = fmt::format("format {}", *format)};
-    if (relay_of(shard) == Relay::kWhole) {
+    if (!severity && relay_of(shard) == Relay::kWhole) {
       const std::string summary = "write {\"format\": \"pt\"} into the metadata";
       finding.fix = names_are_expected(model.join)
                         ? safe_fix(summary, {edit::RelayShard{shard.file, true}})
@@ -55,7 +60,7 @@ constinit const Check kUnknownFormat{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = unknown_format,
 };
 
 }  // namespace shardwright

@@ -15,7 +15,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void other_framework(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     if (shard.use != ShardUse::kLoaded || !is_sound(shard)) continue;
     const auto format = format_label(*shard.header);
@@ -39,7 +39,7 @@ constinit const Check kOtherFramework{
     .severity = Severity::kWarning,
     .repair = Repair::kNone,
     .since = "0.1",
-    .run = run,
+    .run = other_framework,
 };
 
 }  // namespace shardwright

@@ -20,7 +20,7 @@ bool is_restricted(const Shard& shard) {
          (shard.entry.mode & kReadByOthers) == 0;
 }
 
-void run(const Model& model, const Reporter& report) {
+void restricted_mode(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
   if (!checkpoint.folder || checkpoint.kind == CheckpointKind::kFile) return;
   const auto& entries = checkpoint.folder->entries();
@@ -56,7 +56,7 @@ constinit const Check kRestrictedMode{
     .severity = Severity::kInfo,
     .repair = Repair::kNone,
     .since = "0.1",
-    .run = run,
+    .run = restricted_mode,
 };
 
 }  // namespace shardwright

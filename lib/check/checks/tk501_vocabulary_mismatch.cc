@@ -12,7 +12,7 @@
 namespace shardwright {
 namespace {
 
-void run(const Model& model, const Reporter& report) {
+void vocabulary_mismatch(const Model& model, const Reporter& report) {
   std::vector<const ShapeMismatch*> found;
   for (const ShapeMismatch& mismatch : model.join.mismatched) {
     if (explanation_of(model, mismatch) == MismatchCause::kVocabulary) found.push_back(&mismatch);
@@ -62,7 +62,7 @@ constinit const Check kVocabularyMismatch{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = run,
+    .run = vocabulary_mismatch,
 };
 
 }  // namespace shardwright

@@ -11,6 +11,7 @@
 
 #include "shardwright/check_job.h"
 #include "shardwright/inspect_job.h"
+#include "shardwright/merge_job.h"
 #include "shardwright/repair_job.h"
 #include "shardwright/schema_job.h"
 #include "shardwright/synth_job.h"
@@ -40,6 +41,12 @@ std::string check_github(const std::vector<ModelReport>& models);
 std::string repair_text(const RepairReport& report, const RepairOptions& options,
                         const TextStyle& style = {});
 std::string repair_json(const RepairReport& report);
+
+// What is wrong with the recipe or its inputs; else the plan, and what was done. `options` are
+// those of the run.
+std::string merge_text(const MergeReport& report, const MergeOptions& options,
+                       const TextStyle& style = {});
+std::string merge_json(const MergeReport& report);
 
 // Files, dtypes and tensors, with one row for tensors that differ in their layer or expert alone.
 std::string inspect_text(const InspectReport& report, const TextStyle& style = {});

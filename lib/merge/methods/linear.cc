@@ -13,9 +13,7 @@ class Linear final : public MergeProgram {
       : weights_(std::move(weights)), divisor_(divisor) {}
 
   void apply(const Chunk& chunk, float* result) const override {
-    kernel::scale(chunk.inputs[0], weights_[0], result, chunk.count);
-    for (std::size_t i = 1; i < weights_.size(); ++i)
-      kernel::add_scaled(chunk.inputs[i], weights_[i], result, chunk.count);
+    kernel::weighted_sum(chunk.inputs, weights_, result, chunk.count);
     if (divisor_ != 1) kernel::divide_by(result, divisor_, result, chunk.count);
   }
 

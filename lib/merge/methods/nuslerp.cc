@@ -23,6 +23,29 @@ void nuslerp(double t, const Dots& dots, std::span<double> factors) {
     factor = std::sin(factor * angle) / std::sin(angle);
 }
 
+// The sines of both parts and of the whole angle.
+Rounded peer(double t, DType dtype) {
+  const auto rd = [dtype](double value) { return rounded(dtype, value); };
+  const auto set = [t, rd](const Dots& dots, std::span<double> factors) {
+    const auto length = [&](std::size_t i) { return std::max(rd(dots.norm(i)), kLeastNorm); };
+    const double cosine = std::clamp(rd(dots.at(0, 1) / length(0) / length(1)), -1.0, 1.0);
+    const bool colinear = rd(1 - rd(cosine * cosine)) <= kColinear;
+    const double angle = rd(std::acos(cosine));
+    factors[0] = colinear ? 1 - t : rd(std::sin(rd((1 - t) * angle)));
+    factors[1] = colinear ? t : rd(std::sin(rd(t * angle)));
+    factors[2] = colinear ? 1 : rd(std::sin(angle));
+  };
+  const auto apply = [](const RoundedRun& run) {
+    const auto factor = [&](std::size_t i) { return static_cast<float>(run.factors[i]); };
+    run.steps.scale(run.vectors[0], factor(0), run.result);
+    run.steps.scale(run.vectors[1], factor(1), run.spare[0]);
+    run.steps.add(run.result, run.spare[0], run.result);
+    run.steps.divide_by(run.result, factor(2), run.result);
+    if (run.base != nullptr) run.steps.add(run.base, run.result, run.result);
+  };
+  return {.dtype = dtype, .factors = 3, .set = set, .apply = apply};
+}
+
 Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
   const auto members = others(merge_case);
   if (members.size() == 1) return make_copy(members[0]);
@@ -31,14 +54,17 @@ Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
   const double t = std::abs(total) < kLeastWeight ? 0.5 : (total - first) / total;
   const bool columns = merge_case.globals[0] != 0;
   const bool flatten = merge_case.globals[1] != 0;
-  return make_combination(
-      {.members = members,
-       .origin = merge_case.base,
-       .extent = flatten   ? Extent::kTensor
-                 : columns ? Extent::kColumns
-                           : Extent::kRows,
-       .shape = {merge_case.shape.begin(), merge_case.shape.end()}},
-      [t](const Dots& dots, std::span<double> factors) { nuslerp(t, dots, factors); });
+  CombinationCase combination{.members = members,
+                              .origin = merge_case.base,
+                              .extent = flatten   ? Extent::kTensor
+                                        : columns ? Extent::kColumns
+                                                  : Extent::kRows,
+                              .shape = {merge_case.shape.begin(), merge_case.shape.end()}};
+  if (merge_case.round_to && combination.extent != Extent::kColumns)
+    return make_rounded(std::move(combination), peer(t, *merge_case.round_to));
+  return make_combination(std::move(combination), [t](const Dots& dots, std::span<double> factors) {
+    nuslerp(t, dots, factors);
+  });
 }
 
 constexpr ParameterRow kParameters[] = {

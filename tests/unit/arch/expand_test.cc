@@ -159,7 +159,13 @@ TEST_CASE("arch: what is wrong with a config is told in its own words, all at on
   CHECK(expansion.problems[0].kind == ConfigProblem::Kind::kOutOfRange);
 
   expansion = expanded(schema, R"({"vocab_size": null})");
-  CHECK(problems_text(expansion) == "/vocab_size: vocab_size is null, expected a whole number\n");
+  CHECK(problems_text(expansion) == "/vocab_size: 'vocab_size' is null, expected a whole number\n");
+
+  // Classes look at the type of a size that no shape needs, too.
+  expansion = expanded(schema, R"({"vocab_size": 9, "num_experts_per_tok": null})");
+  CHECK(problems_text(expansion) ==
+        "/num_experts_per_tok: 'num_experts_per_tok' is null, expected a whole number\n");
+  CHECK(expansion.usable);
 
   expansion = expanded(schema, R"({"vocab_size": 9, "qkv_bias": null})");
   CHECK(problems_text(expansion) == "/qkv_bias: 'qkv_bias' is null, expected true or false\n");

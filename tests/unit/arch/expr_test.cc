@@ -177,8 +177,8 @@ TEST_CASE("arch: what is no expression is told with its place") {
 }
 
 TEST_CASE("arch: expressions are bounded in depth, length and work") {
-  CHECK(evaluated(std::string(300, '(') + "1").starts_with("error: too deeply nested"));
-  CHECK(evaluated(std::string(300, '-') + "1").starts_with("error: too deeply nested"));
+  CHECK(evaluated(std::string(300, '(').append("1")).starts_with("error: too deeply nested"));
+  CHECK(evaluated(std::string(300, '-').append("1")).starts_with("error: too deeply nested"));
   std::string sum = "1";
   for (int i = 0; i < 100; ++i)
     sum += " + 1";

@@ -108,7 +108,8 @@ TEST_CASE("arch: layouts stack, join, split, turn and rename") {
   const auto unknown = expand(schema, json_value(kConfig), {.layout = "fusd"});
   REQUIRE(!unknown.has_value());
   CHECK(unknown.error().code == ErrorCode::kInvalidArgument);
-  CHECK(unknown.error().message == "rule 'tiny' has no layout 'fusd'");
+  CHECK(unknown.error().message ==
+        "rule 'tiny' has no layout 'fusd': it has hub, fused, turned, packed, bare");
 }
 
 TEST_CASE("arch: the layout is the form that most names fit") {

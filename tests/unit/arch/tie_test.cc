@@ -22,7 +22,7 @@ std::string flag_text(std::string_view tied, std::string_view config) {
                      expansion.find("head")->optional ? " ?" : "");
 }
 
-struct Row {
+struct TieRow {
   const char* config;
   const char* flag;
 };
@@ -32,17 +32,17 @@ struct Row {
 TEST_CASE("arch: the tie flag stands at the top level, or the class decides") {
   constexpr std::string_view kTied = R"({"default": true, "tensors": {"head": "embed"}})";
   constexpr std::array kRows = {
-      Row{"{}", "tied by default /tie_word_embeddings ?"},
-      Row{R"({"tie_word_embeddings": true})", "tied /tie_word_embeddings ?"},
-      Row{R"({"tie_word_embeddings": false})", "untied /tie_word_embeddings"},
-      Row{R"({"text_config": {"tie_word_embeddings": false}})",
-          "tied by default /tie_word_embeddings nested disagrees ?"},
-      Row{R"({"tie_word_embeddings": false, "text_config": {"tie_word_embeddings": true}})",
-          "untied /tie_word_embeddings nested disagrees"},
-      Row{R"({"tie_word_embeddings": false, "text_config": {"tie_word_embeddings": false}})",
-          "untied /tie_word_embeddings"},
+      TieRow{"{}", "tied by default /tie_word_embeddings ?"},
+      TieRow{R"({"tie_word_embeddings": true})", "tied /tie_word_embeddings ?"},
+      TieRow{R"({"tie_word_embeddings": false})", "untied /tie_word_embeddings"},
+      TieRow{R"({"text_config": {"tie_word_embeddings": false}})",
+             "tied by default /tie_word_embeddings nested disagrees ?"},
+      TieRow{R"({"tie_word_embeddings": false, "text_config": {"tie_word_embeddings": true}})",
+             "untied /tie_word_embeddings nested disagrees"},
+      TieRow{R"({"tie_word_embeddings": false, "text_config": {"tie_word_embeddings": false}})",
+             "untied /tie_word_embeddings"},
   };
-  for (const Row& row : kRows) {
+  for (const TieRow& row : kRows) {
     INFO(std::string(row.config));
     CHECK(flag_text(kTied, row.config) == std::string(row.flag));
   }
@@ -54,17 +54,17 @@ TEST_CASE("arch: where two keys are asked, one that is true ties") {
       R"({"default": false, "tensors": {"head": "embed"},
           "key": ["tie_word_embeddings", "text_config.tie_word_embeddings"]})";
   constexpr std::array kRows = {
-      Row{"{}", "untied by default /tie_word_embeddings"},
-      Row{R"({"text_config": {"tie_word_embeddings": true}})",
-          "tied /text_config/tie_word_embeddings ?"},
-      Row{R"({"tie_word_embeddings": false, "text_config": {"tie_word_embeddings": true}})",
-          "tied /text_config/tie_word_embeddings ?"},
-      Row{R"({"tie_word_embeddings": true, "text_config": {"tie_word_embeddings": false}})",
-          "tied /tie_word_embeddings ?"},
-      Row{R"({"tie_word_embeddings": false, "text_config": {"tie_word_embeddings": false}})",
-          "untied /tie_word_embeddings"},
+      TieRow{"{}", "untied by default /tie_word_embeddings"},
+      TieRow{R"({"text_config": {"tie_word_embeddings": true}})",
+             "tied /text_config/tie_word_embeddings ?"},
+      TieRow{R"({"tie_word_embeddings": false, "text_config": {"tie_word_embeddings": true}})",
+             "tied /text_config/tie_word_embeddings ?"},
+      TieRow{R"({"tie_word_embeddings": true, "text_config": {"tie_word_embeddings": false}})",
+             "tied /tie_word_embeddings ?"},
+      TieRow{R"({"tie_word_embeddings": false, "text_config": {"tie_word_embeddings": false}})",
+             "untied /tie_word_embeddings"},
   };
-  for (const Row& row : kRows) {
+  for (const TieRow& row : kRows) {
     INFO(std::string(row.config));
     CHECK(flag_text(kTied, row.config) == std::string(row.flag));
   }

@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "support/temp_dir.h"
 
 namespace shardwright {
 
@@ -76,6 +77,27 @@ TEST_CASE("base: a parallel loop visits every index once") {
   for (const auto& count : seen)
     CHECK(count == 1);
   CHECK(available_cores() >= 1);
+}
+
+TEST_CASE("base: the quota of a cgroup, and of those above it, limits the cores") {
+  const test::TempDir dir;
+  const auto cores = [&](std::string_view membership) {
+    test::write_file(dir.file("self"), membership);
+    return cgroup_cores(dir.path(), dir.file("self"));
+  };
+  CHECK(cores("0::/\n") == 0);
+  test::write_file(dir.file("a/b/cpu.max"), "150000 100000\n");
+  CHECK(cores("0::/a/b\n") == 2);
+  CHECK(cores("2:cpu:/a/b\n0::/a/b\n") == 2);
+  CHECK(cores("0::/a\n") == 0);
+  test::write_file(dir.file("a/cpu.max"), "max 100000\n");
+  CHECK(cores("0::/a/b\n") == 2);
+  test::write_file(dir.file("a/cpu.max"), "100000 100000\n");
+  CHECK(cores("0::/a/b\n") == 1);
+  test::write_file(dir.file("cpu.max"), "10000 100000\n");
+  CHECK(cores("") == 1);
+  CHECK(cores("0::/gone\n") == 1);
+  CHECK(cgroup_cores(dir.file("none"), dir.file("absent")) == 0);
 }
 
 }  // namespace shardwright

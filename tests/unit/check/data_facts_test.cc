@@ -13,8 +13,6 @@
 namespace shardwright {
 namespace {
 
-constexpr std::uint64_t kMiB = 1024 * 1024;
-
 // A file in memory that counts what is read of it, and may fail at one byte.
 class MemorySource final : public ByteSource {
  public:

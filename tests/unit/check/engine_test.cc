@@ -96,7 +96,7 @@ TEST_CASE("check: what no check is called is refused with the nearest name") {
   CHECK(refusal({.select = {"overlaping-ranges"}}) ==
         "no check is called 'overlaping-ranges'; the nearest is 'overlapping-ranges'");
   CHECK(refusal({.ignore = {"xyzzy"}}) ==
-        "no check is called 'xyzzy': 'shardwright explain' lists them");
+        "no check is called 'xyzzy': 'shardwright explain --list' lists them");
   CHECK(refusal({.severity = {{"ST", Severity::kInfo}}}) ==
         "'ST' is several checks: a severity is set for one at a time");
   CHECK(validate({.select = {"S"}}).has_value() == false);  // one letter is no prefix

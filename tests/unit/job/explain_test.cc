@@ -56,6 +56,29 @@ TEST_CASE("job: a page is found by what loaders print, however it is quoted and 
         Codes{"ST120", "ST122", "ST123"});
 }
 
+TEST_CASE("job: whole messages of loaders, with their own paths and names, lead to a page") {
+  CHECK(found("safetensors_rust.SafetensorError: InvalidOffset(\"b\")") == Codes{"ST122", "ST123"});
+  CHECK(found("SafetensorError: Error while deserializing header: MetadataIncompleteBuffer") ==
+        Codes{"ST121", "ST124"});
+  CHECK(found("Some weights of GPT2LMHeadModel were not initialized from the model checkpoint at "
+              "gpt2 and are newly initialized: ['lm_head.weight']") == Codes{"AR401", "IX205"});
+  CHECK(found("Some weights of the model checkpoint at ./m were not used when initializing "
+              "LlamaForCausalLM: ['a']") == Codes{"AR402"});
+  CHECK(
+      found("RuntimeError: Error(s) in loading state_dict for LlamaForCausalLM:\n\tsize mismatch "
+            "for lm_head.weight: copying a param with shape torch.Size([9, 4]) from checkpoint") ==
+      Codes{"AR403"});
+  CHECK(found("OSError: The safetensors archive passed at m/a.safetensors does not contain the "
+              "valid metadata. Make sure you save your model with the `save_pretrained` method.") ==
+        Codes{"ST126", "ST127"});
+  CHECK(found("OSError: Error no file named model.safetensors found in directory ./m.") ==
+        Codes{"IX211", "IX214", "ST104"});
+  CHECK(found("It looks like the config file at '/m/config.json' is not a valid JSON file.") ==
+        Codes{"CF302"});
+  CHECK(found("ValueError: The checkpoint you are trying to load has model type `x` but "
+              "Transformers does not recognize this architecture.") == Codes{"CF304", "CF305"});
+}
+
 TEST_CASE("job: what no page knows is refused with the nearest name") {
   CHECK(
       found("overlaping-ranges") ==

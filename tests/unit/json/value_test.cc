@@ -121,6 +121,8 @@ TEST_CASE("json: what dump writes reads back the same") {
   CHECK(dump(value_of(dump(value_of(text), 2))) == text);
   CHECK(dump(value_of(R"({"a": [1, {}], "b": {"c": "x"}})"), 2) ==
         "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": {\n    \"c\": \"x\"\n  }\n}");
+  CHECK(dump(Value{std::string("é\x7F\u009B\u202E\uFEFF😀")}) ==
+        R"("é\u007f\u009b\u202e\ufeff😀")");
   CHECK(dump(Value{std::string("a\xFF\xC3")}) == "\"a\xEF\xBF\xBD\xEF\xBF\xBD\"");
   CHECK(dump(Value{std::numeric_limits<double>::infinity()}) == "null");
   CHECK(pointer_step("a/b~c") == "a~1b~0c");

@@ -1,16 +1,20 @@
 // The methods that look at all elements, against their formulas in double precision on whole
 // vectors.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <doctest/doctest.h>
 
+#include "merge/kernels.h"
 #include "support/merge_run.h"
+#include "tensor/convert.h"
 
 namespace shardwright {
 namespace {
@@ -434,6 +438,116 @@ TEST_CASE("merge: ram averages changes where models share them") {
     setup.method = "ramplus_tl";
     setup.globals = {0.3, 0.6, kEpsilon};
     agrees(setup, plus_truth);
+  }
+}
+
+TEST_CASE("merge: arcee_fusion takes what has changed most, by exact quartiles") {
+  struct Case {
+    std::uint64_t rows, width;
+  };
+  for (const Case& shape :
+       {Case{1, 1}, Case{3, 5}, Case{17, 241}, Case{1000, 100}, Case{2, 9001}}) {
+    MergeSetup setup{.method = "arcee_fusion", .shape = {shape.rows, shape.width}, .base = 1};
+    setup.inputs = models(2, shape.rows * shape.width, 17);
+    const std::size_t count = setup.inputs[0].size();
+    Vector importance;
+    for (std::size_t row = 0; row < count; row += shape.width) {
+      const auto softmax = [&](const Floats& values) {
+        Vector p;
+        double sum = 0;
+        for (std::size_t i = 0; i < shape.width; ++i)
+          sum += std::exp(static_cast<double>(values[row + i]));
+        for (std::size_t i = 0; i < shape.width; ++i)
+          p.push_back(std::exp(static_cast<double>(values[row + i])) / sum + 1e-8);
+        return p;
+      };
+      const Vector p = softmax(setup.inputs[0]);
+      const Vector q = softmax(setup.inputs[1]);
+      double divergence = 0;
+      for (std::size_t i = 0; i < shape.width; ++i)
+        divergence += p[i] * std::log(p[i] / q[i]);
+      for (std::size_t i = row; i < row + shape.width; ++i) {
+        importance.push_back(divergence * std::abs(static_cast<double>(setup.inputs[0][i]) -
+                                                   static_cast<double>(setup.inputs[1][i])));
+      }
+    }
+    Vector sorted = importance;
+    std::ranges::sort(sorted);
+    const auto quantile = [&](double q) {
+      return sorted[static_cast<std::size_t>(q * static_cast<double>(count - 1))];
+    };
+    const double threshold = quantile(0.5) + 1.5 * (quantile(0.75) - quantile(0.25));
+    const Floats result = run_merge(setup);
+    std::size_t taken = 0;
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const bool take = importance[i] >= threshold;
+      taken += take ? 1 : 0;
+      // At the threshold itself the last bit of an importance may decide.
+      if (std::abs(importance[i] - threshold) <= 1e-5 * threshold) continue;
+      if (result[i] != setup.inputs[take ? 0 : 1][i]) ++wrong;
+    }
+    CHECK(wrong == 0);
+    if (count > 100) {
+      CHECK(taken > count / 100);
+      CHECK(taken < count / 5);
+    }
+    CHECK(run_merge(setup, {.threads = 4, .shuffle = 9}) == result);
+    CHECK(run_merge(setup, {.threads = 2, .shuffle = 3, .block = 4096}) == result);
+    CHECK(test::count_passes(setup) == 3);
+  }
+}
+
+TEST_CASE("merge: with a dtype to round to, nearswap and nuslerp take the peer's steps") {
+  const auto rd = [](double value) {
+    return static_cast<double>(
+        std::bit_cast<float>(std::uint32_t{bf16_from_f32(static_cast<float>(value))} << 16U));
+  };
+  MergeSetup setup{.method = "nearswap", .inputs = models(2, 4097, 18), .base = 0};
+  for (Floats& input : setup.inputs) {
+    for (float& value : input)
+      value = static_cast<float>(rd(value));
+  }
+  setup.globals = {0.003};
+  setup.round_to = DType::kBF16;
+  const Vectors x = wide(setup.inputs);
+  Vector truth;
+  for (std::size_t i = 0; i < x[0].size(); ++i) {
+    const double distance = std::max(std::abs(rd(x[0][i] - x[1][i])), rd(1e-6));
+    const double weight = std::min(rd(rd(1 / distance) * static_cast<double>(0.003F)), 1.0);
+    truth.push_back(rd(rd(weight * x[1][i]) + rd(rd(1 - weight) * x[0][i])));
+  }
+  agrees(setup, truth, 0);
+
+  setup = {.method = "nuslerp", .inputs = setup.inputs, .values = {{1}, {3}}};
+  setup.round_to = DType::kBF16;
+  const double cosine = rd(dot(x[0], x[1]) / rd(norm(x[0])) / rd(norm(x[1])));
+  const double angle = rd(std::acos(cosine));
+  for (std::size_t i = 0; i < truth.size(); ++i) {
+    const double first = rd(rd(std::sin(rd(0.25 * angle))) * x[0][i]);
+    const double second = rd(rd(std::sin(rd(0.75 * angle))) * x[1][i]);
+    truth[i] = rd(rd(first + second) / rd(std::sin(angle)));
+  }
+  REQUIRE(cosine < 0.99);
+  agrees(setup, truth, 0);
+}
+
+TEST_CASE("merge: with a dtype to round to, results are of that dtype") {
+  for (const std::string_view name : {"nearswap", "nuslerp", "multislerp", "model_stock"}) {
+    CAPTURE(name);
+    MergeSetup setup{.method = name, .inputs = models(name == "nearswap" ? 2 : 3, 4097, 19)};
+    setup.base = 0;
+    setup.round_to = DType::kBF16;
+    if (name == "nearswap") setup.globals = {0.003};
+    if (name.ends_with("slerp")) setup.values = {{}, {1}, {2}};
+    for (Floats& input : setup.inputs)
+      kernel::round_to(DType::kBF16, input.data(), input.size());
+    const Floats result = run_merge(setup);
+    Floats rounded = result;
+    kernel::round_to(DType::kBF16, rounded.data(), rounded.size());
+    CHECK(rounded == result);
+    setup.round_to.reset();
+    CHECK(distance(result, wide(run_merge(setup))) < 2e-3);
   }
 }
 

@@ -1,16 +1,19 @@
 #include "merge/kernels.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <functional>
 #include <limits>
 #include <random>
+#include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
 #include <hwy/highway.h>
 
+#include "merge/softmax_kernels.h"
 #include "support/element.h"
 #include "tensor/convert.h"
 
@@ -27,7 +30,8 @@ std::size_t width(DType dtype) {
 // Runs `f` once with each instruction set that this machine has.
 void on_every_target(const std::function<void()>& f) {
   for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    CAPTURE(hwy::TargetName(target));
+    const std::string name = hwy::TargetName(target);
+    CAPTURE(name);
     hwy::GetChosenTarget().Update(target);
     f();
   }
@@ -204,6 +208,9 @@ TEST_CASE("merge: kernels are plain arithmetic on every target and any count") {
       std::vector<float> divided(count);
       std::vector<float> blended(count);
       std::vector<float> added = b;
+      std::vector<float> fused(count);
+      const std::vector<const float*> both = {b.data(), a.data()};
+      kernel::weighted_sum(both, std::vector{0.7F, 0.3F}, fused.data(), count);
       kernel::scale(a.data(), 0.3F, scaled.data(), count);
       kernel::divide_by(a.data(), 0.3F, divided.data(), count);
       kernel::blend(a.data(), 0.3F, b.data(), 0.7F, blended.data(), count);
@@ -214,7 +221,7 @@ TEST_CASE("merge: kernels are plain arithmetic on every target and any count") {
         volatile float x = a[i] * 0.3F;
         volatile float y = b[i] * 0.7F;
         if (!(scaled[i] == x && divided[i] == a[i] / 0.3F && blended[i] == x + y &&
-              added[i] == b[i] + x))
+              fused[i] == std::fma(a[i], 0.3F, y) && added[i] == b[i] + x))
           ++wrong;
       }
       CHECK(wrong == 0);
@@ -254,6 +261,45 @@ TEST_CASE("merge: sums are the same sixteen lanes on every target") {
       CHECK(products.ab == dot);
       CHECK(products.bb == lanes([](double, double y) { return y * y; }));
     });
+  }
+}
+
+TEST_CASE("merge: the divergence of distributions is the same on every target") {
+  std::mt19937 random(8);
+  for (const float spread : {0.001F, 1.0F, 300.0F}) {
+    std::normal_distribution<float> normal(0, spread);
+    for (const std::size_t count : {1U, 15U, 16U, 4097U}) {
+      std::vector<float> x(count);
+      std::vector<float> base(count);
+      for (std::size_t i = 0; i < count; ++i) {
+        x[i] = normal(random);
+        base[i] = x[i] + normal(random) / 4;
+      }
+      const auto softmax = [count](const std::vector<float>& values) {
+        const double most = static_cast<double>(*std::ranges::max_element(values));
+        std::vector<double> p(count);
+        double sum = 0;
+        for (std::size_t i = 0; i < count; ++i)
+          sum += p[i] = std::exp(static_cast<double>(values[i]) - most);
+        for (double& value : p)
+          value = value / sum + 1e-8;
+        return p;
+      };
+      const auto p = softmax(x);
+      const auto q = softmax(base);
+      double expected = 0;
+      for (std::size_t i = 0; i < count; ++i)
+        expected += p[i] * std::log(p[i] / q[i]);
+      const double first = kernel::divergence(x.data(), base.data(), 1e-8, count);
+      CHECK(std::abs(first - expected) <= 1e-13 + 1e-13 * expected);
+      on_every_target(
+          [&] { CHECK(kernel::divergence(x.data(), base.data(), 1e-8, count) == first); });
+      base[count / 2] = std::numeric_limits<float>::quiet_NaN();
+      on_every_target([&] {
+        CHECK(std::isnan(kernel::divergence(x.data(), base.data(), 1e-8, count)));
+        CHECK(std::isnan(kernel::divergence(base.data(), x.data(), 1e-8, count)));
+      });
+    }
   }
 }
 

@@ -93,7 +93,7 @@ TEST_CASE("torch's numbers are those of MT19937, from any place") {
   std::mt19937 peer(42);
   std::vector<std::uint32_t> expected(kCount);
   for (std::uint32_t& number : expected)
-    number = peer();
+    number = static_cast<std::uint32_t>(peer());
   const auto check = [&](std::size_t place, std::size_t count) {
     std::vector<std::uint32_t> read(count);
     numbers->read(place, read);

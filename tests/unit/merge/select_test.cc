@@ -44,7 +44,12 @@ int search(CutSearch& cuts, Floats& values) {
   return passes;
 }
 
-// Every element that is kept, and no other, is among the first `rank`; zeros do not count.
+// To the bit, but for the sign of zero.
+bool same(float a, float b) {
+  return (a == 0 && b == 0) || std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
+}
+
+// Every element that is kept, and no other, is among the first `rank`.
 void check_cut(const Cut& cut, const Floats& values, std::uint64_t rank) {
   Floats inside = values;
   Floats outside = values;
@@ -55,10 +60,8 @@ void check_cut(const Cut& cut, const Floats& values, std::uint64_t rank) {
   for (std::size_t place = 0; place < order.size(); ++place) {
     const std::size_t i = order[place];
     const bool first = place < rank;
-    wrong += std::bit_cast<std::uint32_t>(inside[i]) !=
-             std::bit_cast<std::uint32_t>(first || values[i] == 0 ? values[i] : 0.0F);
-    wrong += std::bit_cast<std::uint32_t>(outside[i]) !=
-             std::bit_cast<std::uint32_t>(first && values[i] != 0 ? 0.0F : values[i]);
+    wrong += same(inside[i], first ? values[i] : 0.0F) ? 0U : 1U;
+    wrong += same(outside[i], first ? 0.0F : values[i]) ? 0U : 1U;
   }
   CHECK(wrong == 0);
 }

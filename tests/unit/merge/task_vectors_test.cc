@@ -196,13 +196,14 @@ TEST_CASE("merge: breadcrumbs drops the largest and the smallest") {
       for (const bool sixteen_bits : {true, false}) {
         MergeSetup setup{.method = method, .inputs = models(count, 2, sixteen_bits)};
         setup.base = 0;
-        setup.values = {{}, {0.6, 0.5, 0.1}, {0.8, 0.95, 0.2}};  // 0.2 is more than is left
+        setup.values = {{}, {0.6, 0.5, 0.1}, {0.8, 0.95, 0.2}};  // 0.2 is more than is left of many
         Deltas deltas = deltas_of(setup);
         const auto part = [&](double share) {
           return static_cast<std::size_t>(share * static_cast<double>(count));
         };
         keep_ranks(deltas[0], part(0.1), part(0.1) + part(0.5));
-        keep_ranks(deltas[1], count - part(0.95), count);
+        const std::size_t above = std::min(part(0.2), count - part(0.95));
+        keep_ranks(deltas[1], above, above + part(0.95));
         const Floats result = run_merge(setup);
         check_near(result,
                    combine(setup, deltas, {0.6, 0.8}, {.consensus = method == "breadcrumbs_ties"}));
@@ -317,7 +318,7 @@ TEST_CASE("merge: della takes rows of any length") {
     check_orders(setup, result);
     const auto kept = std::ranges::count(changed(setup, result), true);
     const auto all = static_cast<double>(count);
-    CHECK(std::abs(static_cast<double>(kept) - 0.5 * all) < 5 * std::sqrt(all) + 0.05 * all);
+    CHECK(std::abs(static_cast<double>(kept) - 0.5 * all) <= 5 * std::sqrt(all) + 0.05 * all);
   }
 }
 
@@ -384,7 +385,7 @@ TEST_CASE("merge: NaN of an input is not lost") {
     for (const auto round_to : {std::optional<DType>(), std::optional(DType::kBF16)}) {
       MergeSetup setup{.method = method, .inputs = models(3000, 2, true), .round_to = round_to};
       setup.base = 0;
-      setup.values = {{}, {1}, {1}};
+      if (method != "sce") setup.values = {{}, {1}, {1}};
       setup.inputs[2][1234] = std::numeric_limits<float>::quiet_NaN();
       const Floats result = run_merge(setup);
       CHECK(std::isnan(result[1234]));

@@ -54,9 +54,10 @@ TEST_CASE("report: what was not recognised or not opened is null or an error, ne
         R"({"path": "models/sound", "architecture": null, "facts": {"tensors": 290, "shards": 2, )"
         R"("parameters": 2614341888, "tensor_bytes": 5228683776, "tied": null}, "findings": []})"
         "\n");
-  CHECK(check_jsonl({.path = "gone", .error = "no such folder: 'gone'"}, 3) ==
-        R"({"path": "gone", "error": "no such folder: 'gone'"})"
-        "\n");
+  CHECK(
+      check_jsonl({.path = "gone", .error = "no such folder: 'gone'"}, 3) ==
+      R"({"path": "gone", "error": "no such folder: 'gone'", "architecture": null, "facts": null, "findings": []})"
+      "\n");
 }
 
 TEST_CASE("report: a line of JSON gives the place among the models") {

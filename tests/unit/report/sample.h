@@ -34,7 +34,7 @@ inline Finding missing_projections() {
 
 inline ModelReport sound_model() {
   return {.path = "models/sound",
-          .architecture = ArchitectureFacts{"gemma2", "gemma2", "hub", "model_type 'gemma2'"},
+          .architecture = ArchitectureFacts{"gemma2", "gemma2", "hub", "model_type"},
           .facts = {.tensors = 290,
                     .shards = 2,
                     .parameters = 2'614'341'888,

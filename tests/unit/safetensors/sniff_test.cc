@@ -28,7 +28,7 @@ TEST_CASE("safetensors: files that are something else are named") {
       {std::string("\x1F\x8B\x08\0\0\0\0\0", 8), "gzip data"},
       {std::string("GGUF\x03\0\0\0\x01\0\0\0", 12), "a GGUF file"},
       {"\x89HDF\r\n\x1A\n1234", "an HDF5 file"},
-      {std::string(257, 'a') + "ustar", "a tar archive"},
+      {std::string(257, 'a').append("ustar"), "a tar archive"},
       {std::string(64, '\0'), "nothing but zero bytes"},
       {"{\"error\": \"Repository not found\"}", "a JSON document"},
       {"[1, 2]", "a JSON document"},

@@ -118,6 +118,23 @@ TEST_CASE("write: names to skip are relative to the folder") {
   CHECK(snapshot(dir.file("to")) == Snapshot{{"sub", "folder 755"}, {"x", "644:x"}});
 }
 
+TEST_CASE("write: links to folders lead neither out of the model nor in circles") {
+  const TempDir dir;
+  write_file(dir.file("from/a/one"), "1");
+  write_file(dir.file("from/b/two"), "2");
+  write_file(dir.file("outside/secret"), "3");
+  REQUIRE(::symlink("../b", dir.file("from/a/to_b").c_str()) == 0);
+  REQUIRE(::symlink("../a", dir.file("from/b/to_a").c_str()) == 0);
+  REQUIRE(::symlink("../outside", dir.file("from/out").c_str()) == 0);
+  const CarryCount count = carry(Disk(), dir.file("from"), dir.file("to"));
+  CHECK(count.left_out ==
+        std::vector<std::string>{"'a/to_b/to_a': a link to a folder, reached through another",
+                                 "'b/to_a/to_b': a link to a folder, reached through another",
+                                 "'out': a link to a folder outside the model"});
+  CHECK(read_file(dir.file("to/a/to_b/two")) == "2");
+  CHECK(read_file(dir.file("to/b/to_a/one")) == "1");
+}
+
 TEST_CASE("write: a second folder of hard links keeps links as links") {
   const TempDir dir;
   write_file(dir.file("from/x"), "x");

@@ -331,9 +331,11 @@ TEST_CASE("write: an undo that is killed at any step can be finished") {
       });
       const auto seen = snapshot(model);
       CHECK((seen == kOld || seen == kNew || (!exchange && !seen.contains("config.json"))));
-      REQUIRE(recover(Disk(), model));
-      if (snapshot(model) == kNew) REQUIRE(undo_last(Disk(), model, false));
+      // By the next undo, or by another run that comes between.
+      if (at % 2 == 0) REQUIRE(recover(Disk(), model));
+      if (snapshot(model) != kOld) REQUIRE(undo_last(Disk(), model, false));
       CHECK(snapshot(model) == kOld);
+      REQUIRE(recover(Disk(), model));
       check_tidy(dir, false);
     }
   }

@@ -1,0 +1,74 @@
+// `shardwright merge` as a library call.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shardwright/check_job.h"
+#include "shardwright/dtype.h"
+#include "shardwright/finding.h"
+#include "shardwright/progress.h"
+#include "shardwright/result.h"
+
+namespace shardwright {
+
+struct MergeOptions {
+  std::string output{};  // a new or empty folder
+  bool dry_run{};        // plan and check, and write nothing
+  bool compat{};         // the peer's arithmetic: rounding after each operation
+  std::uint64_t max_shard_size{5'000'000'000};  // bytes of tensors
+  std::uint64_t seed{};
+  std::vector<std::string> allow{};  // codes of findings that stop nothing
+  std::string rules_dir{};
+  int threads{};  // 0: all available. The bytes do not depend on it.
+  Monitor monitor{};
+};
+
+// Something wrong with a recipe, with its place; line 0: nowhere in particular.
+struct RecipeProblem {
+  int line{}, column{};
+  std::string message{};
+};
+
+// A tensor of the result, in the order in which they are written.
+struct MergedTensor {
+  std::string name{};
+  DType dtype{};
+  std::vector<std::uint64_t> shape{};
+  std::string file{};
+  std::string action{};                // "merge", "cast", "copy"
+  std::vector<std::string> sources{};  // "model: tensor" where the name differs, else the model
+  std::string why{};
+};
+
+struct MergeDrop {
+  std::string model{}, tensor{}, why{};
+};
+
+struct MergeReport {
+  std::string recipe{};  // the path as given
+  std::string method{};
+  std::vector<RecipeProblem> problems{};  // the recipe cannot be used: nothing else is set
+  std::vector<RecipeProblem> remarks{};   // keys that mean nothing here
+  std::vector<ModelReport> inputs{};      // in the order of their first mention
+  std::vector<MergedTensor> tensors{};
+  std::vector<MergeDrop> dropped{};
+  std::vector<std::string> notes{};
+  std::uint64_t shards{};
+  std::uint64_t tensor_bytes{};
+  std::uint64_t read_bytes{};           // over all passes
+  std::uint64_t passes{};               // over the inputs of a tensor, the last one included
+  std::optional<ModelReport> result{};  // what a check of the result says
+  std::string refused{};                // why nothing was written; empty where all is well
+  bool published{};
+  double seconds{};  // that the writing took
+};
+
+// Reads the recipe, checks its inputs, plans, checks what would come of it, and writes it. Nothing
+// is there under `output` before all of it is written and checked. An Error where the recipe cannot
+// be read, an input cannot be opened, or the output cannot be written.
+Result<MergeReport> merge(const std::string& recipe_path, const MergeOptions& options);
+
+}  // namespace shardwright

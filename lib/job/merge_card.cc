@@ -1,0 +1,47 @@
+#include "job/merge_card.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "merge/plan.h"
+
+namespace shardwright {
+namespace {
+
+// A hub id as it is; of a local path the folder's name, which is no business of readers.
+std::string public_name(const ModelRef& model) {
+  const std::filesystem::path path(model.path);
+  if (!path.is_absolute() && !std::filesystem::exists(path)) return model.path;
+  return path.filename().empty() ? path.parent_path().filename().string()
+                                 : path.filename().string();
+}
+
+// A hub id: what `base_model` of the front matter may name.
+bool is_hub_id(const ModelRef& model) {
+  return model.path.find('/') == model.path.rfind('/') &&
+         model.path.find('/') != std::string::npos && !std::filesystem::exists(model.path);
+}
+
+}  // namespace
+
+std::string merge_card(const Recipe& recipe, std::string_view recipe_text) {
+  const std::vector<ModelRef> models = models_of(recipe);
+  std::string card = "---\n";
+  std::string bases;
+  for (const ModelRef& model : models) {
+    if (is_hub_id(model)) bases += fmt::format("- {}\n", model.path);
+  }
+  if (!bases.empty()) card += "base_model:\n" + bases;
+  card += "library_name: transformers\ntags:\n- merge\n- mergekit\n---\n\n";
+  card += fmt::format("# A merge by `{}`\n\nMerged from:\n\n", recipe.method);
+  for (const ModelRef& model : models) {
+    const bool base = recipe.base && model == *recipe.base;
+    card += fmt::format("- {}{}\n", public_name(model), base ? " (base)" : "");
+  }
+  card += fmt::format("\n## Recipe\n\n```yaml\n{}{}```\n", recipe_text,
+                      recipe_text.ends_with('\n') ? "" : "\n");
+  return card;
+}
+
+}  // namespace shardwright

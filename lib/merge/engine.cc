@@ -1,0 +1,293 @@
+#include "merge/engine.h"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <utility>
+
+#include "base/panic.h"
+#include "base/try.h"
+#include "base/units.h"
+#include "base/utf8.h"
+#include "merge/chunk_reader.h"
+#include "merge/kernels.h"
+#include "safetensors/writer.h"
+
+namespace shardwright {
+namespace {
+
+// A tensor is gathered in at most so many blocks, each of at least so many elements: sums of a
+// block are taken in order by one thread, and those of all blocks in order at the end.
+constexpr std::uint64_t kMostBlocks = 256;
+constexpr std::uint64_t kLeastBlock = 256 * 1024;
+// Sums that all blocks of a tensor may hold together.
+constexpr std::uint64_t kMostSums = kMiB;
+
+// Tensors that are gathered ahead of the one that is waited for.
+constexpr std::size_t kAhead = 16;
+
+// One pass over one tensor, while it is on its way.
+struct Pass {
+  PassShape shape{};
+  std::uint64_t block_elements{};
+  std::uint64_t blocks{};
+  std::uint64_t begun{}, done{};
+  std::vector<double> sums{};                       // block after block
+  std::vector<std::vector<std::uint64_t>> spare{};  // counts that no thread holds at the moment
+};
+
+// A tensor that is computed.
+struct TensorState {
+  const PlannedTensor* tensor{};
+  std::unique_ptr<MergeProgram> program{};
+  int index{};  // of the pass
+  std::optional<Pass> pass{};
+  bool begun{}, ready{};
+};
+
+void add_counts(std::vector<std::uint64_t>& into, const std::vector<std::uint64_t>& more) {
+  for (std::size_t i = 0; i < into.size(); ++i)
+    into[i] += more[i];
+}
+
+class Engine final : public Preparation {
+ public:
+  explicit Engine(const MergePlan& plan) : plan_(plan), states_(plan.tensors.size()) {
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+      states_[i].tensor = &plan.tensors[i];
+      states_[i].ready = plan.tensors[i].action != TensorAction::kMerge;
+    }
+  }
+
+  // The bytes of tensor `i` from byte `from`.
+  Status produce(std::size_t i, std::uint64_t from, MutableBytes into) {
+    const TensorState& state = states_[i];
+    const PlannedTensor& tensor = *state.tensor;
+    if (tensor.action == TensorAction::kMerge && !state.program) {  // next() could not make it
+      const std::scoped_lock lock(mutex_);
+      if (!status_) return status_;
+      if (begun_) return Error{ErrorCode::kUnsupported, "a tensor to come has no values yet"};
+      std::ranges::fill(into, std::byte{});  // the plan is looked at: only its headers count
+      return ok();
+    }
+    const std::uint64_t width = dtype_bits(tensor.dtype) / 8;
+    const std::uint64_t first = from / width;
+    const std::uint64_t count = into.size() / width;
+    // Tiles begin at whole elements, since tensors are aligned.
+    SW_CHECK(from % width == 0 && into.size() % width == 0);
+    const std::size_t chunk =
+        state.program ? state.program->chunk_elements() : MergeProgram::kChunk;
+    WorkspacePool::Lease lease(spaces_);
+    Workspace& space = *lease;
+    return for_chunks(tensor, chunk, first, count, space, [&](const Chunk& part) {
+      const float* result = part.inputs[0];
+      if (state.program) {
+        state.program->apply(part, space.result());
+        result = space.result();
+      }
+      // What of the chunk was asked for.
+      const std::uint64_t begin = std::max(first, part.first);
+      const std::uint64_t end = std::min(first + count, part.first + part.count);
+      kernel::encode(tensor.dtype, result + (begin - part.first), end - begin,
+                     into.data() + (begin - first) * width);
+    });
+  }
+
+  // Which tensors lie where in a file.
+  void place(std::size_t file, std::size_t tensor, std::uint64_t begin, std::uint64_t end) {
+    if (places_.size() <= file) places_.resize(file + 1);
+    if (begin < end) places_[file].push_back({begin, end, tensor});
+  }
+
+  State next(std::size_t file, TileRange range, Preparation::Work& work) override {
+    const std::scoped_lock lock(mutex_);
+    begun_ = true;
+    if (!status_) return State::kReady;  // the reader will be told
+    const auto& places = places_[file];
+    auto place = std::ranges::upper_bound(places, range.begin, {}, &Place::end);
+    bool ready = true;
+    std::size_t ahead = 0;
+    // First what the tile waits for, then what the next ones will.
+    for (std::size_t at_file = file; at_file < places_.size() && ahead < kAhead; ++at_file) {
+      const auto& here = places_[at_file];
+      if (at_file != file) place = here.begin();
+      for (; place != here.end() && ahead < kAhead; ++place) {
+        const bool needed = at_file == file && place->begin < range.end;
+        if (!needed && ready) return State::kReady;
+        if (settle(place->tensor)) continue;
+        if (needed) ready = false;
+        ++ahead;
+        if (take(place->tensor, work)) return State::kWork;
+      }
+      if (ready) return State::kReady;
+    }
+    return ready || !status_ ? State::kReady : State::kWait;
+  }
+
+ private:
+  struct Place {
+    std::uint64_t begin{}, end{};
+    std::size_t tensor{};
+  };
+
+  // Begins what has not begun; whether the tensor can be computed.
+  bool settle(std::size_t i) {
+    TensorState& state = states_[i];
+    if (!state.begun && !state.ready) {
+      state.begun = true;
+      begin(state);
+    }
+    return state.ready;
+  }
+
+  void begin(TensorState& state) {
+    const PlannedTensor& tensor = *state.tensor;
+    const MergeCase merge_case{
+        .name = tensor.name,
+        .shape = tensor.shape,
+        .elements = tensor.elements,
+        .inputs = tensor.inputs.size(),
+        .base = tensor.base,
+        .globals = tensor.globals,
+        .values = tensor.values,
+        .seed = plan_.seed,
+        .round_to = plan_.compat ? std::optional(tensor.dtype) : std::nullopt,
+    };
+    auto program = plan_.method->make(merge_case);
+    if (!program) {
+      status_ = std::move(program).error().within(quoted(tensor.name));
+      return;
+    }
+    state.program = std::move(*program);
+    begin_pass(state);
+  }
+
+  static void begin_pass(TensorState& state) {
+    state.pass.reset();
+    const auto shape = state.program->pass(state.index);
+    if (!shape) {
+      state.ready = true;
+      return;
+    }
+    const std::uint64_t elements = state.tensor->elements;
+    const std::uint64_t chunk = state.program->chunk_elements();
+    const std::uint64_t most = std::clamp<std::uint64_t>(
+        kMostSums / std::max<std::size_t>(1, shape->sums), 1, kMostBlocks);
+    std::uint64_t block = std::max(kLeastBlock, (elements + most - 1) / most);
+    block = (block + chunk - 1) / chunk * chunk;
+    Pass& pass = state.pass.emplace();
+    pass.shape = *shape;
+    pass.block_elements = block;
+    pass.blocks = std::max<std::uint64_t>(1, (elements + block - 1) / block);
+    pass.sums.resize(pass.blocks * shape->sums);
+  }
+
+  // A block of the tensor's pass as work; false where all are taken.
+  bool take(std::size_t i, Preparation::Work& work) {
+    TensorState& state = states_[i];
+    if (!state.pass || state.pass->begun == state.pass->blocks) return false;
+    const std::uint64_t block = state.pass->begun++;
+    work = [this, i, block] { return gather(i, block); };
+    return true;
+  }
+
+  Status gather(std::size_t i, std::uint64_t block) {
+    TensorState& state = states_[i];
+    Pass& pass = *state.pass;
+    std::vector<std::uint64_t> counts;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (!pass.spare.empty()) {
+        counts = std::move(pass.spare.back());
+        pass.spare.pop_back();
+      }
+    }
+    if (counts.empty()) counts.resize(pass.shape.counts);
+    const std::span<double> sums =
+        std::span(pass.sums).subspan(block * pass.shape.sums, pass.shape.sums);
+    const std::uint64_t first = block * pass.block_elements;
+    const std::uint64_t count = std::min(pass.block_elements, state.tensor->elements - first);
+    Status status = ok();
+    {
+      WorkspacePool::Lease lease(spaces_);
+      status = for_chunks(
+          *state.tensor, state.program->chunk_elements(), first, count, *lease,
+          [&](const Chunk& chunk) { state.program->gather(state.index, chunk, {sums, counts}); });
+    }
+    bool last = false;
+    {
+      const std::scoped_lock lock(mutex_);
+      pass.spare.push_back(std::move(counts));
+      last = ++pass.done == pass.blocks;
+    }
+    if (!status) return std::move(status).error().within(quoted(state.tensor->name));
+    if (last) conclude(state);
+    return ok();
+  }
+
+  // By the thread that did the last block: nobody else touches the pass any more.
+  void conclude(TensorState& state) {
+    Pass& pass = *state.pass;
+    std::vector<std::uint64_t> counts = std::move(pass.spare.back());
+    pass.spare.pop_back();
+    for (const auto& more : pass.spare)
+      add_counts(counts, more);
+    state.program->conclude(state.index, {.sums = pass.shape.sums,
+                                          .block_elements = pass.block_elements,
+                                          .blocks = pass.sums,
+                                          .counts = counts});
+    const std::scoped_lock lock(mutex_);
+    ++state.index;
+    begin_pass(state);
+  }
+
+  const MergePlan& plan_;
+  std::vector<TensorState> states_;
+  std::vector<std::vector<Place>> places_;  // by file, in order
+  WorkspacePool spaces_;
+  std::mutex mutex_;  // over states_ but for what one thread alone holds, begun_ and status_
+  bool begun_{};      // tiles were asked for: from now on every byte is a result
+  Status status_ = ok();
+};
+
+Result<std::unique_ptr<PlannedFile>> plan_shard(const MergePlan& plan, std::size_t shard,
+                                                Engine& engine) {
+  std::vector<safetensors::TensorSpec> specs;
+  for (const std::size_t i : plan.shards[shard]) {
+    const PlannedTensor& tensor = plan.tensors[i];
+    specs.push_back({.name = tensor.name, .dtype = tensor.dtype, .shape = tensor.shape});
+  }
+  const std::array<std::pair<std::string, std::string>, 1> metadata = {{{"format", "pt"}}};
+  SW_TRY(auto image, safetensors::layout_header(specs, metadata, safetensors::Order::kCanonical));
+  const std::uint64_t start = image.bytes.size();
+  auto file = std::make_unique<PlannedFile>(std::move(image.bytes));
+  for (const safetensors::PlacedTensor& placed : image.tensors) {
+    const std::size_t i = plan.shards[shard][placed.spec];
+    const PlannedTensor& tensor = plan.tensors[i];
+    engine.place(shard, i, start + placed.begin, start + placed.end);
+    if (tensor.action == TensorAction::kCopy) {
+      const Tensor& input = tensor.inputs.front().tensor;
+      file->append(*input.source, input.offset, input.bytes);
+    } else {
+      file->append([&engine, i](std::uint64_t from,
+                                MutableBytes into) { return engine.produce(i, from, into); },
+                   placed.end - placed.begin);
+    }
+  }
+  return file;
+}
+
+}  // namespace
+
+Result<MergeFiles> merge_files(const MergePlan& plan) {
+  auto engine = std::make_unique<Engine>(plan);
+  MergeFiles files;
+  for (std::size_t i = 0; i < plan.shards.size(); ++i) {
+    SW_TRY(auto file, plan_shard(plan, i, *engine));
+    files.shards.push_back(std::move(file));
+  }
+  files.preparation = std::move(engine);
+  return files;
+}
+
+}  // namespace shardwright

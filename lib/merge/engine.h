@@ -1,0 +1,25 @@
+// Computes the tensors of a plan: the passes that come first, and then any range of the result.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "merge/plan.h"
+#include "shardwright/result.h"
+#include "write/planned_file.h"
+#include "write/write_files.h"
+
+namespace shardwright {
+
+// The shards of a plan as files to come, whose bytes are computed when they are read.
+struct MergeFiles {
+  std::vector<std::unique_ptr<PlannedFile>> shards{};
+  std::unique_ptr<Preparation> preparation{};  // for write_files()
+};
+
+// kInvalidArgument where a header cannot be made, or a method refuses its values. The plan must
+// outlive the result.
+Result<MergeFiles> merge_files(const MergePlan& plan);
+
+}  // namespace shardwright

@@ -1,0 +1,661 @@
+#include "merge/plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/text.h"
+#include "base/try.h"
+#include "base/utf8.h"
+#include "checkpoint/shard_split.h"
+#include "merge/kernels.h"
+#include "merge/plan_config.h"
+#include "merge/view.h"
+
+namespace shardwright {
+namespace {
+
+constexpr std::size_t kMostMistakes = 100;  // of one kind there may be one a tensor
+
+// A source of a slice: an input, and which of its layers.
+struct Source {
+  std::size_t input{};
+  std::uint64_t begin{}, end{};  // of a slice that is not whole
+  const Parameters* parameters{};
+  Mark at{};
+};
+
+// What the recipe asks for, in one form: `models` are one slice of all layers.
+struct Slice {
+  std::vector<Source> sources{};
+  std::optional<std::size_t> base{};  // position in `sources`
+  const Parameters* parameters{};
+  bool whole{};  // names stay as they are
+  Mark at{};
+};
+
+// A tensor of a source, for a tensor of the result.
+struct Candidate {
+  std::size_t source{};
+  const ViewTensor* tensor{};
+  bool from_tie{};  // the embedding stands for the head
+};
+
+class Planner {
+ public:
+  Planner(const Recipe& recipe, std::vector<MergeInput> inputs, const PlanOptions& options)
+      : recipe_(recipe),
+        inputs_(std::move(inputs)),
+        options_(options),
+        method_(find_method(recipe.method)) {}
+
+  Planned run() {
+    if (method_ == nullptr) {
+      mistake(recipe_.method_at, fmt::format("unknown method {}", quoted(recipe_.method)));
+      return std::move(result_);
+    }
+    refuse_what_is_not_built();
+    plan().method = method_;
+    plan().seed = options_.seed;
+    plan().compat = options_.compat;
+    for (const MergeInput& input : inputs_)
+      views_.push_back(view_of(input));
+    read_slices();
+    if (!result_.mistakes.empty()) return std::move(result_);
+    plan().donor = donor();
+    for (const Slice& slice : slices_)
+      check_slice(slice);
+    if (!result_.mistakes.empty()) return std::move(result_);
+    plan_tensors();
+    account_for_the_rest();
+    order_and_split();
+    if (result_.mistakes.empty()) write_config();
+    return std::move(result_);
+  }
+
+ private:
+  MergePlan& plan() { return result_.plan; }
+
+  void mistake(Mark at, std::string message) {
+    if (result_.mistakes.size() < kMostMistakes)
+      result_.mistakes.push_back({at, std::move(message)});
+  }
+
+  // --- what the recipe asks for ----------------------------------------------------------------
+
+  // Parts of the grammar that parse, and that this version cannot follow: never passed over.
+  void refuse_what_is_not_built() {
+    if (!recipe_.modules.empty()) {
+      mistake(recipe_.modules.front().at,
+              "'modules' is not built yet: 'models' merges all of a model");
+    }
+    if (recipe_.tokenizer) {
+      mistake(recipe_.tokenizer->at,
+              fmt::format("'{}' is not built yet: the tokenizer is that of the base",
+                          recipe_.tokenizer->legacy ? "tokenizer_source" : "tokenizer"));
+    }
+    if (!recipe_.chat_template.empty()) {
+      mistake(recipe_.at, "'chat_template' is not built yet: the template is that of the base");
+    }
+    for (const MergeInput& input : inputs_) {
+      const ModelRef& model = input.model;
+      if (!model.lora.empty()) {
+        mistake(model.at, fmt::format("adapters are not built yet: merge {} into {} first",
+                                      quoted(model.lora), quoted(model.path)));
+      }
+      if (!model.architecture.empty())
+        mistake(model.at, "'override_architecture' is not built yet");
+      if (is_quantized(input)) {
+        mistake(model.at, fmt::format("{} is quantised: its stored numbers are codes, which cannot "
+                                      "be merged; save it in bfloat16 first",
+                                      quoted(model.text)));
+      }
+    }
+  }
+
+  static bool is_quantized(const MergeInput& input) {
+    if (input.expected != nullptr && !input.expected->quantization.empty()) return true;
+    const json::Value* config = input.checkpoint->config_value();
+    const json::Value* stated = config == nullptr ? nullptr : config->find("quantization_config");
+    if (stated != nullptr && !stated->is_null()) return true;
+    return std::ranges::any_of(input.checkpoint->tensors, [](const Tensor& tensor) {
+      return dtype_class(tensor.dtype) == DTypeClass::kFloat && dtype_bits(tensor.dtype) < 16;
+    });
+  }
+
+  [[nodiscard]] std::size_t input_of(const ModelRef& model) const {
+    const auto found = std::ranges::find(inputs_, model, &MergeInput::model);
+    return static_cast<std::size_t>(found - inputs_.begin());
+  }
+
+  void read_slices() {
+    if (!result_.mistakes.empty()) return;
+    if (!recipe_.body.models.empty()) {
+      slices_.push_back(whole_slice());
+      return;
+    }
+    for (const RecipeSlice& slice : recipe_.body.slices)
+      read_slice(slice);
+  }
+
+  Slice whole_slice() {
+    Slice whole{.whole = true, .at = recipe_.at};
+    for (const RecipeSource& source : recipe_.body.models) {
+      whole.sources.push_back(
+          {.input = input_of(source.model), .parameters = &source.parameters, .at = source.at});
+    }
+    if (!recipe_.base) return whole;
+    const std::size_t base = input_of(*recipe_.base);
+    const auto found = std::ranges::find(whole.sources, base, &Source::input);
+    whole.base = static_cast<std::size_t>(found - whole.sources.begin());
+    if (found == whole.sources.end())
+      whole.sources.push_back({.input = base, .at = recipe_.base->at});
+    return whole;
+  }
+
+  void read_slice(const RecipeSlice& from) {
+    Slice slice{.parameters = &from.parameters, .at = from.at};
+    const std::optional<ModelRef>& base = from.base ? from.base : recipe_.base;
+    for (const RecipeSource& source : from.sources) {
+      const std::size_t input = input_of(source.model);
+      const View& view = views_[input];
+      const auto depth = view.depths.find(view.stack);
+      if (view.stack.empty() || depth == view.depths.end()) {
+        mistake(source.at,
+                fmt::format("which tensors of {} are layers is not clear, so they cannot "
+                            "be sliced",
+                            quoted(source.model.text)));
+        continue;
+      }
+      const LayerRange layers = source.layers.value_or(LayerRange{0, depth->second});
+      if (layers.end > depth->second) {
+        mistake(source.at,
+                fmt::format("layer_range [{}, {}] reaches beyond the {} layers of {}", layers.begin,
+                            layers.end, depth->second, quoted(source.model.text)));
+      }
+      slice.sources.push_back({.input = input,
+                               .begin = layers.begin,
+                               .end = layers.end,
+                               .parameters = &source.parameters,
+                               .at = source.at});
+    }
+    if (slice.sources.empty()) return;
+    for (const Source& source : slice.sources) {
+      const Source& first = slice.sources.front();
+      if (source.end - source.begin != first.end - first.begin) {
+        mistake(source.at,
+                fmt::format("the sources of a slice have different numbers of layers: {} "
+                            "and {}",
+                            first.end - first.begin, source.end - source.begin));
+      }
+    }
+    if (base) {
+      const auto found = std::ranges::find(slice.sources, input_of(*base), &Source::input);
+      if (found != slice.sources.end()) {
+        slice.base = static_cast<std::size_t>(found - slice.sources.begin());
+      }
+    }
+    slices_.push_back(std::move(slice));
+  }
+
+  void check_slice(const Slice& slice) {
+    if (method_->base == BaseRule::kRequired || method_->base == BaseRule::kInput) {
+      if (!slice.base) {
+        mistake(slice.at, recipe_.base
+                              ? fmt::format("{} needs the base model {} among the sources of each "
+                                            "slice",
+                                            method_->name, quoted(recipe_.base->text))
+                              : fmt::format("{} needs 'base_model'", method_->name));
+      }
+    }
+    const bool apart = slice.base && is_base_apart();
+    const std::size_t count = slice.sources.size() - (apart ? 1 : 0);
+    if (count < method_->least_inputs) {
+      mistake(slice.at, fmt::format("{} takes {} models{}, not {}", method_->name, wanted_inputs(),
+                                    apart ? " beside the base" : "", count));
+    } else if (method_->most_inputs > 0 && count > method_->most_inputs) {
+      mistake(slice.at, fmt::format("{} takes {} models{}, not {}", method_->name, wanted_inputs(),
+                                    apart ? " beside the base" : "", count));
+    }
+  }
+
+  [[nodiscard]] bool is_base_apart() const {
+    return method_->base == BaseRule::kRequired || method_->base == BaseRule::kOptional;
+  }
+
+  [[nodiscard]] std::string wanted_inputs() const {
+    if (method_->most_inputs == method_->least_inputs)
+      return fmt::format("{}", method_->least_inputs);
+    if (method_->most_inputs == 0) return fmt::format("{} or more", method_->least_inputs);
+    return fmt::format("{} to {}", method_->least_inputs, method_->most_inputs);
+  }
+
+  // The input whose config and side files the result gets.
+  [[nodiscard]] std::size_t donor() const {
+    if (recipe_.base) return input_of(*recipe_.base);
+    return slices_.front().sources.front().input;
+  }
+
+  // --- tensors ---------------------------------------------------------------------------------
+
+  void plan_tensors() {
+    if (slices_.front().whole) {
+      plan_whole(slices_.front());
+      return;
+    }
+    plan_outside(slices_.front(), true);
+    std::uint64_t layer = 0;
+    for (const Slice& slice : slices_) {
+      const std::uint64_t layers = slice.sources.front().end - slice.sources.front().begin;
+      for (std::uint64_t i = 0; i < layers; ++i)
+        plan_layer(slice, i,
+                   layers == 1 ? 1.0 : static_cast<double>(i) / static_cast<double>(layers - 1),
+                   layer++);
+    }
+    plan_outside(slices_.back(), false);
+  }
+
+  void plan_whole(const Slice& slice) {
+    std::map<std::string_view, std::vector<Candidate>> wanted;
+    for (std::size_t i = 0; i < slice.sources.size(); ++i) {
+      for (const auto& [name, tensor] : views_[slice.sources[i].input].tensors)
+        wanted[name].push_back({.source = i, .tensor = &tensor});
+    }
+    for (auto& [name, candidates] : wanted)
+      plan_tensor(slice, std::string(name), std::move(candidates),
+                  place_of(*candidates.front().tensor, slice));
+  }
+
+  // 0 for the first layer of a stack, 1 for the last, and 0 for what is in none.
+  double place_of(const ViewTensor& tensor, const Slice& slice) {
+    if (tensor.stack.empty()) return 0;
+    std::uint64_t depth = 0;
+    for (const Source& source : slice.sources) {
+      const auto& depths = views_[source.input].depths;
+      const auto found = depths.find(tensor.stack);
+      if (found != depths.end()) depth = std::max(depth, found->second);
+    }
+    if (depth == 1) return 1;
+    return static_cast<double>(tensor.layer) / static_cast<double>(depth - 1);
+  }
+
+  // Tensors that belong to no layer: what comes before the layers from the first slice, what comes
+  // behind them from the last.
+  void plan_outside(const Slice& slice, bool before) {
+    std::map<std::string_view, std::vector<Candidate>> wanted;
+    for (std::size_t i = 0; i < slice.sources.size(); ++i) {
+      const View& view = views_[slice.sources[i].input];
+      for (const auto& [name, tensor] : view.tensors) {
+        if (tensor.stack == view.stack) continue;
+        const bool comes_before = !tensor.known || tensor.role == Role::kEmbedding ||
+                                  tensor.role == Role::kPosition || !tensor.stack.empty();
+        if (comes_before == before) wanted[name].push_back({.source = i, .tensor = &tensor});
+      }
+    }
+    for (auto& [name, candidates] : wanted)
+      plan_tensor(slice, std::string(name), std::move(candidates), 0);
+  }
+
+  void plan_layer(const Slice& slice, std::uint64_t offset, double t, std::uint64_t layer) {
+    std::map<std::string, std::vector<Candidate>> wanted;
+    for (std::size_t i = 0; i < slice.sources.size(); ++i) {
+      const Source& source = slice.sources[i];
+      const View& view = views_[source.input];
+      const std::string prefix = fmt::format("{}{}.", view.stack, source.begin + offset);
+      for (auto at = view.tensors.lower_bound(prefix);
+           at != view.tensors.end() && at->first.starts_with(prefix); ++at) {
+        wanted[with_layer(at->first, at->second, layer)].push_back(
+            {.source = i, .tensor = &at->second});
+      }
+    }
+    for (auto& [name, candidates] : wanted)
+      plan_tensor(slice, name, std::move(candidates), t);
+  }
+
+  void plan_tensor(const Slice& slice, const std::string& name, std::vector<Candidate> candidates,
+                   double t) {
+    for (const Candidate& candidate : candidates)
+      used_.insert({slice.sources[candidate.source].input, candidate.tensor->tensor.name});
+    if (candidates.size() < slice.sources.size()) stand_in_for_heads(slice, name, candidates);
+    PlannedTensor made{.name = name};
+    const Tensor& first = candidates.front().tensor->tensor;
+    made.shape = Shape(first.shape.begin(), first.shape.end());
+    if (!same_shapes(slice, name, candidates)) return;
+    made.elements = element_count(first.shape).value_or(0);
+
+    const bool floats = std::ranges::all_of(candidates, [](const Candidate& candidate) {
+      return kernel::is_float(candidate.tensor->tensor.dtype);
+    });
+    if (!floats) {
+      copy_integers(slice, std::move(made), candidates);
+      return;
+    }
+    if (!candidates.front().tensor->known && is_a_rule_there()) {
+      copy_unknown(slice, std::move(made), candidates);
+      return;
+    }
+    if (candidates.size() < slice.sources.size()) {
+      if (!absence_is_legal(candidates)) {
+        tell_missing(slice, name, candidates);
+        return;
+      }
+      if (candidates.size() == 1 && slice.sources.size() > 1) {
+        const std::size_t input = slice.sources[candidates.front().source].input;
+        made.why = fmt::format("{} alone has it", quoted(inputs_[input].model.text));
+        copy(slice, std::move(made), candidates.front());
+        return;
+      }
+    }
+    merge(slice, std::move(made), candidates, t);
+  }
+
+  // A tied model's embedding stands for the head that others store.
+  void stand_in_for_heads(const Slice& slice, const std::string& name,
+                          std::vector<Candidate>& candidates) {
+    std::vector<Candidate> all;
+    for (std::size_t i = 0; i < slice.sources.size(); ++i) {
+      const auto there = std::ranges::find(candidates, i, &Candidate::source);
+      if (there != candidates.end()) {
+        all.push_back(*there);
+        continue;
+      }
+      const MergeInput& input = inputs_[slice.sources[i].input];
+      if (input.expected == nullptr || !input.expected->tie.tied) continue;
+      const auto tie =
+          std::ranges::find(input.expected->ties, std::string_view(name), &ExpectedTie::target);
+      if (tie == input.expected->ties.end()) continue;
+      const auto& tensors = views_[slice.sources[i].input].tensors;
+      const auto embedding = tensors.find(tie->source);
+      if (embedding == tensors.end()) continue;
+      all.push_back({.source = i, .tensor = &embedding->second, .from_tie = true});
+      plan().notes.push_back(fmt::format("{} of {} is tied: {} stands for it", quoted(name),
+                                         quoted(input.model.text), quoted(tie->source)));
+    }
+    if (all.size() > candidates.size()) candidates = std::move(all);
+  }
+
+  bool same_shapes(const Slice& slice, const std::string& name,
+                   const std::vector<Candidate>& candidates) {
+    const Candidate& first = candidates.front();
+    for (const Candidate& candidate : candidates) {
+      if (same_shape(candidate.tensor->tensor.shape, first.tensor->tensor.shape)) continue;
+      const bool vocabulary =
+          first.tensor->role == Role::kEmbedding || first.tensor->role == Role::kHead;
+      mistake(
+          slice.at,
+          fmt::format("{} has shape {} in {} and {} in {}{}", quoted(name),
+                      shape_text(first.tensor->tensor.shape), text_of(slice, first),
+                      shape_text(candidate.tensor->tensor.shape), text_of(slice, candidate),
+                      vocabulary ? ": 'tokenizer_source: union' (or 'base') makes one vocabulary "
+                                   "of them"
+                                 : ""));
+      return false;
+    }
+    return true;
+  }
+
+  [[nodiscard]] std::string text_of(const Slice& slice, const Candidate& candidate) const {
+    return quoted(inputs_[slice.sources[candidate.source].input].model.text);
+  }
+
+  [[nodiscard]] bool is_a_rule_there() const {
+    return std::ranges::any_of(inputs_, [](const MergeInput& input) {
+      return input.expected != nullptr && input.expected->usable;
+    });
+  }
+
+  static bool absence_is_legal(const std::vector<Candidate>& candidates) {
+    return std::ranges::all_of(
+        candidates, [](const Candidate& candidate) { return candidate.tensor->optional; });
+  }
+
+  void tell_missing(const Slice& slice, const std::string& name,
+                    const std::vector<Candidate>& candidates) {
+    std::vector<std::string> without;
+    for (std::size_t i = 0; i < slice.sources.size(); ++i) {
+      if (std::ranges::find(candidates, i, &Candidate::source) == candidates.end())
+        without.push_back(quoted(inputs_[slice.sources[i].input].model.text));
+    }
+    mistake(slice.at, fmt::format("{} is in {} and not in {}", quoted(name),
+                                  text_of(slice, candidates.front()), fmt::join(without, ", ")));
+  }
+
+  void copy(const Slice& slice, PlannedTensor made, const Candidate& candidate) {
+    const Tensor& tensor = candidate.tensor->tensor;
+    made.dtype = kernel::is_float(tensor.dtype) ? target_dtype({tensor.dtype}) : tensor.dtype;
+    made.action = made.dtype == tensor.dtype ? TensorAction::kCopy : TensorAction::kCast;
+    made.inputs.push_back(
+        {static_cast<std::uint32_t>(slice.sources[candidate.source].input), tensor});
+    add(std::move(made));
+  }
+
+  // The candidate of the base, or of the first.
+  [[nodiscard]] static const Candidate& leading(const Slice& slice,
+                                                const std::vector<Candidate>& candidates) {
+    if (slice.base) {
+      const auto found = std::ranges::find(candidates, *slice.base, &Candidate::source);
+      if (found != candidates.end()) return *found;
+    }
+    return candidates.front();
+  }
+
+  void copy_unknown(const Slice& slice, PlannedTensor made,
+                    const std::vector<Candidate>& candidates) {
+    const Candidate& from = leading(slice, candidates);
+    made.why =
+        fmt::format("the architecture does not have it: copied from {}", text_of(slice, from));
+    copy(slice, std::move(made), from);
+  }
+
+  // Whole numbers are no weights: they must be the same everywhere.
+  void copy_integers(const Slice& slice, PlannedTensor made,
+                     const std::vector<Candidate>& candidates) {
+    const Candidate& from = leading(slice, candidates);
+    const Tensor& tensor = from.tensor->tensor;
+    for (const Candidate& other : candidates) {
+      if (&other == &from || same_bytes(tensor, other.tensor->tensor)) continue;
+      mistake(slice.at,
+              fmt::format("{} is {} and differs between {} and {}: only floats are merged",
+                          quoted(made.name), dtype_name(tensor.dtype), text_of(slice, from),
+                          text_of(slice, other)));
+      return;
+    }
+    made.why = fmt::format("{} is not merged, and the same in all", dtype_name(tensor.dtype));
+    copy(slice, std::move(made), from);
+  }
+
+  static bool same_bytes(const Tensor& a, const Tensor& b) {
+    if (a.dtype != b.dtype || a.bytes != b.bytes) return false;
+    std::vector<std::byte> left(std::min<std::uint64_t>(a.bytes, 1 << 20));
+    std::vector<std::byte> right(left.size());
+    for (std::uint64_t at = 0; at < a.bytes; at += left.size()) {
+      const std::size_t part = std::min<std::uint64_t>(left.size(), a.bytes - at);
+      if (!a.read(at, MutableBytes(left).first(part)) ||
+          !b.read(at, MutableBytes(right).first(part)))
+        return false;
+      if (!std::equal(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(part),
+                      right.begin()))
+        return false;
+    }
+    return true;
+  }
+
+  void merge(const Slice& slice, PlannedTensor made, const std::vector<Candidate>& candidates,
+             double t) {
+    std::vector<DType> dtypes;
+    made.action = TensorAction::kMerge;
+    for (const Candidate& candidate : candidates) {
+      const Tensor& tensor = candidate.tensor->tensor;
+      dtypes.push_back(tensor.dtype);
+      if (slice.base == candidate.source) made.base = made.inputs.size();
+      made.inputs.push_back(
+          {static_cast<std::uint32_t>(slice.sources[candidate.source].input), tensor});
+    }
+    made.dtype = target_dtype(dtypes);
+    for (const ParameterRow& row : method_->parameters) {
+      if (row.scope != ParameterScope::kGlobal) continue;
+      const auto value = find_value(row, nullptr, slice, made.name, t);
+      if (!value) {
+        mistake(slice.at,
+                fmt::format("{} needs '{}' for {}", method_->name, row.name, quoted(made.name)));
+        return;
+      }
+      made.globals.push_back(*value);
+    }
+    for (const Candidate& candidate : candidates) {
+      std::vector<double> values;
+      const Source& source = slice.sources[candidate.source];
+      for (const ParameterRow& row : method_->parameters) {
+        if (row.scope != ParameterScope::kInput) continue;
+        auto value = find_value(row, source.parameters, slice, candidate.tensor->tensor.name, t);
+        const bool exempt = slice.base == candidate.source && is_base_apart();
+        if (!value && exempt) value = std::numeric_limits<double>::quiet_NaN();
+        if (!value) {
+          mistake(source.at, fmt::format("{} needs '{}' of {} for {}", method_->name, row.name,
+                                         text_of(slice, candidate), quoted(made.name)));
+          return;
+        }
+        values.push_back(*value);
+      }
+      made.values.push_back(std::move(values));
+    }
+    const MergeCase merge_case{.name = made.name,
+                               .shape = made.shape,
+                               .elements = made.elements,
+                               .inputs = made.inputs.size(),
+                               .base = made.base,
+                               .globals = made.globals,
+                               .values = made.values};
+    if (const auto program = method_->make(merge_case); !program) {
+      mistake(slice.at, fmt::format("{}: {}", quoted(made.name), program.error().message));
+      return;
+    }
+    add(std::move(made));
+  }
+
+  // The first level that says it for this tensor.
+  [[nodiscard]] std::optional<double> find_value(const ParameterRow& row, const Parameters* own,
+                                                 const Slice& slice, std::string_view name,
+                                                 double t) const {
+    for (const Parameters* level : {own, slice.parameters, &recipe_.parameters}) {
+      if (level == nullptr) continue;
+      const auto found = std::ranges::find(*level, row.name, &Parameter::name);
+      if (found == level->end()) continue;
+      if (const auto value = evaluate(*found, name, t)) return value;
+    }
+    return row.preset;
+  }
+
+  [[nodiscard]] DType target_dtype(const std::vector<DType>& dtypes) const {
+    const std::string& asked = recipe_.out_dtype.empty() ? recipe_.dtype : recipe_.out_dtype;
+    if (const auto dtype = dtype_of_recipe(asked)) return *dtype;
+    return promoted(dtypes);
+  }
+
+  void add(PlannedTensor made) { plan().tensors.push_back(std::move(made)); }
+
+  // --- what is left ----------------------------------------------------------------------------
+
+  void account_for_the_rest() {
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      const MergeInput& input = inputs_[i];
+      for (const Tensor& tensor : input.checkpoint->tensors) {
+        if (used_.contains({i, tensor.name})) continue;
+        const bool redundant =
+            std::ranges::find(input.redundant, tensor.name) != input.redundant.end();
+        const bool ignored = input.expected != nullptr &&
+                             input.expected->find(tensor.name) == nullptr &&
+                             input.expected->is_ignored(tensor.name);
+        plan().dropped.push_back({.model = static_cast<std::uint32_t>(i),
+                                  .name = std::string(tensor.name),
+                                  .why = redundant ? "it repeats the tied embedding"
+                                         : ignored ? "loaders pass over it"
+                                                   : "no layer of the result is made of it"});
+      }
+    }
+  }
+
+  void order_and_split() {
+    auto& tensors = plan().tensors;
+    std::ranges::stable_sort(tensors, natural_less, &PlannedTensor::name);
+    std::vector<std::uint64_t> bytes;
+    for (const PlannedTensor& tensor : tensors) {
+      bytes.push_back(size_in_bytes(tensor.dtype, tensor.shape).value_or(0));
+      plan().tensor_bytes += bytes.back();
+      for (const TensorInput& input : tensor.inputs) {
+        const auto passes = tensor.action == TensorAction::kMerge
+                                ? static_cast<std::uint64_t>(method_->passes) + 1
+                                : 1;
+        plan().read_bytes += input.tensor.bytes * passes;
+      }
+    }
+    plan().shards = split_by_size(bytes, options_.max_shard_size);
+  }
+
+  void write_config() {
+    const MergeInput& input = inputs_[plan().donor];
+    if (!input.checkpoint->config || !input.checkpoint->config->document) return;
+    std::vector<LayerOrigin> layers;
+    if (!slices_.front().whole) {
+      for (const Slice& slice : slices_) {
+        const Source& source = slice.base ? slice.sources[*slice.base] : slice.sources.front();
+        for (std::uint64_t i = source.begin; i < source.end; ++i)
+          layers.push_back({.input = source.input, .layer = i});
+      }
+    }
+    auto text = config_of(plan(), inputs_, layers);
+    if (text) {
+      plan().config = *std::move(text);
+    } else {
+      mistake(recipe_.at, text.error().message);
+    }
+  }
+
+  const Recipe& recipe_;
+  std::vector<MergeInput> inputs_;
+  const PlanOptions& options_;
+  const Method* method_;
+  std::vector<View> views_;
+  std::vector<Slice> slices_;
+  std::set<std::pair<std::size_t, std::string_view>> used_;
+  Planned result_;
+};
+
+void add_once(std::vector<ModelRef>& models, const ModelRef& model) {
+  if (std::ranges::find(models, model) == models.end()) models.push_back(model);
+}
+
+void add_body(std::vector<ModelRef>& models, const RecipeBody& body) {
+  for (const RecipeSource& source : body.models)
+    add_once(models, source.model);
+  for (const RecipeSlice& slice : body.slices) {
+    for (const RecipeSource& source : slice.sources)
+      add_once(models, source.model);
+    if (slice.base) add_once(models, *slice.base);
+  }
+}
+
+}  // namespace
+
+std::vector<ModelRef> models_of(const Recipe& recipe) {
+  std::vector<ModelRef> models;
+  add_body(models, recipe.body);
+  for (const RecipeModule& module : recipe.modules)
+    add_body(models, module.body);
+  if (recipe.base) add_once(models, *recipe.base);
+  return models;
+}
+
+Planned plan_merge(const Recipe& recipe, std::vector<MergeInput> inputs,
+                   const PlanOptions& options) {
+  return Planner(recipe, std::move(inputs), options).run();
+}
+
+}  // namespace shardwright

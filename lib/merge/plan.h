@@ -1,0 +1,97 @@
+// What a merge will write, as a value: every tensor of the result, what it is made of, and where
+// every tensor of the inputs goes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "arch/expand.h"
+#include "base/digest.h"
+#include "checkpoint/checkpoint.h"
+#include "merge/method.h"
+#include "merge/recipe.h"
+#include "shardwright/dtype.h"
+#include "shardwright/result.h"
+#include "tensor/shape.h"
+
+namespace shardwright {
+
+// An input as the planner sees it.
+struct MergeInput {
+  ModelRef model{};
+  const Checkpoint* checkpoint{};
+  const Expansion* expected{};           // null where no rule describes it
+  std::vector<std::string> redundant{};  // stored names that are proven to repeat another
+};
+
+enum class TensorAction : std::uint8_t {
+  kMerge,  // by the method
+  kCast,   // one input, to another dtype
+  kCopy,   // one input, byte for byte
+};
+
+// A tensor of an input that a tensor of the result is made of.
+struct TensorInput {
+  std::uint32_t model{};  // position among the inputs
+  Tensor tensor{};
+};
+
+struct PlannedTensor {
+  std::string name{};
+  DType dtype{};
+  Shape shape{};
+  std::uint64_t elements{};
+  TensorAction action{};
+  std::vector<TensorInput> inputs{};  // in the recipe's order
+  std::optional<std::size_t> base{};  // position in `inputs`
+  std::vector<double> globals{};      // values of the method's parameters, as MergeCase has them
+  std::vector<std::vector<double>> values{};
+  std::string why{};  // where it is not merged from all inputs as they are
+};
+
+// A tensor of an input that no tensor of the result is made of.
+struct DroppedTensor {
+  std::uint32_t model{};
+  std::string name{};
+  std::string why{};
+};
+
+struct MergePlan {
+  const Method* method{};
+  std::uint64_t seed{};
+  bool compat{};
+  std::vector<PlannedTensor> tensors{};            // in the order in which they are written
+  std::vector<std::vector<std::size_t>> shards{};  // positions of tensors
+  std::vector<DroppedTensor> dropped{};
+  std::vector<std::string> notes{};  // decisions that a reader would want to know
+  std::size_t donor{};               // the input whose config and side files the result gets
+  std::string config{};              // text of the result's config.json; empty: there is none
+  std::uint64_t tensor_bytes{};      // of the result
+  std::uint64_t read_bytes{};        // of all passes over the inputs
+  // Owns sources that exist in the plan alone, and what views in `tensors` point to.
+  std::vector<std::shared_ptr<const ByteSource>> sources{};
+};
+
+struct PlanOptions {
+  std::uint64_t max_shard_size{5'000'000'000};  // bytes of tensors
+  std::uint64_t seed{};
+  bool compat{};
+};
+
+// The plan, or all that stands in its way: mistakes of the recipe in the light of the inputs. The
+// inputs are those that the recipe names, each once, in the order of their first mention; they must
+// outlive the plan.
+struct Planned {
+  MergePlan plan{};
+  std::vector<Mistake> mistakes{};
+};
+Planned plan_merge(const Recipe& recipe, std::vector<MergeInput> inputs,
+                   const PlanOptions& options);
+
+// The models that a recipe names, each once, in the order of their first mention.
+std::vector<ModelRef> models_of(const Recipe& recipe);
+
+}  // namespace shardwright

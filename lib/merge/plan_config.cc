@@ -1,0 +1,164 @@
+#include "merge/plan_config.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "base/try.h"
+#include "base/utf8.h"
+#include "json/edit.h"
+#include "json/value.h"
+#include "merge/kernels.h"
+
+namespace shardwright {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, DType>, 4> kNames = {{
+    {"bfloat16", DType::kBF16},
+    {"float16", DType::kF16},
+    {"float32", DType::kF32},
+    {"float64", DType::kF64},
+}};
+
+// The dtype of most elements among the floats of the result.
+std::optional<DType> main_dtype(const MergePlan& plan) {
+  std::map<DType, std::uint64_t> elements;
+  for (const PlannedTensor& tensor : plan.tensors) {
+    if (kernel::is_float(tensor.dtype)) elements[tensor.dtype] += tensor.elements;
+  }
+  if (elements.empty()) return std::nullopt;
+  return std::ranges::max_element(elements, {}, [](const auto& entry) { return entry.second; })
+      ->first;
+}
+
+// "text_config.num_hidden_layers" as a JSON pointer.
+std::string pointer_of(std::string_view dotted) {
+  std::string pointer;
+  for (const std::string_view step : split(dotted, '.'))
+    pointer += '/' + json::pointer_step(step);
+  return pointer;
+}
+
+// Where the config says a dtype: at the top, and in nested configs.
+std::vector<std::string> dtype_pointers(const json::Value& config) {
+  std::vector<std::string> pointers;
+  const auto look = [&](const json::Value& object, const std::string& at) {
+    for (const std::string_view key : {"dtype", "torch_dtype"}) {
+      const json::Value* value = object.find(key);
+      if (value != nullptr && value->string() != nullptr)
+        pointers.push_back(at + '/' + std::string(key));
+    }
+  };
+  look(config, "");
+  const bool stated = !pointers.empty();
+  if (const auto* members = config.object()) {
+    for (const json::Member& member : *members) {
+      if (member.value.object() != nullptr)
+        look(member.value, '/' + json::pointer_step(member.key));
+    }
+  }
+  if (!stated) pointers.insert(pointers.begin(), "/dtype");
+  return pointers;
+}
+
+class ConfigEditor {
+ public:
+  explicit ConfigEditor(std::string text) : text_(std::move(text)) {}
+
+  Status set(std::string_view pointer, std::string_view value) {
+    SW_TRY(text_, json::set_value(text_, pointer, value));
+    return ok();
+  }
+  [[nodiscard]] std::string take() && { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+Status set_dtype(ConfigEditor& editor, const MergePlan& plan, const json::Value& config) {
+  const auto dtype = main_dtype(plan);
+  if (!dtype || config_name_of(*dtype).empty()) return ok();
+  const std::string value = fmt::format("\"{}\"", config_name_of(*dtype));
+  for (const std::string& pointer : dtype_pointers(config))
+    SW_TRY_OK(editor.set(pointer, value));
+  return ok();
+}
+
+// A list that has an element a layer gets the elements of the layers that the result is made of.
+Status splice(ConfigEditor& editor, std::string_view key, std::span<const MergeInput> inputs,
+              std::span<const LayerOrigin> layers) {
+  json::Value::Array list;
+  for (const LayerOrigin& origin : layers) {
+    const json::Value* config = inputs[origin.input].checkpoint->config_value();
+    const json::Value* value = config == nullptr ? nullptr : config->find_path(key);
+    const auto* elements = value == nullptr ? nullptr : value->array();
+    if (elements == nullptr || origin.layer >= elements->size()) {
+      return Error{ErrorCode::kUnsupported,
+                   fmt::format("{} has no element for layer {} of {}", quoted(key), origin.layer,
+                               quoted(inputs[origin.input].model.text))};
+    }
+    list.push_back((*elements)[origin.layer]);
+  }
+  return editor.set(pointer_of(key), json::dump(json::Value{std::move(list)}));
+}
+
+Status set_layers(ConfigEditor& editor, const Expansion& expected, const json::Value& config,
+                  std::span<const MergeInput> inputs, std::span<const LayerOrigin> layers) {
+  for (const std::string& key : expected.schema->per_layer_keys) {
+    const json::Value* value = config.find_path(key);
+    if (value != nullptr && value->array() != nullptr)
+      SW_TRY_OK(splice(editor, key, inputs, layers));
+  }
+  if (expected.layers_pointer.empty()) return ok();
+  return editor.set(expected.layers_pointer, std::to_string(layers.size()));
+}
+
+// A result with a head of its own is not tied.
+Status set_tie(ConfigEditor& editor, const MergePlan& plan, const Expansion& expected) {
+  if (!expected.tie.tied || expected.tie.pointer.empty()) return ok();
+  const bool stored = std::ranges::any_of(plan.tensors, [&](const PlannedTensor& tensor) {
+    return std::ranges::find(expected.ties, std::string_view(tensor.name), &ExpectedTie::target) !=
+           expected.ties.end();
+  });
+  return stored ? editor.set(expected.tie.pointer, "false") : ok();
+}
+
+}  // namespace
+
+Result<std::string> config_of(const MergePlan& plan, std::span<const MergeInput> inputs,
+                              std::span<const LayerOrigin> layers) {
+  const MergeInput& donor = inputs[plan.donor];
+  const json::Value& config = donor.checkpoint->config->document->root;
+  ConfigEditor editor(donor.checkpoint->config->text);
+  SW_TRY_OK(set_dtype(editor, plan, config));
+  if (donor.expected != nullptr) {
+    if (!layers.empty()) SW_TRY_OK(set_layers(editor, *donor.expected, config, inputs, layers));
+    SW_TRY_OK(set_tie(editor, plan, *donor.expected));
+  }
+  return std::move(editor).take();
+}
+
+std::optional<DType> dtype_of_recipe(std::string_view name) {
+  if (name.starts_with("torch.")) name.remove_prefix(6);
+  const auto found = std::ranges::find(kNames, name, &std::pair<std::string_view, DType>::first);
+  return found == kNames.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::string_view config_name_of(DType dtype) {
+  const auto found = std::ranges::find(kNames, dtype, &std::pair<std::string_view, DType>::second);
+  return found == kNames.end() ? std::string_view() : found->first;
+}
+
+DType promoted(std::span<const DType> dtypes) {
+  DType all = dtypes.front();
+  for (const DType dtype : dtypes) {
+    if (dtype != all) all = all == DType::kF64 || dtype == DType::kF64 ? DType::kF64 : DType::kF32;
+  }
+  return all;
+}
+
+}  // namespace shardwright

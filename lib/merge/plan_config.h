@@ -1,0 +1,35 @@
+// The config of a result: that of the donor, with the values changed that the merge changes.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "merge/plan.h"
+#include "shardwright/dtype.h"
+#include "shardwright/result.h"
+
+namespace shardwright {
+
+// Where a layer of the result comes from, for lists that have an element a layer.
+struct LayerOrigin {
+  std::size_t input{};
+  std::uint64_t layer{};
+};
+
+// The donor's text with dtype, number of layers, lists per layer and tie flag as the plan has them;
+// every other byte is kept. `layers` is empty where the layers are the donor's.
+Result<std::string> config_of(const MergePlan& plan, std::span<const MergeInput> inputs,
+                              std::span<const LayerOrigin> layers);
+
+// "bfloat16" and "torch.bfloat16" as recipes and configs write them; none for anything else.
+std::optional<DType> dtype_of_recipe(std::string_view name);
+// "bfloat16" of BF16; empty where no config names it.
+std::string_view config_name_of(DType dtype);
+
+// The dtype that holds all of them: that of all, or else F32, or F64 where one of them is.
+DType promoted(std::span<const DType> dtypes);
+
+}  // namespace shardwright

@@ -1,0 +1,34 @@
+// Exact quantiles of a tensor of numbers that are not negative, in two passes over its chunks:
+// histograms of the upper half of their bits, then of the lower half beside the upper halves found.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace shardwright {
+
+class QuantileSearch {
+ public:
+  // Places in the order of all numbers, from 0. NaN comes last.
+  explicit QuantileSearch(std::vector<std::uint64_t> places);
+
+  // Counts of the next pass; 0: no more passes.
+  [[nodiscard]] std::size_t counts() const;
+  void gather(std::span<const float> chunk, std::span<std::uint64_t> counts) const;
+  void conclude(std::span<const std::uint64_t> counts);
+
+  [[nodiscard]] float quantile(std::size_t i) const;
+
+ private:
+  struct Search {
+    std::uint64_t left{};  // numbers before it among those that share the bits found so far
+    std::uint32_t bits{};
+  };
+
+  int pass_ = 0;
+  std::vector<Search> searches_;
+};
+
+}  // namespace shardwright

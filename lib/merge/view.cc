@@ -1,0 +1,70 @@
+#include "merge/view.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace shardwright {
+namespace {
+
+struct LayerNumber {
+  std::string_view stack{};
+  std::uint64_t layer{};
+};
+
+// The first component of the name that is a number, or, where the rule says which layer it is, the
+// first that is that number.
+LayerNumber layer_of(std::string_view name, const ExpectedTensor* expected) {
+  for (std::size_t begin = 0; begin < name.size();) {
+    const std::size_t end = std::min(name.find('.', begin), name.size());
+    const auto number = parse_u64(name.substr(begin, end - begin));
+    const bool fits = expected == nullptr || expected->layer < 0 ||
+                      number == static_cast<std::uint64_t>(expected->layer);
+    if (number && fits) return {name.substr(0, begin), *number};
+    begin = end + 1;
+  }
+  return {};
+}
+
+}  // namespace
+
+View view_of(const MergeInput& input) {
+  View view;
+  std::map<std::string_view, bool> of_rule;  // stacks that the rule counts as layers
+  for (const Tensor& tensor : input.checkpoint->tensors) {
+    if (std::ranges::find(input.redundant, tensor.name) != input.redundant.end()) continue;
+    const ExpectedTensor* expected =
+        input.expected == nullptr ? nullptr : input.expected->find(tensor.name);
+    if (expected == nullptr && input.expected != nullptr &&
+        input.expected->is_ignored(tensor.name)) {
+      continue;
+    }
+    ViewTensor seen{.tensor = tensor, .known = expected != nullptr};
+    if (expected != nullptr) {
+      seen.role = expected->role;
+      seen.optional = expected->optional;
+    }
+    const LayerNumber number = layer_of(tensor.name, expected);
+    if (!number.stack.empty()) {
+      seen.stack = number.stack;
+      seen.layer = number.layer;
+      std::uint64_t& depth = view.depths[number.stack];
+      depth = std::max(depth, number.layer + 1);
+      if (expected != nullptr && expected->layer >= 0) of_rule[number.stack] = true;
+    }
+    view.tensors[tensor.name] = seen;
+  }
+  if (of_rule.size() == 1) view.stack = of_rule.begin()->first;
+  if (of_rule.empty() && view.depths.size() == 1) view.stack = view.depths.begin()->first;
+  return view;
+}
+
+std::string with_layer(std::string_view name, const ViewTensor& tensor, std::uint64_t layer) {
+  const std::string_view rest = name.substr(tensor.stack.size());
+  return fmt::format("{}{}{}", tensor.stack, layer,
+                     rest.substr(std::min(rest.find('.'), rest.size())));
+}
+
+}  // namespace shardwright

@@ -1,0 +1,64 @@
+#include "report/json_parts.h"
+#include "shardwright/dtype.h"
+#include "shardwright/report.h"
+
+namespace shardwright {
+namespace {
+
+json::Value shape_json(const std::vector<std::uint64_t>& shape) {
+  return json_array(shape, json_number);
+}
+
+json::Value problem_json(const RecipeProblem& problem) {
+  return json_object({{"line", json_number(static_cast<std::uint64_t>(problem.line))},
+                      {"column", json_number(static_cast<std::uint64_t>(problem.column))},
+                      {"message", json_text(problem.message)}});
+}
+
+json::Value tensor_json(const MergedTensor& tensor) {
+  return json_object({{"name", json_text(tensor.name)},
+                      {"dtype", json_text(dtype_name(tensor.dtype))},
+                      {"shape", shape_json(tensor.shape)},
+                      {"file", json_text(tensor.file)},
+                      {"action", json_text(tensor.action)},
+                      {"sources", json_array(tensor.sources, json_text)},
+                      {"why", json_text_or_null(tensor.why)}});
+}
+
+json::Value drop_json(const MergeDrop& drop) {
+  return json_object({{"model", json_text(drop.model)},
+                      {"tensor", json_text(drop.tensor)},
+                      {"why", json_text(drop.why)}});
+}
+
+json::Value model_json(const ModelReport& model) {
+  return json_object({{"path", json_text(model.path)},
+                      {"findings", json_array(model.findings, json_finding)},
+                      {"summary", json_summary(summarize({model}))}});
+}
+
+}  // namespace
+
+std::string merge_json(const MergeReport& report) {
+  const json::Value document = json_object({
+      {"version", {.data = kJsonVersion}},
+      {"recipe", json_text(report.recipe)},
+      {"method", json_text_or_null(report.method)},
+      {"problems", json_array(report.problems, problem_json)},
+      {"remarks", json_array(report.remarks, problem_json)},
+      {"inputs", json_array(report.inputs, model_json)},
+      {"tensors", json_array(report.tensors, tensor_json)},
+      {"dropped", json_array(report.dropped, drop_json)},
+      {"notes", json_array(report.notes, json_text)},
+      {"shards", json_number(report.shards)},
+      {"tensor_bytes", json_number(report.tensor_bytes)},
+      {"read_bytes", json_number(report.read_bytes)},
+      {"passes", json_number(report.passes)},
+      {"result", report.result ? model_json(*report.result) : json::Value{}},
+      {"refused", json_text_or_null(report.refused)},
+      {"published", json_bool(report.published)},
+  });
+  return json::dump(document, 2) + "\n";
+}
+
+}  // namespace shardwright

@@ -1,0 +1,108 @@
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "base/utf8.h"
+#include "report/findings_text.h"
+#include "report/words.h"
+#include "shardwright/report.h"
+
+namespace shardwright {
+namespace {
+
+// Tensors of one kind that are named before "and N more".
+constexpr std::size_t kShown = 5;
+
+std::string problems_text(const std::string& recipe, const std::vector<RecipeProblem>& problems,
+                          std::string_view severity, Ink ink, const TextStyle& style) {
+  std::string out;
+  for (const RecipeProblem& problem : problems) {
+    const std::string place = problem.line > 0 ? fmt::format("{}:{}:{}: ", printable(recipe),
+                                                             problem.line, problem.column)
+                                               : fmt::format("{}: ", printable(recipe));
+    const std::string first = fmt::format("{}{}: ", place, severity);
+    out += wrapped(style, 0, problem.message, place + inked(style, ink, severity) + ": ",
+                   first.size());
+  }
+  return out;
+}
+
+std::string inputs_text(const MergeReport& report, const TextStyle& style) {
+  std::string out;
+  for (const ModelReport& input : report.inputs) {
+    if (input.findings.empty()) continue;
+    out += inked(style, Ink::kHeading, printable(input.path)) + "\n";
+    out += findings_text(input.findings, style);
+  }
+  return out;
+}
+
+// Rows of one action and one reason are told together.
+std::string actions_text(const MergeReport& report, const TextStyle& style) {
+  std::map<std::pair<std::string, std::string>, std::vector<std::string>> groups;
+  for (const MergedTensor& tensor : report.tensors) {
+    if (!tensor.why.empty()) groups[{tensor.action, tensor.why}].push_back(quoted(tensor.name));
+  }
+  for (const MergeDrop& drop : report.dropped) {
+    groups[{fmt::format("drop of {}", quoted(drop.model)), drop.why}].push_back(
+        quoted(drop.tensor));
+  }
+  std::string out;
+  for (const auto& [key, names] : groups) {
+    std::string list;
+    for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i)
+      list += (i > 0 ? ", " : "") + names[i];
+    if (names.size() > kShown) list += fmt::format(" and {} more", grouped(names.size() - kShown));
+    out += wrapped(style, 2, fmt::format("{}: {}: {}", key.first, list, key.second));
+  }
+  for (const std::string& note : report.notes)
+    out += wrapped(style, 2, "note: " + note);
+  return out;
+}
+
+std::string plan_text(const MergeReport& report, const TextStyle& style) {
+  std::uint64_t merged = 0;
+  for (const MergedTensor& tensor : report.tensors)
+    merged += tensor.action == "merge" ? 1U : 0U;
+  std::string out = fmt::format(
+      "{} of {}: {}, {} merged, {} in {}; reads {} in {}\n", report.method,
+      counted(report.inputs.size(), "model"), counted(report.tensors.size(), "tensor"),
+      grouped(merged), human_bytes(report.tensor_bytes), counted(report.shards, "shard"),
+      human_bytes(report.read_bytes), counted(report.passes, "pass", "passes"));
+  return out + actions_text(report, style);
+}
+
+}  // namespace
+
+std::string merge_text(const MergeReport& report, const MergeOptions& options,
+                       const TextStyle& style) {
+  if (!report.problems.empty()) {
+    return problems_text(report.recipe, report.problems, "error", Ink::kError, style) +
+           fmt::format(
+               "{}: nothing was written\n",
+               counted(report.problems.size(), "error in the recipe", "errors in the recipe"));
+  }
+  std::string out;
+  if (!style.quiet) {
+    out += problems_text(report.recipe, report.remarks, "note", Ink::kInfo, style);
+  }
+  out += inputs_text(report, style);
+  if (!style.quiet && !report.tensors.empty()) out += plan_text(report, style);
+  if (report.result && !report.result->findings.empty()) {
+    out += inked(style, Ink::kHeading, "the result") + "\n";
+    out += findings_text(report.result->findings, style);
+  }
+  if (!report.refused.empty()) {
+    return out + fmt::format("{}: {}\n", inked(style, Ink::kError, "nothing was written"),
+                             report.refused);
+  }
+  if (style.quiet) return out;
+  if (options.dry_run) return out + "dry run: nothing was written\n";
+  return out + fmt::format("{} {}: {} in {:.1f} s\n", inked(style, Ink::kGood, "wrote"),
+                           shell_word(options.output), human_bytes(report.tensor_bytes),
+                           report.seconds);
+}
+
+}  // namespace shardwright

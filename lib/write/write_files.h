@@ -1,0 +1,59 @@
+// Writes many planned files at once, in tiles, in order: as many threads compute as there are
+// cores, and a few more wait for the disk meanwhile.
+//
+// All files are made and their space is reserved before the first tile, so that a full disk is
+// known at once. A file is cut to its size and synced when its last tile is written.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/meter.h"
+#include "shardwright/result.h"
+#include "write/disk.h"
+#include "write/planned_file.h"
+#include "write/tile.h"
+
+namespace shardwright {
+
+// Work that has to be done before a range of a file can be read: what a producer needs to know of
+// whole tensors.
+class Preparation {
+ public:
+  enum class State : std::uint8_t {
+    kReady,  // the range can be read
+    kWork,   // `work` is to be done, and then to be asked again
+    kWait,   // others are doing the last of it
+  };
+  using Work = std::function<Status()>;
+
+  Preparation() = default;
+  Preparation(const Preparation&) = delete;
+  Preparation& operator=(const Preparation&) = delete;
+  virtual ~Preparation() = default;
+
+  // Asked by one thread at a time, for tiles in order: quick. `work` may be for later tiles, too.
+  virtual State next(std::size_t file, TileRange range, Work& work) = 0;
+};
+
+struct FileToWrite {
+  std::string path{};
+  const PlannedFile* content{};
+};
+
+struct WriteFilesOptions {
+  int threads{};   // that compute; 0: all available
+  Meter* meter{};  // counts bytes written; may be null
+  // Called with the bytes of each tile before it is written; may be empty. From many threads.
+  std::function<Status(std::size_t file, TileRange range, Bytes bytes)> seen{};
+};
+
+// kInterrupted where the meter's monitor stops it. On an error unfinished files may be there: they
+// belong into a folder that goes away.
+Status write_files(const Disk& disk, std::span<const FileToWrite> files, Preparation& preparation,
+                   const WriteFilesOptions& options = {});
+
+}  // namespace shardwright

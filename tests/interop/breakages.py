@@ -1,0 +1,386 @@
+"""The table of broken checkpoints: each is a small function that breaks a good folder, and what is known of the result."""
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Callable
+
+import torch
+from folders import INDEX, change_config, change_json, change_map, change_shard, load, rename, rewrite_bytes, shards
+from models import model_named
+from safetensors.torch import load_file, save_file
+
+SHARDED = dict(max_shard_size="20KB")
+ORIGINALS = {
+    "tied": model_named("gemma2-plain"),
+    "tied-shards": model_named("gemma2-plain", save=SHARDED),
+    "tied-by-flag": model_named("llama-tied"),
+    "untied": model_named("llama-untied"),
+    "shards": model_named("llama-sharded"),
+    "bf16-shards": model_named("qwen3-bfloat16", save=SHARDED),
+    "mixture": model_named("qwen2_moe-plain"),
+    "mixture-shards": model_named("qwen2_moe-sharded"),
+    "router": model_named("qwen3_moe-one-expert"),
+}
+
+
+@dataclass(frozen=True)
+class Breakage:
+    name: str
+    original: str
+    code: str  # of the finding
+    severity: str
+    transformers: str  # what it does with the folder: whole, complains, wrong, refuses
+    apply: Callable
+    unsafe: bool = False  # the fix needs a decision
+    mendable: bool = True
+    although: str = ""  # why it is an error although transformers 5 loads it whole
+
+    def __str__(self):
+        return f"{self.name}-{self.original}"
+
+
+BREAKAGES = []
+
+
+def broken(originals, code, severity, transformers, **more):
+    """Adds the function below to the table, once for each original."""
+
+    def add(function):
+        name = function.__name__.replace("_", "-")
+        BREAKAGES.extend(
+            Breakage(name, original, code, severity, transformers, function, **more) for original in originals.split()
+        )
+        return function
+
+    return add
+
+
+def lost(originals, code, severity, transformers, **more):
+    """The same for what nothing in the folder can mend."""
+    return broken(originals, code, severity, transformers, mendable=False, **more)
+
+
+CONTRADICTION = dict(although="index and shards contradict each other")
+
+
+# Ties
+
+
+@broken("tied tied-shards tied-by-flag", "AR412", "warning", "whole")
+def extra_equal_head(folder):
+    """As trainers still make it: save_pretrained with a state dict of clones."""
+    model, _ = load(folder)
+    sharded = SHARDED if (folder / INDEX).exists() else {}
+    for path in shards(folder):
+        path.unlink()
+    clones = {name: weight.clone() for name, weight in model.state_dict().items()}
+    model.save_pretrained(folder, state_dict=clones, **sharded)
+
+
+@broken("untied shards bf16-shards", "AR413", "error", "complains", unsafe=True)
+def tied_with_another_head(folder):
+    change_config(folder, tie_word_embeddings=True)
+
+
+@broken("tied tied-shards tied-by-flag", "AR414", "error", "complains", unsafe=True)
+def tie_flag_false(folder):
+    change_config(folder, tie_word_embeddings=False)
+
+
+@broken("tied-by-flag", "AR414", "error", "complains", unsafe=True)
+def tie_flag_lost(folder):
+    """The class default of Llama is untied."""
+    change_json(folder / "config.json", lambda config: config.pop("tie_word_embeddings"))
+
+
+# Routers and gates
+
+SHARED_GATE = "mlp.shared_expert_gate.weight"
+ROUTER = "mlp.gate.weight"
+
+
+def change_gates(folder, ending, change):
+    for path in shards(folder):
+        gates = {name: change(tensor) for name, tensor in load_file(path).items() if name.endswith(ending)}
+        change_shard(path, lambda found: found | gates)
+
+
+@broken("mixture mixture-shards", "ME801", "error", "refuses")
+def flat_shared_gates(folder):
+    change_gates(folder, SHARED_GATE, lambda gate: gate.flatten())
+
+
+@broken("mixture", "ME801", "error", "refuses")
+def standing_shared_gates(folder):
+    change_gates(folder, SHARED_GATE, lambda gate: gate.T)
+
+
+@broken("mixture router", "ME801", "error", "refuses")
+def flat_routers(folder):
+    change_gates(folder, ROUTER, lambda router: router.flatten())
+
+
+@lost("mixture", "ME801", "error", "refuses")
+def turned_routers(folder):
+    """The number of elements is right, and their order is not."""
+    change_gates(folder, ROUTER, lambda router: router.T)
+
+
+@lost("mixture mixture-shards", "ME801", "error", "refuses")
+def shared_gates_without_rows(folder):
+    """As merge tools wrote them where no prompt was given."""
+    change_gates(folder, SHARED_GATE, lambda gate: gate[:0])
+
+
+@lost("mixture", "ME801", "error", "refuses")
+def shared_gates_of_two_rows(folder):
+    change_gates(folder, SHARED_GATE, lambda gate: gate.repeat(2, 1))
+
+
+@lost("mixture", "ME801", "error", "refuses")
+def short_shared_gates(folder):
+    change_gates(folder, SHARED_GATE, lambda gate: gate.flatten()[:-1])
+
+
+@lost("mixture", "AR401", "error", "complains")
+def shared_gates_absent(folder):
+    change_shard(shards(folder)[0], lambda found: {name: found[name] for name in found if not name.endswith(SHARED_GATE)})
+
+
+# Wrappers
+
+
+@broken("untied shards tied mixture", "AR405", "error", "complains")
+def wrapped_by_data_parallel(folder):
+    rename(folder, lambda name: "module." + name)
+
+
+@broken("tied-by-flag shards", "AR405", "error", "complains")
+def wrapped_by_compile(folder):
+    rename(folder, lambda name: "_orig_mod." + name)
+
+
+@broken("untied bf16-shards", "AR405", "error", "complains")
+def parts_wrapped_by_fsdp(folder):
+    def wrap(name):
+        return name.replace("self_attn.", "self_attn._fsdp_wrapped_module.").replace("mlp.", "_fsdp_wrapped_module.mlp.")
+
+    rename(folder, wrap)
+
+
+@broken("untied tied-shards", "AR405", "error", "complains")
+def layer_wrapped_by_compile(folder):
+    rename(folder, lambda name: name.replace("layers.1.", "layers.1._orig_mod."))
+
+
+@broken("shards", "AR405", "error", "complains")
+def wrapped_twice(folder):
+    rename(folder, lambda name: "_orig_mod.module." + name.replace("mlp.", "mlp.module."))
+
+
+# Prefixes
+
+
+@broken("untied shards", "AR410", "warning", "whole")
+def doubled_prefix(folder):
+    rename(folder, lambda name: name.replace("model.layers.1.", "model.model.layers.1."))
+
+
+@broken("untied tied-shards", "AR410", "warning", "whole")
+def layer_without_prefix(folder):
+    rename(folder, lambda name: name.replace("model.layers.1.", "layers.1."))
+
+
+# The config
+
+
+@broken("tied-by-flag mixture", "CF311", "error", "refuses", unsafe=True)
+def model_type_lost(folder):
+    change_json(folder / "config.json", lambda config: config.pop("model_type"))
+
+
+# The index
+
+
+@broken("shards tied-shards mixture-shards bf16-shards", "IX211", "error", "refuses")
+def index_missing(folder):
+    (folder / INDEX).unlink()
+
+
+@broken("shards tied-shards", "IX203", "error", "whole", **CONTRADICTION)
+def index_with_wrong_targets(folder):
+    def swap(weight_map):
+        first, last = min(weight_map.values()), max(weight_map.values())
+        weight_map.update({name: {first: last, last: first}.get(file, file) for name, file in weight_map.items()})
+
+    change_map(folder, swap)
+
+
+@broken("shards tied-shards", "IX204", "error", "whole", **CONTRADICTION)
+def index_with_phantom(folder):
+    change_map(folder, lambda weight_map: weight_map.update({"model.rotary_emb.inv_freq": min(weight_map.values())}))
+
+
+@broken("tied-shards", "IX204", "error", "whole", **CONTRADICTION)
+def index_still_names_the_head(folder):
+    """Somebody dropped the head of a tied model from the shard alone."""
+    change_map(folder, lambda weight_map: weight_map.update({"lm_head.weight": max(weight_map.values())}))
+
+
+@broken("shards mixture-shards", "IX205", "error", "whole", **CONTRADICTION)
+def tensor_not_in_index(folder):
+    change_map(folder, lambda weight_map: weight_map.pop("model.norm.weight"))
+
+
+@broken("shards", "IX209", "warning", "whole")
+def wrong_total_size(folder):
+    change_json(folder / INDEX, lambda index: index["metadata"].update(total_size=1))
+
+
+@broken("shards", "IX210", "error", "refuses")
+def index_without_metadata(folder):
+    change_json(folder / INDEX, lambda index: index.pop("metadata"))
+
+
+@lost("shards", "IX202", "error", "refuses")
+def index_of_another_save(folder):
+    """The same tensors, in shards of other names. The owner must say that those which are there are the model."""
+
+    def renumber(weight_map):
+        weight_map.update({name: f"model-0000{1 + at % 3}-of-00003.safetensors" for at, name in enumerate(weight_map)})
+
+    change_map(folder, renumber)
+
+
+@lost("shards", "IX212", "error", "complains")
+def stray_single_file(folder):
+    """transformers takes it and never looks at the index."""
+    save_file(load_file(shards(folder)[0]), folder / "model.safetensors", {"format": "pt"})
+
+
+@lost("shards", "IX202", "error", "refuses")
+def shard_missing(folder):
+    shards(folder)[1].unlink()
+
+
+@lost("shards", "IX211", "error", "refuses")
+def shard_and_index_missing(folder):
+    shards(folder)[1].unlink()
+    (folder / INDEX).unlink()
+
+
+# Headers and data
+
+
+@broken("untied shards", "ST126", "warning", "whole")
+def no_metadata(folder):
+    for path in shards(folder):
+        rewrite_bytes(path, lambda header, data: ({name: header[name] for name in header if name != "__metadata__"}, data))
+
+
+@broken("untied shards", "ST126", "error", "whole", although="transformers 4 refuses it")
+def metadata_without_format(folder):
+    for path in shards(folder):
+        rewrite_bytes(path, lambda header, data: (header | {"__metadata__": {"step": "1000"}}, data))
+
+
+@broken("untied", "ST127", "error", "whole", although="transformers 4 refuses it")
+def unknown_format(folder):
+    """numpy's save_file takes any."""
+    rewrite_bytes(shards(folder)[0], lambda header, data: (header | {"__metadata__": {"format": "np"}}, data))
+
+
+@broken("untied", "ST114", "warning", "whole")
+def tensor_twice_in_header(folder):
+    def repeat(header, data):
+        entry = json.dumps({"model.norm.weight": header["model.norm.weight"]})
+        return json.dumps(header)[:-1].encode() + b", " + entry[1:].encode(), data
+
+    rewrite_bytes(shards(folder)[0], repeat)
+
+
+@broken("untied shards", "ST123", "error", "refuses")
+def gap_between_tensors(folder):
+    def widen(header, data):
+        entries = [entry for name, entry in header.items() if name != "__metadata__"]
+        cut = sorted(entry["data_offsets"][0] for entry in entries)[-1]
+        for entry in entries:
+            if entry["data_offsets"][0] >= cut:
+                entry["data_offsets"] = [at + 64 for at in entry["data_offsets"]]
+        return header, data[:cut] + bytes(64) + data[cut:]
+
+    rewrite_bytes(shards(folder)[-1], widen)
+
+
+def pad(folder, padding, surplus):
+    """Pads the header of the first shard so that the data begin `surplus` bytes after a multiple of 8."""
+
+    def padded(header, data):
+        text = json.dumps(header).encode()
+        return text + padding * (8 - len(text) % 8 + surplus), data
+
+    rewrite_bytes(shards(folder)[0], padded)
+
+
+@broken("untied bf16-shards", "ST125", "info", "whole")
+def misaligned_data(folder):
+    pad(folder, b" ", 1)
+
+
+@broken("untied", "ST117", "info", "whole")
+def header_padded_with_newlines(folder):
+    pad(folder, b"\n", 0)
+
+
+@broken("untied shards", "ST124", "error", "refuses")
+def trailing_bytes(folder):
+    with shards(folder)[0].open("ab") as file:
+        file.write(b"left by a longer file")
+
+
+@lost("untied shards", "ST121", "error", "refuses")
+def truncated(folder):
+    path = shards(folder)[0]
+    os.truncate(path, path.stat().st_size - 100)
+
+
+@lost("untied", "TD601", "error", "wrong")
+def not_finite(folder):
+    def spoil(found):
+        found["model.norm.weight"][3] = torch.nan
+        return found
+
+    change_shard(shards(folder)[0], spoil)
+
+
+# One tensor in two shards
+
+
+def store_twice(folder, change):
+    first, last = shards(folder)[0], shards(folder)[-1]
+    name, tensor = next(iter(load_file(last).items()))
+    change_shard(first, lambda found: found | {name: change(tensor)})
+
+
+@broken("shards", "IX206", "warning", "whole")
+def equal_tensor_in_two_shards(folder):
+    store_twice(folder, lambda tensor: tensor)
+
+
+@lost("shards", "IX206", "error", "whole", although="other loaders take the other copy")
+def differing_tensor_in_two_shards(folder):
+    store_twice(folder, lambda tensor: tensor + 1)
+
+
+# Several at once
+
+
+@broken("tied-shards", "IX211", "error", "refuses")
+def much_at_once(folder):
+    extra_equal_head(folder)
+    rename(folder, lambda name: "module." + name)
+    no_metadata(folder)
+    gap_between_tensors(folder)
+    pad(folder, b" ", 3)
+    index_missing(folder)
