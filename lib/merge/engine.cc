@@ -250,8 +250,8 @@ class Engine final : public Preparation {
   Status status_ = ok();
 };
 
-Result<std::unique_ptr<PlannedFile>> plan_shard(const MergePlan& plan, std::size_t shard,
-                                                Engine& engine) {
+Result<std::unique_ptr<PlannedFile>> merged_shard(const MergePlan& plan, std::size_t shard,
+                                                  Engine& engine) {
   std::vector<safetensors::TensorSpec> specs;
   for (const std::size_t i : plan.shards[shard]) {
     const PlannedTensor& tensor = plan.tensors[i];
@@ -283,7 +283,7 @@ Result<MergeFiles> merge_files(const MergePlan& plan) {
   auto engine = std::make_unique<Engine>(plan);
   MergeFiles files;
   for (std::size_t i = 0; i < plan.shards.size(); ++i) {
-    SW_TRY(auto file, plan_shard(plan, i, *engine));
+    SW_TRY(auto file, merged_shard(plan, i, *engine));
     files.shards.push_back(std::move(file));
   }
   files.preparation = std::move(engine);

@@ -17,8 +17,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 #if HWY_TARGET == HWY_SCALAR
 void fill(const RandomKey& key, std::uint64_t group, std::uint16_t* numbers) {
   for (std::size_t i = 0; i < kRandomGroup; ++i)
-    numbers[i] =
-        static_cast<std::uint16_t>(random_number(key, group * kRandomGroup + i) >> 16U);
+    numbers[i] = static_cast<std::uint16_t>(random_number(key, group * kRandomGroup + i) >> 16U);
 }
 #else
 // A block in each lane, its words in the lower halves; what is in the upper ones is never used.

@@ -28,7 +28,11 @@ struct Cut {
 void keep_inside(const Cut& cut, std::uint64_t first, std::span<float> chunk);
 void keep_outside(const Cut& cut, std::uint64_t first, std::span<float> chunk);
 
-// The cut after `rank` elements of a tensor that is one chunk: no passes.
+// Tensors of up to so many elements are best one chunk: they need no passes then, whose tables
+// would cost more than they do.
+inline constexpr std::size_t kOneChunk = 16'384;
+
+// The cut after `rank` elements of a tensor that is one chunk.
 Cut cut_of(std::span<const float> tensor, std::uint64_t rank);
 
 // Cuts of one tensor, of which the first pass is shared.

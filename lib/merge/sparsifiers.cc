@@ -97,10 +97,7 @@ class CutSparsifier final : public Sparsifier {
 
  private:
   static constexpr std::size_t kChunk = MergeProgram::kChunk;
-  // Tensors of one chunk need no passes, whose tables would cost more than they do.
-  static constexpr std::size_t kSmall = 4 * kChunk;
-
-  [[nodiscard]] bool small() const { return elements_ <= kSmall; }
+  [[nodiscard]] bool small() const { return elements_ <= kOneChunk; }
   [[nodiscard]] bool searched(std::size_t i) const {
     return thins(i) && bands_[i].begin < bands_[i].end;
   }

@@ -4,13 +4,13 @@
 namespace shardwright {
 namespace {
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_breadcrumbs(const MergeCase& merge_case) {
   return make_task_program(merge_case, task::rules(merge_case, false),
                            keep_middle(merge_case, task_values(merge_case, task::kDensity),
                                        task_values(merge_case, task::kThird)));
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kBreadcrumbsParameters[] = {
     task::int8_mask(),
     task::normalize(false),
     task::rescale(false),
@@ -26,11 +26,11 @@ extern const Method kBreadcrumbs;
 const Method kBreadcrumbs = {
     .name = "breadcrumbs",
     .summary = "differences to a base without the largest and smallest, added to it",
-    .parameters = kParameters,
+    .parameters = kBreadcrumbsParameters,
     .base = BaseRule::kRequired,
     .least_inputs = 1,
     .passes = 2,
-    .make = make,
+    .make = make_breadcrumbs,
 };
 
 }  // namespace shardwright

@@ -4,13 +4,13 @@
 namespace shardwright {
 namespace {
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_breadcrumbs_ties(const MergeCase& merge_case) {
   return make_task_program(merge_case, task::rules(merge_case, true),
                            keep_middle(merge_case, task_values(merge_case, task::kDensity),
                                        task_values(merge_case, task::kThird)));
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kBreadcrumbsTiesParameters[] = {
     task::int8_mask(),
     task::normalize(false),
     task::rescale(false),
@@ -27,11 +27,11 @@ const Method kBreadcrumbsTies = {
     .name = "breadcrumbs_ties",
     .summary =
         "differences to a base without the largest and smallest, where most agree on the sign",
-    .parameters = kParameters,
+    .parameters = kBreadcrumbsTiesParameters,
     .base = BaseRule::kRequired,
     .least_inputs = 1,
     .passes = 2,
-    .make = make,
+    .make = make_breadcrumbs_ties,
 };
 
 }  // namespace shardwright

@@ -4,12 +4,12 @@
 namespace shardwright {
 namespace {
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_dare_linear(const MergeCase& merge_case) {
   return make_task_program(merge_case, task::rules(merge_case, false),
                            keep_random(merge_case, task_values(merge_case, task::kDensity)));
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kDareLinearParameters[] = {
     task::int8_mask(),   task::normalize(false),
     task::rescale(true), task::lambda(),
     task::weight(),      task::density("probability with which a difference is kept"),
@@ -21,11 +21,11 @@ extern const Method kDareLinear;
 const Method kDareLinear = {
     .name = "dare_linear",
     .summary = "differences to a base, thinned at random, added to it",
-    .parameters = kParameters,
+    .parameters = kDareLinearParameters,
     .base = BaseRule::kRequired,
     .least_inputs = 1,
     .passes = 1,
-    .make = make,
+    .make = make_dare_linear,
 };
 
 }  // namespace shardwright

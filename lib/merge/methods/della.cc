@@ -5,14 +5,14 @@
 namespace shardwright {
 namespace {
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_della(const MergeCase& merge_case) {
   if (auto mistake = task::epsilon_mistake(merge_case)) return *mistake;
   return make_task_program(merge_case, task::rules(merge_case, true),
                            keep_ranked(merge_case, task_values(merge_case, task::kDensity),
                                        task_values(merge_case, task::kThird)));
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kDellaParameters[] = {
     task::int8_mask(),
     task::normalize(true),
     task::rescale(true),
@@ -28,11 +28,11 @@ extern const Method kDella;
 const Method kDella = {
     .name = "della",
     .summary = "differences to a base, thinned by rank, where most agree on the sign",
-    .parameters = kParameters,
+    .parameters = kDellaParameters,
     .base = BaseRule::kRequired,
     .least_inputs = 1,
     .passes = 1,
-    .make = make,
+    .make = make_della,
 };
 
 }  // namespace shardwright

@@ -4,14 +4,14 @@
 namespace shardwright {
 namespace {
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_della_linear(const MergeCase& merge_case) {
   if (auto mistake = task::epsilon_mistake(merge_case)) return *mistake;
   return make_task_program(merge_case, task::rules(merge_case, false),
                            keep_ranked(merge_case, task_values(merge_case, task::kDensity),
                                        task_values(merge_case, task::kThird)));
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kDellaLinearParameters[] = {
     task::int8_mask(),
     task::normalize(false),
     task::rescale(true),
@@ -27,11 +27,11 @@ extern const Method kDellaLinear;
 const Method kDellaLinear = {
     .name = "della_linear",
     .summary = "differences to a base, thinned by rank, added to it",
-    .parameters = kParameters,
+    .parameters = kDellaLinearParameters,
     .base = BaseRule::kRequired,
     .least_inputs = 1,
     .passes = 1,
-    .make = make,
+    .make = make_della_linear,
 };
 
 }  // namespace shardwright

@@ -14,8 +14,6 @@
 namespace shardwright {
 namespace {
 
-constexpr std::size_t kSmall = 4 * MergeProgram::kChunk;  // elements of a tensor that is one chunk
-
 class Sce final : public MergeProgram {
  public:
   explicit Sce(const MergeCase& merge_case)
@@ -24,11 +22,11 @@ class Sce final : public MergeProgram {
         base_(*merge_case.base),
         tasks_(tasks_of(merge_case)),
         round_to_(merge_case.round_to) {
-    if (share_ < 1 && elements_ > kSmall) search_.emplace(elements_, kChunk, Ranks{0});
+    if (share_ < 1 && elements_ > kOneChunk) search_.emplace(elements_, kChunk, Ranks{0});
   }
 
   std::size_t chunk_elements() const override {
-    return elements_ <= kSmall ? std::max<std::size_t>(1, elements_) : kChunk;
+    return elements_ <= kOneChunk ? std::max<std::size_t>(1, elements_) : kChunk;
   }
 
   std::optional<PassShape> pass(int /*index*/) const override {
@@ -104,10 +102,10 @@ class Sce final : public MergeProgram {
     return variance;
   }
 
-  // How many of the elements with any variance are taken. The peer counts in its dtype.
+  // How many of the elements with any variance are taken. The peer multiplies in F32.
   [[nodiscard]] std::uint64_t selected(std::uint64_t nonzero) const {
-    auto count = static_cast<double>(nonzero) * share_;
-    if (round_to_) count = rounded(rounded(static_cast<double>(nonzero)) * share_);
+    double count = static_cast<double>(nonzero) * share_;
+    if (round_to_) count = static_cast<float>(nonzero) * static_cast<float>(share_);
     return static_cast<std::uint64_t>(std::min(count, static_cast<double>(elements_)));
   }
 
@@ -191,11 +189,11 @@ void Sce::add_rounded(const Deltas& deltas, const Chunk& chunk, float* result) c
   round({result, chunk.count});
 }
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_sce(const MergeCase& merge_case) {
   return std::unique_ptr<MergeProgram>(std::make_unique<Sce>(merge_case));
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kSceParameters[] = {
     task::int8_mask(),
     {.name = "select_topk",
      .scope = ParameterScope::kGlobal,
@@ -212,11 +210,11 @@ extern const Method kSce;
 const Method kSce = {
     .name = "sce",
     .summary = "the differences to a base of most variance, weighted by their energy",
-    .parameters = kParameters,
+    .parameters = kSceParameters,
     .base = BaseRule::kRequired,
     .least_inputs = 1,
     .passes = 3,
-    .make = make,
+    .make = make_sce,
 };
 
 }  // namespace shardwright

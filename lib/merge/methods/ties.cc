@@ -4,12 +4,12 @@
 namespace shardwright {
 namespace {
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_ties(const MergeCase& merge_case) {
   return make_task_program(merge_case, task::rules(merge_case, true),
                            keep_largest(merge_case, task_values(merge_case, task::kDensity)));
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kTiesParameters[] = {
     task::int8_mask(),    task::normalize(true),
     task::rescale(false), task::lambda(),
     task::weight(),       task::density("share of the differences that is kept, the largest"),
@@ -21,11 +21,11 @@ extern const Method kTies;
 const Method kTies = {
     .name = "ties",
     .summary = "the largest differences to a base, where most agree on the sign",
-    .parameters = kParameters,
+    .parameters = kTiesParameters,
     .base = BaseRule::kRequired,
     .least_inputs = 1,
     .passes = 2,
-    .make = make,
+    .make = make_ties,
 };
 
 }  // namespace shardwright

@@ -34,7 +34,7 @@ void each_chunk(Floats& values, const F& f) {
     f(at, std::span(values).subspan(at, std::min(kChunk, values.size() - at)));
 }
 
-int search(CutSearch& cuts, Floats& values) {
+int run_search(CutSearch& cuts, Floats& values) {
   int passes = 0;
   for (; cuts.counts() > 0; ++passes) {
     std::vector<std::uint64_t> counts(cuts.counts());
@@ -45,7 +45,7 @@ int search(CutSearch& cuts, Floats& values) {
 }
 
 // To the bit, but for the sign of zero.
-bool same(float a, float b) {
+bool same_bits(float a, float b) {
   return (a == 0 && b == 0) || std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
 }
 
@@ -60,8 +60,8 @@ void check_cut(const Cut& cut, const Floats& values, std::uint64_t rank) {
   for (std::size_t place = 0; place < order.size(); ++place) {
     const std::size_t i = order[place];
     const bool first = place < rank;
-    wrong += same(inside[i], first ? values[i] : 0.0F) ? 0U : 1U;
-    wrong += same(outside[i], first ? 0.0F : values[i]) ? 0U : 1U;
+    wrong += same_bits(inside[i], first ? values[i] : 0.0F) ? 0U : 1U;
+    wrong += same_bits(outside[i], first ? 0.0F : values[i]) ? 0U : 1U;
   }
   CHECK(wrong == 0);
 }
@@ -90,7 +90,7 @@ void check_all(const Floats& original) {
        {std::uint64_t{0}, std::uint64_t{1}, size / 100, size / 3, size / 2, size - size / 50,
         size - std::min<std::uint64_t>(size, 1), size, size + 5}) {
     CutSearch cuts(size, kChunk, {rank, rank / 2});
-    search(cuts, values);
+    run_search(cuts, values);
     check_cut(cuts.cut(0), values, rank);
     check_cut(cuts.cut(1), values, rank / 2);
     if (size <= kChunk) check_cut(cut_of(values, rank), values, rank);
@@ -123,7 +123,7 @@ TEST_CASE("a cut among equal ones keeps those that stand first") {
 TEST_CASE("passes are as few as the values allow") {
   const auto passes = [](Floats values, std::uint64_t rank) {
     CutSearch cuts(values.size(), kChunk, {rank});
-    return search(cuts, values);
+    return run_search(cuts, values);
   };
   CHECK(passes(coarse(20'000, 3), 0) == 1);
   CHECK(passes(coarse(20'000, 3), 20'000) == 1);

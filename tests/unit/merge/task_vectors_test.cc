@@ -22,12 +22,12 @@ using test::MergeSetup;
 
 using Deltas = std::vector<std::vector<double>>;
 
-float coarse(float value) {
+float sixteen_bits_of(float value) {
   return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) & 0xFFFF'0000U);
 }
 
 // A base and fine-tunes of it, in numbers of sixteen bits or all bits.
-std::vector<Floats> models(std::size_t count, std::size_t tasks, bool sixteen_bits) {
+std::vector<Floats> fine_tunes(std::size_t count, std::size_t tasks, bool sixteen_bits) {
   std::mt19937 random(static_cast<std::uint32_t>(count + tasks));
   std::normal_distribution<float> normal;
   std::vector<Floats> inputs(tasks + 1, Floats(count));
@@ -35,7 +35,7 @@ std::vector<Floats> models(std::size_t count, std::size_t tasks, bool sixteen_bi
     const float base = normal(random) * 0.02F;
     for (std::size_t m = 0; m <= tasks; ++m) {
       const float value = m == 0 ? base : base + normal(random) * 1e-3F;
-      inputs[m][i] = sixteen_bits ? coarse(value) : value;
+      inputs[m][i] = sixteen_bits ? sixteen_bits_of(value) : value;
     }
   }
   return inputs;
@@ -101,12 +101,12 @@ void check_orders(const MergeSetup& setup, const Floats& result) {
   CHECK(run_merge(setup, {.threads = 4, .shuffle = 3}) == result);
 }
 
-constexpr std::size_t kCounts[] = {0, 1, 2, 100, 4096, 16'385, 300'001};
+constexpr std::size_t kTaskCounts[] = {0, 1, 2, 100, 4096, 16'385, 300'001};
 
 TEST_CASE("merge: task_arithmetic adds weighted differences") {
-  for (const std::size_t count : kCounts) {
+  for (const std::size_t count : kTaskCounts) {
     for (const std::size_t tasks : {0U, 1U, 3U}) {
-      MergeSetup setup{.method = "task_arithmetic", .inputs = models(count, tasks, false)};
+      MergeSetup setup{.method = "task_arithmetic", .inputs = fine_tunes(count, tasks, false)};
       setup.base = 0;
       const std::vector<double> weights = {0.7, -0.3, 0.25};
       setup.values = {{}, {0.7}, {-0.3}, {0.25}};
@@ -124,7 +124,7 @@ TEST_CASE("merge: task_arithmetic adds weighted differences") {
 }
 
 TEST_CASE("merge: the base may stand anywhere among the inputs") {
-  MergeSetup setup{.method = "ties", .inputs = models(5000, 2, true)};
+  MergeSetup setup{.method = "ties", .inputs = fine_tunes(5000, 2, true)};
   setup.base = 0;
   setup.values = {{}, {1, 0.5}, {0.5, 0.3}};
   const Floats result = run_merge(setup);
@@ -135,9 +135,9 @@ TEST_CASE("merge: the base may stand anywhere among the inputs") {
 }
 
 TEST_CASE("merge: ties keeps the largest, and of those the sign of most") {
-  for (const std::size_t count : kCounts) {
+  for (const std::size_t count : kTaskCounts) {
     for (const bool sixteen_bits : {true, false}) {
-      MergeSetup setup{.method = "ties", .inputs = models(count, 3, sixteen_bits)};
+      MergeSetup setup{.method = "ties", .inputs = fine_tunes(count, 3, sixteen_bits)};
       setup.base = 0;
       const std::vector<double> densities = {0.5, 0.2, 1.0};
       setup.values = {{}, {0.7, 0.5}, {0.3, 0.2}, {0.4, 1.0}};
@@ -159,7 +159,7 @@ TEST_CASE("merge: ties keeps the largest, and of those the sign of most") {
 }
 
 TEST_CASE("merge: ties with densities of all and nothing") {
-  MergeSetup setup{.method = "ties", .inputs = models(50'000, 2, true)};
+  MergeSetup setup{.method = "ties", .inputs = fine_tunes(50'000, 2, true)};
   setup.base = 0;
   setup.values = {{}, {1, 0}, {1, 0}};
   CHECK(run_merge(setup) == setup.inputs[0]);
@@ -173,7 +173,7 @@ TEST_CASE("merge: ties with densities of all and nothing") {
 }
 
 TEST_CASE("merge: rescale brings back the sum of magnitudes") {
-  MergeSetup setup{.method = "ties", .inputs = models(50'000, 1, false)};
+  MergeSetup setup{.method = "ties", .inputs = fine_tunes(50'000, 1, false)};
   setup.base = 0;
   setup.values = {{}, {1, 0.3}};
   setup.globals = {0, 0, 1};
@@ -192,9 +192,9 @@ TEST_CASE("merge: rescale brings back the sum of magnitudes") {
 
 TEST_CASE("merge: breadcrumbs drops the largest and the smallest") {
   for (const std::string_view method : {"breadcrumbs", "breadcrumbs_ties"}) {
-    for (const std::size_t count : kCounts) {
+    for (const std::size_t count : kTaskCounts) {
       for (const bool sixteen_bits : {true, false}) {
-        MergeSetup setup{.method = method, .inputs = models(count, 2, sixteen_bits)};
+        MergeSetup setup{.method = method, .inputs = fine_tunes(count, 2, sixteen_bits)};
         setup.base = 0;
         setup.values = {{}, {0.6, 0.5, 0.1}, {0.8, 0.95, 0.2}};  // 0.2 is more than is left of many
         Deltas deltas = deltas_of(setup);
@@ -215,7 +215,7 @@ TEST_CASE("merge: breadcrumbs drops the largest and the smallest") {
 }
 
 TEST_CASE("merge: a gamma of 0 drops none of the largest") {
-  MergeSetup setup{.method = "breadcrumbs", .inputs = models(60, 1, true)};
+  MergeSetup setup{.method = "breadcrumbs", .inputs = fine_tunes(60, 1, true)};
   setup.base = 0;
   setup.values = {{}, {1, 0.5, 0}};
   Deltas deltas = deltas_of(setup);
@@ -233,7 +233,7 @@ std::vector<bool> changed(const MergeSetup& setup, const Floats& result) {
 
 TEST_CASE("merge: dare keeps a random share and makes it larger") {
   for (const std::string_view method : {"dare_linear", "dare_ties"}) {
-    MergeSetup setup{.method = method, .inputs = models(200'000, 1, true)};
+    MergeSetup setup{.method = method, .inputs = fine_tunes(200'000, 1, true)};
     setup.base = 0;
     setup.values = {{}, {1, 0.3}};
     setup.seed = 5;
@@ -265,7 +265,7 @@ TEST_CASE("merge: dare keeps a random share and makes it larger") {
 }
 
 TEST_CASE("merge: two models are not thinned alike") {
-  MergeSetup setup{.method = "dare_linear", .inputs = models(20'000, 1, true)};
+  MergeSetup setup{.method = "dare_linear", .inputs = fine_tunes(20'000, 1, true)};
   setup.inputs.push_back(setup.inputs[1]);
   setup.base = 0;
   setup.values = {{}, {1, 0.5}, {-1, 0.5}};
@@ -281,7 +281,7 @@ TEST_CASE("merge: della keeps large magnitudes of a row more often than small on
   constexpr std::size_t kLength = 600;
   for (const std::string_view method : {"della", "della_linear"}) {
     MergeSetup setup{.method = method, .shape = {kRows, kLength}};
-    setup.inputs = models(kRows * kLength, 1, false);
+    setup.inputs = fine_tunes(kRows * kLength, 1, false);
     setup.base = 0;
     setup.values = {{}, {1, 0.5, 0.3}};
     const Floats result = run_merge(setup);
@@ -310,7 +310,7 @@ TEST_CASE("merge: della takes rows of any length") {
            {300, 1}, {1, 300}, {1}, {0}, {0, 5}, {5, 0}, {}, {3, 7, 11}, {3, 70'000}, {700'000}}) {
     const std::uint64_t count =
         std::accumulate(shape.begin(), shape.end(), std::uint64_t{1}, std::multiplies{});
-    MergeSetup setup{.method = "della", .shape = shape, .inputs = models(count, 1, true)};
+    MergeSetup setup{.method = "della", .shape = shape, .inputs = fine_tunes(count, 1, true)};
     setup.base = 0;
     setup.values = {{}, {1, 0.5, 0.5}};
     const Floats result = run_merge(setup);
@@ -323,7 +323,7 @@ TEST_CASE("merge: della takes rows of any length") {
 }
 
 TEST_CASE("merge: della refuses chances below 0 or above 1") {
-  MergeSetup setup{.method = "della", .inputs = models(10, 1, true)};
+  MergeSetup setup{.method = "della", .inputs = fine_tunes(10, 1, true)};
   setup.base = 0;
   setup.values = {{}, {1, 0.1, 0.2}};
   const auto refused = test::make_program(setup);
@@ -339,7 +339,7 @@ TEST_CASE("merge: della refuses chances below 0 or above 1") {
 TEST_CASE("merge: sce selects by variance, weighs by energy, erases the minority") {
   for (const std::size_t count : {1U, 100U, 16'385U, 100'000U}) {
     for (const double share : {1.0, 0.4, 0.0}) {
-      MergeSetup setup{.method = "sce", .inputs = models(count, 3, false)};
+      MergeSetup setup{.method = "sce", .inputs = fine_tunes(count, 3, false)};
       setup.base = 0;
       setup.globals = {0, share};
       Deltas deltas = deltas_of(setup);
@@ -383,7 +383,7 @@ TEST_CASE("merge: NaN of an input is not lost") {
   for (const std::string_view method :
        {"task_arithmetic", "ties", "dare_linear", "breadcrumbs_ties", "della", "sce"}) {
     for (const auto round_to : {std::optional<DType>(), std::optional(DType::kBF16)}) {
-      MergeSetup setup{.method = method, .inputs = models(3000, 2, true), .round_to = round_to};
+      MergeSetup setup{.method = method, .inputs = fine_tunes(3000, 2, true), .round_to = round_to};
       setup.base = 0;
       if (method != "sce") setup.values = {{}, {1}, {1}};
       setup.inputs[2][1234] = std::numeric_limits<float>::quiet_NaN();
