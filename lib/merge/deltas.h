@@ -12,7 +12,7 @@ namespace shardwright {
 // Deltas of a chunk, each at a multiple of 64 bytes.
 class Deltas {
  public:
-  Deltas(std::size_t tasks, std::size_t count) : count_(count) {
+  Deltas(std::size_t tasks, std::size_t count) {
     const std::size_t stride = (count + 15) / 16 * 16;
     lines_ = std::make_unique_for_overwrite<Line[]>(tasks * stride / 16);
     for (std::size_t i = 0; i < tasks; ++i)
@@ -29,7 +29,6 @@ class Deltas {
 
  private:
   struct alignas(64) Line : std::array<float, 16> {};
-  std::size_t count_;
   std::unique_ptr<Line[]> lines_;
   std::vector<std::span<float>> spans_;
 };

@@ -109,6 +109,11 @@ class CutSparsifier final : public Sparsifier {
 
 // --- by chance -----------------------------------------------------------------------------------
 
+// Whether chance decides, and the peer draws numbers.
+bool is_drawn(double density) {
+  return density > 0 && density < 1;
+}
+
 // Numbers of torch's generator, one for each element of each thinned delta, in that order.
 class TorchDraws {
  public:
@@ -117,7 +122,7 @@ class TorchDraws {
     std::uint64_t place = merge_case.draws;
     for (const double density : densities) {
       places_.push_back(place);
-      if (density > 0 && density < 1) place += merge_case.elements;
+      if (is_drawn(density)) place += merge_case.elements;
     }
   }
 
@@ -275,6 +280,11 @@ std::unique_ptr<Sparsifier> keep_random(const MergeCase& merge_case,
                                         std::span<const double> densities) {
   if (!any_thin(densities)) return nullptr;
   return std::make_unique<ChanceSparsifier>(merge_case, densities);
+}
+
+std::uint64_t draws_of(const MergeCase& merge_case) {
+  const auto drawn = std::ranges::count_if(task_values(merge_case, task::kDensity), is_drawn);
+  return static_cast<std::uint64_t>(drawn) * merge_case.elements;
 }
 
 std::unique_ptr<Sparsifier> keep_ranked(const MergeCase& merge_case,

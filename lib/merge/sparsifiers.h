@@ -27,4 +27,7 @@ std::unique_ptr<Sparsifier> keep_ranked(const MergeCase& merge_case,
                                         std::span<const double> densities,
                                         std::span<const double> epsilons);
 
+// Numbers of the peer's generator that either of the last two takes.
+std::uint64_t draws_of(const MergeCase& merge_case);
+
 }  // namespace shardwright

@@ -262,11 +262,15 @@ def test_is_the_formula_rounded_once(name, family, far_family, tmp_path, shardwr
         assert not wrong.any(), f"{key}: {int(wrong.sum())} of {wrong.numel()}"
 
 
-# Where the peer's arithmetic is followed rounding by rounding. What is missing takes sums in bf16 whose
-# order is its own, or has no such arithmetic here: see the pages.
-FOLLOWED = [name for name in FORMULAS if name.split("-")[0] not in (
-    "arcee_fusion", "karcher", "model_stock", "multislerp", "nuslerp", "ramplus_tl",
-)]  # fmt: skip
+# Where the peer's arithmetic is followed rounding by rounding. Not these: what has no such arithmetic here
+# (see the pages); ratios of sums that torch takes in bf16, each thread's part rounded; and weights of sce that
+# hang on which of equal elements were selected.
+NOT_FOLLOWED = ("arcee_fusion", "karcher", "model_stock", "multislerp", "nuslerp", "ramplus_tl")
+FOLLOWED = [
+    name
+    for name in FORMULAS
+    if name.split("-")[0] not in NOT_FOLLOWED and not name.endswith(("-rescaled", "-selected"))
+]
 
 
 @pytest.mark.parametrize("name", FOLLOWED)
@@ -331,5 +335,18 @@ def test_what_is_kept_at_random(method, family, tmp_path, shardwright):
         if method.startswith("dare"):
             spread = float(delta[moved].std()) * (density * (1 - density) * n) ** 0.5
             assert abs(float(delta[mask].sum()) - density * float(delta.sum())) < 5 * spread
-        change = (rescaled[key].double() - base[key].double()).abs().sum()
-        assert float(change / delta.abs().sum()) == pytest.approx(1, abs=5e-3)  # but for the roundings to bf16
+        ratio = delta.abs().sum() / delta[mask].abs().sum()
+        truth = base[key].double() + torch.where(mask, ratio * delta, 0)
+        assert not too_far(rescaled[key], truth, (base[key], model[key])).any()
+
+
+@pytest.mark.parametrize("method", RANDOM)
+def test_compat_draws_the_numbers_of_the_peer(method, family, tmp_path, shardwright):
+    each = VOTES | dict(density=(0.5, 1.0, 0.3)) | (dict(epsilon=0.2) if method.startswith("della") else {})
+    asked = recipe(family, method, each=each, parameters=dict(rescale=False))
+    theirs = peer_here(asked, tmp_path / "theirs", random_seed=7)
+    ours = seeded(shardwright, asked, tmp_path / "ours", 7, "--compat", "mergekit")
+    for key, value in ours.items():
+        apart = int((value != theirs[key]).sum())
+        # Chances of della go by rank, and equal magnitudes, of which a row of bf16 has many, stand in no fixed order.
+        assert apart <= (0.03 * value.numel() if method.startswith("della") else 0), f"{key}: {apart} of {value.numel()}"

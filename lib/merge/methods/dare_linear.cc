@@ -26,6 +26,7 @@ const Method kDareLinear = {
     .least_inputs = 1,
     .passes = 1,
     .make = make_dare_linear,
+    .draws = draws_of,
 };
 
 }  // namespace shardwright

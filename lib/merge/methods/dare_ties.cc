@@ -26,6 +26,7 @@ const Method kDareTies = {
     .least_inputs = 1,
     .passes = 1,
     .make = make_dare_ties,
+    .draws = draws_of,
 };
 
 }  // namespace shardwright

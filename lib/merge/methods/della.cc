@@ -33,6 +33,7 @@ const Method kDella = {
     .least_inputs = 1,
     .passes = 1,
     .make = make_della,
+    .draws = draws_of,
 };
 
 }  // namespace shardwright

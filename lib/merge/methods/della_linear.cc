@@ -32,6 +32,7 @@ const Method kDellaLinear = {
     .least_inputs = 1,
     .passes = 1,
     .make = make_della_linear,
+    .draws = draws_of,
 };
 
 }  // namespace shardwright
