@@ -3,6 +3,7 @@
 // result.
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <random>
@@ -121,7 +122,7 @@ int main(int argc, char** argv) {
   const auto inputs = models();
   for (const char* name : {"task_arithmetic", "ties", "dare_linear", "dare_ties", "della",
                            "della_linear", "breadcrumbs", "breadcrumbs_ties", "sce"}) {
-    benchmark::RegisterBenchmark(name, run, std::string(name), inputs)
+    benchmark::RegisterBenchmark(name, run, std::string(name), std::cref(inputs))
         ->Unit(benchmark::kMillisecond);
   }
   benchmark::Initialize(&argc, argv);
