@@ -34,7 +34,7 @@ namespace shardwright {
 namespace {
 
 constexpr std::uint64_t kMaxRecipeBytes = 4U << 20U;
-constexpr std::string_view kIndexName = "model.safetensors.index.json";
+constexpr std::string_view kIndexFile = "model.safetensors.index.json";
 constexpr std::string_view kConfigName = "config.json";
 constexpr std::string_view kRecipeName = "mergekit_config.yml";
 constexpr std::string_view kCardName = "README.md";
@@ -137,7 +137,7 @@ class MergeRun {
     const MergePlan& plan = planned_.plan;
     for (std::size_t i = 0; i < files_.shards.size(); ++i)
       outcome_.files[shard_name(i, files_.shards.size())].content = share(files_.shards[i].get());
-    if (files_.shards.size() > 1) add_text(kIndexName, index_text());
+    if (files_.shards.size() > 1) add_text(kIndexFile, index_text());
     if (!plan.config.empty()) add_text(kConfigName, plan.config);
     add_text(kRecipeName, recipe_text);
     add_text(kCardName, merge_card(recipe, recipe_text));
@@ -169,7 +169,7 @@ class MergeRun {
     SW_TRY(Checkpoint result, open_checkpoint(std::move(folder), open_options(check_options())));
     SW_TRY_OK(judge(std::move(result), true));
     if (!report_.refused.empty()) return ok();
-    const std::array<std::string, 2> last = {std::string(kIndexName), std::string(kConfigName)};
+    const std::array<std::string, 2> last = {std::string(kIndexFile), std::string(kConfigName)};
     SW_TRY_OK(staged.publish(last));
     report_.published = true;
     report_.seconds =

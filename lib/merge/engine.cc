@@ -40,7 +40,8 @@ struct Pass {
 struct TensorState {
   const PlannedTensor* tensor{};
   std::unique_ptr<MergeProgram> program{};
-  int index{};  // of the pass
+  int index{};            // of the pass
+  std::uint64_t draws{};  // as MergeCase has them
   std::optional<Pass> pass{};
   bool begun{}, ready{};
 };
@@ -57,6 +58,7 @@ class Engine final : public Preparation {
       states_[i].tensor = &plan.tensors[i];
       states_[i].ready = plan.tensors[i].action != TensorAction::kMerge;
     }
+    if (plan.compat && plan.method->draws != nullptr) share_draws();
   }
 
   // The bytes of tensor `i` from byte `from`.
@@ -130,6 +132,38 @@ class Engine final : public Preparation {
     std::size_t tensor{};
   };
 
+  [[nodiscard]] MergeCase case_of(const TensorState& state) const {
+    const PlannedTensor& tensor = *state.tensor;
+    return {
+        .name = tensor.name,
+        .shape = tensor.shape,
+        .elements = tensor.elements,
+        .inputs = tensor.inputs.size(),
+        .base = tensor.base,
+        .globals = tensor.globals,
+        .values = tensor.values,
+        .seed = plan_.seed,
+        .round_to = plan_.compat ? std::optional(tensor.dtype) : std::nullopt,
+        .draws = state.draws,
+    };
+  }
+
+  // The peer merges tensors in the order of their names, all with one generator.
+  void share_draws() {
+    std::vector<TensorState*> merged;
+    for (TensorState& state : states_) {
+      if (!state.ready) merged.push_back(&state);
+    }
+    std::ranges::sort(merged, {}, [](const TensorState* state) -> const std::string& {
+      return state->tensor->name;
+    });
+    std::uint64_t draws = 0;
+    for (TensorState* state : merged) {
+      state->draws = draws;
+      draws += plan_.method->draws(case_of(*state));
+    }
+  }
+
   // Begins what has not begun; whether the tensor can be computed.
   bool settle(std::size_t i) {
     TensorState& state = states_[i];
@@ -141,21 +175,9 @@ class Engine final : public Preparation {
   }
 
   void begin(TensorState& state) {
-    const PlannedTensor& tensor = *state.tensor;
-    const MergeCase merge_case{
-        .name = tensor.name,
-        .shape = tensor.shape,
-        .elements = tensor.elements,
-        .inputs = tensor.inputs.size(),
-        .base = tensor.base,
-        .globals = tensor.globals,
-        .values = tensor.values,
-        .seed = plan_.seed,
-        .round_to = plan_.compat ? std::optional(tensor.dtype) : std::nullopt,
-    };
-    auto program = plan_.method->make(merge_case);
+    auto program = plan_.method->make(case_of(state));
     if (!program) {
-      status_ = std::move(program).error().within(quoted(tensor.name));
+      status_ = std::move(program).error().within(quoted(state.tensor->name));
       return;
     }
     state.program = std::move(*program);
@@ -250,8 +272,8 @@ class Engine final : public Preparation {
   Status status_ = ok();
 };
 
-Result<std::unique_ptr<PlannedFile>> plan_shard(const MergePlan& plan, std::size_t shard,
-                                                Engine& engine) {
+Result<std::unique_ptr<PlannedFile>> merged_shard(const MergePlan& plan, std::size_t shard,
+                                                  Engine& engine) {
   std::vector<safetensors::TensorSpec> specs;
   for (const std::size_t i : plan.shards[shard]) {
     const PlannedTensor& tensor = plan.tensors[i];
@@ -283,7 +305,7 @@ Result<MergeFiles> merge_files(const MergePlan& plan) {
   auto engine = std::make_unique<Engine>(plan);
   MergeFiles files;
   for (std::size_t i = 0; i < plan.shards.size(); ++i) {
-    SW_TRY(auto file, plan_shard(plan, i, *engine));
+    SW_TRY(auto file, merged_shard(plan, i, *engine));
     files.shards.push_back(std::move(file));
   }
   files.preparation = std::move(engine);

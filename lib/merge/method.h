@@ -58,6 +58,8 @@ struct MergeCase {
   std::uint64_t seed{};
   // Where the peer's arithmetic is asked for: the dtype to which it rounds after each operation.
   std::optional<DType> round_to{};
+  // With it: numbers of the peer's generator that tensors before this one, by name, have drawn.
+  std::uint64_t draws{};
 };
 
 // A chunk of all inputs. Chunks begin at multiples of the program's chunk size.
@@ -126,6 +128,8 @@ struct Method {
   // The program for one tensor. kInvalidArgument where values contradict each other: names the
   // parameter.
   Result<std::unique_ptr<MergeProgram>> (*make)(const MergeCase& merge_case){};
+  // Numbers of the peer's generator that a tensor takes; null: none does.
+  std::uint64_t (*draws)(const MergeCase& merge_case){};
 };
 
 std::span<const Method* const> method_table();  // by name

@@ -13,7 +13,7 @@ namespace shardwright {
 namespace {
 
 // Tensors of one kind that are named before "and N more".
-constexpr std::size_t kShown = 5;
+constexpr std::size_t kShownNames = 5;
 
 std::string problems_text(const std::string& recipe, const std::vector<RecipeProblem>& problems,
                           std::string_view severity, Ink ink, const TextStyle& style) {
@@ -52,9 +52,10 @@ std::string actions_text(const MergeReport& report, const TextStyle& style) {
   std::string out;
   for (const auto& [key, names] : groups) {
     std::string list;
-    for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i)
+    for (std::size_t i = 0; i < std::min(names.size(), kShownNames); ++i)
       list += (i > 0 ? ", " : "") + names[i];
-    if (names.size() > kShown) list += fmt::format(" and {} more", grouped(names.size() - kShown));
+    if (names.size() > kShownNames)
+      list += fmt::format(" and {} more", grouped(names.size() - kShownNames));
     out += wrapped(style, 2, fmt::format("{}: {}: {}", key.first, list, key.second));
   }
   for (const std::string& note : report.notes)
@@ -62,7 +63,7 @@ std::string actions_text(const MergeReport& report, const TextStyle& style) {
   return out;
 }
 
-std::string plan_text(const MergeReport& report, const TextStyle& style) {
+std::string merge_plan_text(const MergeReport& report, const TextStyle& style) {
   std::uint64_t merged = 0;
   for (const MergedTensor& tensor : report.tensors)
     merged += tensor.action == "merge" ? 1U : 0U;
@@ -89,7 +90,7 @@ std::string merge_text(const MergeReport& report, const MergeOptions& options,
     out += problems_text(report.recipe, report.remarks, "note", Ink::kInfo, style);
   }
   out += inputs_text(report, style);
-  if (!style.quiet && !report.tensors.empty()) out += plan_text(report, style);
+  if (!style.quiet && !report.tensors.empty()) out += merge_plan_text(report, style);
   if (report.result && !report.result->findings.empty()) {
     out += inked(style, Ink::kHeading, "the result") + "\n";
     out += findings_text(report.result->findings, style);

@@ -11,6 +11,10 @@ import pytest
 import torch
 import transformers
 import yaml
+from mergekit.config import MergeConfiguration
+from mergekit.merge import run_merge
+from mergekit.merge_methods.arcee_fusion import DynamicThresholdFusion, _compute_importance
+from mergekit.options import MergeOptions
 from models import model_named
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -19,29 +23,39 @@ from safetensors.torch import load_file, save_file
 MODELS = ("a", "b", "c")
 
 
-def tuned(model, seed):
+def tuned(model, seed, share=0.02):
     """The state of a model after some training: most weights hardly move."""
     generator = torch.Generator().manual_seed(seed)
     state = {}
     for name, value in model.items():
-        moved = torch.randn(value.shape, generator=generator) * 0.02 * (value.float().abs().mean() + 1e-3)
+        moved = torch.randn(value.shape, generator=generator) * share * (value.float().abs().mean() + 1e-3)
         state[name] = (value.float() + moved).to(value.dtype)
     return state
 
 
-@pytest.fixture(scope="session")
-def family(tmp_path_factory):
-    """A base of two shards' worth of tensors, and three models tuned from it, all in bf16."""
-    folder = tmp_path_factory.mktemp("family")
+def write_family(folder, share):
     model = model_named("llama-plain")
-    config = model.config | dict(hidden_size=64, intermediate_size=96, vocab_size=320, num_hidden_layers=4)
+    # The embeddings are large enough for selections in several passes.
+    config = model.config | dict(hidden_size=64, intermediate_size=96, vocab_size=2048, num_hidden_layers=4)
     replace(model, config=config, dtype=torch.bfloat16).write(folder / "base")
     state = load_file(folder / "base" / "model.safetensors")
     for seed, name in enumerate(MODELS):
         (folder / name).mkdir()
         (folder / name / "config.json").write_text((folder / "base" / "config.json").read_text())
-        save_file(tuned(state, seed), folder / name / "model.safetensors", {"format": "pt"})
+        save_file(tuned(state, seed, share), folder / name / "model.safetensors", {"format": "pt"})
     return folder
+
+
+@pytest.fixture(scope="session")
+def family(tmp_path_factory):
+    """A base, and three models tuned from it, all in bf16."""
+    return write_family(tmp_path_factory.mktemp("family"), 0.02)
+
+
+@pytest.fixture(scope="session")
+def far_family(tmp_path_factory):
+    """The same, of models that moved far."""
+    return write_family(tmp_path_factory.mktemp("far"), 0.5)
 
 
 def recipe(family, method, models=MODELS, base=True, each=None, **more):
@@ -86,6 +100,71 @@ def steps_apart(a, b):
     return (position(a) - position(b)).abs()
 
 
+def peer_here(recipe, output, **options):
+    """The same without a process of its own, whose imports take longer than the merge does."""
+    config = MergeConfiguration.model_validate(recipe)
+    run_merge(config, str(output), MergeOptions(write_model_card=False, copy_tokenizer=False, quiet=True, **options))
+    return tensors(output)
+
+
+def exact(recipe, output):
+    """What the peer makes of a recipe where it computes in float64 and rounds nothing."""
+    return peer_here(recipe | dict(dtype="float64", out_dtype="float64"), output)
+
+
+def too_far(value, truth, sources):
+    """Which elements are not the truth rounded once to bf16, but for what F32 arithmetic adds to that."""
+    assert value.dtype == torch.bfloat16 and value.shape == truth.shape
+    half_a_step = torch.ldexp(torch.ones_like(truth), torch.frexp(truth).exponent - 9)
+    # A few roundings of F32, each 2^-24 of the operands.
+    slack = 2.0**-21 * torch.stack([source.double().abs() for source in sources]).amax(dim=0)
+    return (value.double() - truth).abs() > half_a_step + slack
+
+
+def equal_at_cuts(magnitudes, cuts):
+    """Elements that equal one another where the order by magnitude is cut: the peer takes any of them."""
+    order = magnitudes.flatten().sort(descending=True).values
+    doubtful = torch.zeros_like(magnitudes, dtype=torch.bool)
+    for cut in cuts:
+        # As far apart as F32 may see as equal.
+        if 0 < cut < len(order) and order[cut - 1] - order[cut] <= 2.0**-22 * order[cut - 1]:
+            doubtful |= (magnitudes - order[cut]).abs() <= 2.0**-22 * order[cut]
+    return doubtful
+
+
+def cuts_of(recipe, density, gamma, count):
+    if recipe["merge_method"] == "ties":
+        return [max(1, int(density * count))]
+    top = min(int(gamma * count), count - int(density * count))
+    return [top, top + int(density * count)]
+
+
+def states_of(recipe):
+    """The tensors of the base and of all listed models."""
+    folders = [Path(entry["model"]) for entry in recipe["models"]]
+    return [load_file(folder / "model.safetensors") for folder in (folders[0].parent / "base", *folders)]
+
+
+def doubtful(recipe, base, others, dtype=torch.float64):
+    """Elements of a tensor of which the formula does not say whether they are kept, in arithmetic of that dtype."""
+    deltas = [other.to(dtype) - base.to(dtype) for other in others]
+    doubts = torch.zeros_like(deltas[0], dtype=torch.bool)
+    if recipe["merge_method"] == "sce":
+        variance = torch.stack(deltas).var(dim=0, unbiased=False).double()
+        share = recipe.get("parameters", {}).get("select_topk", 1)
+        return equal_at_cuts(variance, [int(variance.count_nonzero() * share)])
+    if recipe["merge_method"] == "arcee_fusion":
+        importance = _compute_importance(others[-1].double(), base.double())
+        threshold = DynamicThresholdFusion().calculate_dynamic_threshold(importance)
+        return (importance - threshold).abs() <= 2.0**-20 * threshold
+    for delta, entry in zip(deltas, recipe["models"]):
+        given = entry.get("parameters", {})
+        if "density" in given:
+            cuts = cuts_of(recipe, given["density"], given.get("gamma", 0.01), delta.numel())
+            doubts |= equal_at_cuts(delta.double().abs(), cuts)
+    return doubts
+
+
 WEIGHTS = dict(weight=(0.5, 0.3, 0.4))
 DETERMINISTIC = {
     "linear": lambda f: recipe(f, "linear", base=False, each=WEIGHTS),
@@ -117,3 +196,157 @@ def test_is_what_the_peer_makes(name, family, tmp_path, shardwright):
     assert not any(info[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys")), info
     assert json.loads((tmp_path / "ours" / "config.json").read_text())["dtype"] == "bfloat16"
     assert shardwright.findings(tmp_path / "ours") == []
+
+
+# Sums of these times differences of bf16 numbers are exact, so that no sign of a sum hangs on a rounding.
+VOTES = dict(weight=(0.5, 0.25, 0.375))
+CUT = dict(density=(0.5, 0.2, 0.9))
+KEEP_ALL = dict(density=1.0)
+FORMULAS = {
+    "linear": lambda f: recipe(f, "linear", base=False, each=WEIGHTS),
+    "slerp": lambda f: recipe(f, "slerp", models=("base", "a"), parameters=dict(t=0.3)),
+    "nuslerp": lambda f: recipe(f, "nuslerp", models=("a", "b"), base=False, each=WEIGHTS),
+    "nuslerp-base": lambda f: recipe(f, "nuslerp", models=("a", "b"), each=WEIGHTS),
+    "nuslerp-rows": lambda f: recipe(
+        f, "nuslerp", models=("a", "b"), each=WEIGHTS, parameters=dict(nuslerp_flatten=False),
+    ),
+    "nuslerp-columns": lambda f: recipe(
+        f, "nuslerp", models=("a", "b"), each=WEIGHTS, parameters=dict(nuslerp_flatten=False, nuslerp_row_wise=True),
+    ),
+    "multislerp": lambda f: recipe(f, "multislerp", base=False, each=WEIGHTS),
+    "multislerp-base": lambda f: recipe(f, "multislerp", each=WEIGHTS, parameters=dict(normalize_weights=False)),
+    "karcher": lambda f: recipe(f, "karcher", base=False),
+    "model_stock": lambda f: recipe(f, "model_stock"),
+    "model_stock-rows": lambda f: recipe(f, "model_stock", parameters=dict(filter_wise=True)),
+    "nearswap": lambda f: recipe(f, "nearswap", models=("a",), parameters=dict(t=1e-4)),
+    "arcee_fusion": lambda f: recipe(f, "arcee_fusion", models=("base", "a")),
+    "passthrough": lambda f: recipe(f, "passthrough", models=("a",), base=False),
+    "passthrough-scaled": lambda f: recipe(f, "passthrough", models=("a",), base=False, each=dict(scale=0.3)),
+    "ram": lambda f: recipe(f, "ram", parameters=dict(epsilon=1e-4)),
+    "ramplus_tl": lambda f: recipe(f, "ramplus_tl", parameters=dict(epsilon=1e-4, r=0.3, alpha=0.5)),
+    "task_arithmetic": lambda f: recipe(f, "task_arithmetic", each=WEIGHTS),
+    "task_arithmetic-normalized": lambda f: recipe(
+        f, "task_arithmetic", each=dict(weight=(0.5, -0.3, 0.4)), parameters={"normalize": True, "lambda": 0.7},
+    ),
+    "ties": lambda f: recipe(f, "ties", each=VOTES | CUT),
+    "ties-rescaled": lambda f: recipe(
+        f, "ties", each=VOTES | CUT, parameters={"normalize": False, "rescale": True, "lambda": 1.5},
+    ),
+    "breadcrumbs": lambda f: recipe(f, "breadcrumbs", each=WEIGHTS | CUT | dict(gamma=(0.1, 0.01, 0.3))),
+    "breadcrumbs-rescaled": lambda f: recipe(
+        f, "breadcrumbs", each=WEIGHTS | CUT, parameters=dict(rescale=True, normalize=True),
+    ),
+    "breadcrumbs_ties": lambda f: recipe(f, "breadcrumbs_ties", each=VOTES | CUT | dict(gamma=0)),
+    "sce": lambda f: recipe(f, "sce"),
+    "sce-selected": lambda f: recipe(f, "sce", parameters=dict(select_topk=0.3)),
+    "dare_linear": lambda f: recipe(f, "dare_linear", each=WEIGHTS | KEEP_ALL),
+    "dare_ties": lambda f: recipe(f, "dare_ties", each=VOTES | KEEP_ALL),
+    "della": lambda f: recipe(f, "della", each=VOTES | KEEP_ALL),
+    "della_linear": lambda f: recipe(f, "della_linear", each=WEIGHTS | KEEP_ALL),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_is_the_formula_rounded_once(name, family, far_family, tmp_path, shardwright):
+    # Of sce the peer leaves the weights out where the models are as near as fine-tunes are.
+    folder = far_family if name.startswith("sce") else family
+    asked = FORMULAS[name](folder)
+    truth = exact(asked, tmp_path / "truth")
+    ours = run([shardwright.path, "merge"], asked, tmp_path / "ours")
+    assert ours.keys() == truth.keys()
+    base, *others = states_of(asked)
+    for key, value in ours.items():
+        wrong = too_far(value, truth[key], [state[key] for state in (base, *others)])
+        if wrong.any():
+            wrong &= ~doubtful(asked, base[key], [state[key] for state in others])
+        assert not wrong.any(), f"{key}: {int(wrong.sum())} of {wrong.numel()}"
+
+
+# Where the peer's arithmetic is followed rounding by rounding. Not these: what has no such arithmetic here
+# (see the pages); ratios of sums that torch takes in bf16, each thread's part rounded; and weights of sce that
+# hang on which of equal elements were selected.
+NOT_FOLLOWED = ("arcee_fusion", "karcher", "model_stock", "multislerp", "nuslerp", "ramplus_tl")
+FOLLOWED = [
+    name
+    for name in FORMULAS
+    if name.split("-")[0] not in NOT_FOLLOWED and not name.endswith(("-rescaled", "-selected"))
+]
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_compat_has_the_bits_of_the_peer(name, family, far_family, tmp_path, shardwright):
+    asked = FORMULAS[name](far_family if name.startswith("sce") else family)
+    theirs = peer_here(asked, tmp_path / "theirs")
+    ours = run([shardwright.path, "merge", "--compat", "mergekit"], asked, tmp_path / "ours")
+    assert ours.keys() == theirs.keys()
+    base, *others = states_of(asked)
+    for key, value in ours.items():
+        wrong = value != theirs[key]
+        if wrong.any():
+            wrong &= ~doubtful(asked, base[key], [state[key] for state in others], torch.bfloat16)
+        assert not wrong.any(), f"{key}: {int(wrong.sum())} of {wrong.numel()}"
+
+
+def random_recipe(family, method, density, weight=1.0, **parameters):
+    each = dict(weight=weight, density=density)
+    if method.startswith("della"):
+        each["epsilon"] = 0.2
+    return recipe(family, method, models=("a",), each=each, parameters=dict(normalize=False) | parameters)
+
+
+def seeded(shardwright, asked, output, seed, *options):
+    return run([shardwright.path, "merge", "--random-seed", str(seed), *options], asked, output)
+
+
+RANDOM = ("dare_linear", "dare_ties", "della", "della_linear")
+
+
+@pytest.mark.parametrize("method", RANDOM)
+def test_the_seed_alone_decides(method, family, tmp_path, shardwright):
+    asked = random_recipe(family, method, 0.5)
+    first = seeded(shardwright, asked, tmp_path / "first", 7, "--threads", "1")
+    again = seeded(shardwright, asked, tmp_path / "again", 7, "--threads", "4")
+    other = seeded(shardwright, asked, tmp_path / "other", 8)
+    assert all(torch.equal(first[key].view(torch.int16), again[key].view(torch.int16)) for key in first)
+    assert any(not torch.equal(first[key], other[key]) for key in first)
+
+
+@pytest.mark.parametrize("method", RANDOM)
+def test_what_is_kept_at_random(method, family, tmp_path, shardwright):
+    """As many as the density says, of the mean that they all have, and brought back to the sum of magnitudes."""
+    density = 0.3
+    asked = random_recipe(family, method, density, rescale=False)
+    kept = seeded(shardwright, asked, tmp_path / "kept", 1)
+    asked = random_recipe(family, method, density)
+    rescaled = seeded(shardwright, asked, tmp_path / "rescaled", 1)
+    base, model = states_of(asked)
+    for key in ("lm_head.weight", "model.embed_tokens.weight"):
+        delta = model[key].double() - base[key].double()
+        mask = kept[key] != base[key]
+        # What is kept whole is the model's element itself, but for one rounding of nothing.
+        assert torch.equal(kept[key][mask], model[key][mask])
+        moved = delta != 0
+        n = int(moved.sum())
+        share = float(mask.sum()) / n
+        # Five standard deviations; chances of della differ, which makes its spread smaller. Elements that
+        # did not move are those of least rank, so that among the others it keeps a little more.
+        above = 0.2 * (1 - n / delta.numel()) if method.startswith("della") else 0
+        assert abs(share - density - above) < 5 * (density * (1 - density) / n) ** 0.5
+        if method.startswith("dare"):
+            spread = float(delta[moved].std()) * (density * (1 - density) * n) ** 0.5
+            assert abs(float(delta[mask].sum()) - density * float(delta.sum())) < 5 * spread
+        ratio = delta.abs().sum() / delta[mask].abs().sum()
+        truth = base[key].double() + torch.where(mask, ratio * delta, 0)
+        assert not too_far(rescaled[key], truth, (base[key], model[key])).any()
+
+
+@pytest.mark.parametrize("method", RANDOM)
+def test_compat_draws_the_numbers_of_the_peer(method, family, tmp_path, shardwright):
+    each = VOTES | dict(density=(0.5, 1.0, 0.3)) | (dict(epsilon=0.2) if method.startswith("della") else {})
+    asked = recipe(family, method, each=each, parameters=dict(rescale=False))
+    theirs = peer_here(asked, tmp_path / "theirs", random_seed=7)
+    ours = seeded(shardwright, asked, tmp_path / "ours", 7, "--compat", "mergekit")
+    for key, value in ours.items():
+        apart = int((value != theirs[key]).sum())
+        # Chances of della go by rank, and equal magnitudes, of which a row of bf16 has many, stand in no fixed order.
+        assert apart <= (0.03 * value.numel() if method.startswith("della") else 0), f"{key}: {apart} of {value.numel()}"

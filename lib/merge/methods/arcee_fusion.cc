@@ -84,7 +84,7 @@ class ArceeFusion final : public MergeProgram {
   float threshold_{};
 };
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_arcee_fusion(const MergeCase& merge_case) {
   if (merge_case.inputs == 1) return make_copy(0);
   const std::size_t base = merge_case.base.value_or(0);
   const std::uint64_t row = merge_case.shape.empty() ? 1 : merge_case.shape.back();
@@ -103,7 +103,7 @@ const Method kArceeFusion = {
     .least_inputs = 2,
     .most_inputs = 2,
     .passes = 3,
-    .make = make,
+    .make = make_arcee_fusion,
 };
 
 }  // namespace shardwright

@@ -64,7 +64,7 @@ void karcher(int most_steps, double tolerance, const Dots& dots, std::span<doubl
   std::ranges::copy(mean, factors.begin());
 }
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_karcher(const MergeCase& merge_case) {
   if (merge_case.inputs == 1) return make_copy(0);
   return make_combination(
       {.members = all_inputs(merge_case)},
@@ -74,7 +74,7 @@ Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
       });
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kKarcherParameters[] = {
     {.name = "max_iter",
      .scope = ParameterScope::kGlobal,
      .kind = ParameterKind::kWhole,
@@ -97,11 +97,11 @@ extern const Method kKarcher;
 const Method kKarcher = {
     .name = "karcher",
     .summary = "the mean direction of all models on the sphere, at their mean length",
-    .parameters = kParameters,
+    .parameters = kKarcherParameters,
     .base = BaseRule::kNone,
     .least_inputs = 1,
     .passes = 1,
-    .make = make,
+    .make = make_karcher,
 };
 
 }  // namespace shardwright

@@ -22,7 +22,7 @@ class Linear final : public MergeProgram {
   float divisor_;
 };
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_linear(const MergeCase& merge_case) {
   const bool normalize = merge_case.globals[0] != 0;
   std::vector<float> weights;
   float total = 0;
@@ -39,7 +39,7 @@ Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
   return make_program<Linear>(std::move(weights), normalize ? total : 1);
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kLinearParameters[] = {
     {.name = "normalize",
      .scope = ParameterScope::kGlobal,
      .kind = ParameterKind::kFlag,
@@ -62,10 +62,10 @@ extern const Method kLinear;
 const Method kLinear = {
     .name = "linear",
     .summary = "the weighted average of all models",
-    .parameters = kParameters,
+    .parameters = kLinearParameters,
     .base = BaseRule::kNone,
     .least_inputs = 1,
-    .make = make,
+    .make = make_linear,
 };
 
 }  // namespace shardwright

@@ -29,7 +29,7 @@ void model_stock(const Dots& dots, std::span<double> factors) {
 constexpr double kLeastLengths = 1e-6;  // the peer's least product of lengths
 
 // t and 1 - t. The average is taken of the models, not of what they add to the base.
-Rounded peer(DType dtype) {
+Rounded peer_model_stock(DType dtype) {
   const auto rd = [dtype](double value) { return rounded(dtype, value); };
   const auto set = [rd](const Dots& dots, std::span<double> factors) {
     const auto count = static_cast<double>(dots.size());
@@ -58,7 +58,7 @@ Rounded peer(DType dtype) {
   return {.dtype = dtype, .factors = 2, .set = set, .apply = apply};
 }
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_model_stock(const MergeCase& merge_case) {
   const auto members = others(merge_case);
   if (members.size() < 2) return make_copy(merge_case.base.value_or(0));
   CombinationCase combination{
@@ -66,11 +66,12 @@ Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
       .origin = merge_case.base,
       .extent = merge_case.globals[0] != 0 ? Extent::kRows : Extent::kTensor,
       .shape = {merge_case.shape.begin(), merge_case.shape.end()}};
-  if (merge_case.round_to) return make_rounded(std::move(combination), peer(*merge_case.round_to));
+  if (merge_case.round_to)
+    return make_rounded(std::move(combination), peer_model_stock(*merge_case.round_to));
   return make_combination(std::move(combination), model_stock);
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kModelStockParameters[] = {
     {.name = "filter_wise",
      .scope = ParameterScope::kGlobal,
      .kind = ParameterKind::kFlag,
@@ -87,11 +88,11 @@ const Method kModelStock = {
     .name = "model_stock",
     .summary =
         "between the base and the average of the others, the nearer to it the more they agree",
-    .parameters = kParameters,
+    .parameters = kModelStockParameters,
     .base = BaseRule::kRequired,
     .least_inputs = 2,
     .passes = 1,
-    .make = make,
+    .make = make_model_stock,
 };
 
 }  // namespace shardwright

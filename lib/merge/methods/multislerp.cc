@@ -26,7 +26,7 @@ void multislerp(std::span<const double> weights, double epsilon, const Dots& dot
 // For each vector its weight, its length, and its part along m; then the lengths of m and of y.
 // The step along the tangent is taken: it is made of roundings, and so short that its sine and
 // cosine round to its length and to 1.
-Rounded peer(std::vector<double> weights, double epsilon, DType dtype) {
+Rounded peer_multislerp(std::vector<double> weights, double epsilon, DType dtype) {
   const auto rd = [dtype](double value) { return rounded(dtype, value); };
   const std::size_t n = weights.size();
   const auto set = [weights = std::move(weights), epsilon, n, rd](const Dots& dots,
@@ -87,7 +87,7 @@ void round_weights(std::vector<double>& weights, bool normalize, DType dtype) {
     weight = normalize ? rounded(dtype, weight / rounded(dtype, total)) : weight;
 }
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_multislerp(const MergeCase& merge_case) {
   const auto members = others(merge_case);
   if (members.size() == 1) return make_copy(members[0]);
   std::vector<double> weights;
@@ -106,7 +106,7 @@ Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
   if (merge_case.round_to) {
     round_weights(weights, normalize, *merge_case.round_to);
     return make_rounded(std::move(combination),
-                        peer(std::move(weights), epsilon, *merge_case.round_to));
+                        peer_multislerp(std::move(weights), epsilon, *merge_case.round_to));
   }
   for (double& weight : weights)
     weight /= normalize ? total : 1;
@@ -116,7 +116,7 @@ Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
   });
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kMultislerpParameters[] = {
     {.name = "normalize_weights",
      .scope = ParameterScope::kGlobal,
      .kind = ParameterKind::kFlag,
@@ -146,11 +146,11 @@ extern const Method kMultislerp;
 const Method kMultislerp = {
     .name = "multislerp",
     .summary = "the weighted mean direction of all models, at their mean length",
-    .parameters = kParameters,
+    .parameters = kMultislerpParameters,
     .base = BaseRule::kOptional,
     .least_inputs = 1,
     .passes = 1,
-    .make = make,
+    .make = make_multislerp,
 };
 
 }  // namespace shardwright

@@ -39,14 +39,14 @@ class Nearswap final : public MergeProgram {
   std::optional<DType> round_to_;
 };
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_nearswap(const MergeCase& merge_case) {
   if (merge_case.inputs == 1) return make_copy(0);
   const std::size_t base = merge_case.base.value_or(0);
   return make_program<Nearswap>(base, 1 - base, static_cast<float>(merge_case.globals[0]),
                                 merge_case.round_to);
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kNearswapParameters[] = {
     {.name = "t",
      .scope = ParameterScope::kGlobal,
      .kind = ParameterKind::kNumber,
@@ -62,12 +62,12 @@ extern const Method kNearswap;
 const Method kNearswap = {
     .name = "nearswap",
     .summary = "the base, moved towards the other model by t at most",
-    .parameters = kParameters,
+    .parameters = kNearswapParameters,
     .base = BaseRule::kRequired,
     .least_inputs = 1,
     .most_inputs = 1,
     .passes = 0,
-    .make = make,
+    .make = make_nearswap,
 };
 
 }  // namespace shardwright

@@ -8,12 +8,12 @@
 namespace shardwright {
 namespace {
 
-constexpr double kLeastNorm = 1e-7;
+constexpr double kLeastLength = 1e-7;
 constexpr double kLeastWeight = 1e-6;
 constexpr double kColinear = 1e-16;  // of the squared sine
 
 void nuslerp(double t, const Dots& dots, std::span<double> factors) {
-  const auto length = [&](std::size_t i) { return std::max(dots.norm(i), kLeastNorm); };
+  const auto length = [&](std::size_t i) { return std::max(dots.norm(i), kLeastLength); };
   const double cosine = std::clamp(dots.at(0, 1) / length(0) / length(1), -1.0, 1.0);
   factors[0] = 1 - t;
   factors[1] = t;
@@ -24,10 +24,10 @@ void nuslerp(double t, const Dots& dots, std::span<double> factors) {
 }
 
 // The sines of both parts and of the whole angle.
-Rounded peer(double t, DType dtype) {
+Rounded peer_nuslerp(double t, DType dtype) {
   const auto rd = [dtype](double value) { return rounded(dtype, value); };
   const auto set = [t, rd](const Dots& dots, std::span<double> factors) {
-    const auto length = [&](std::size_t i) { return std::max(rd(dots.norm(i)), kLeastNorm); };
+    const auto length = [&](std::size_t i) { return std::max(rd(dots.norm(i)), kLeastLength); };
     const double cosine = std::clamp(rd(dots.at(0, 1) / length(0) / length(1)), -1.0, 1.0);
     const bool colinear = rd(1 - rd(cosine * cosine)) <= kColinear;
     const double angle = rd(std::acos(cosine));
@@ -46,7 +46,7 @@ Rounded peer(double t, DType dtype) {
   return {.dtype = dtype, .factors = 3, .set = set, .apply = apply};
 }
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_nuslerp(const MergeCase& merge_case) {
   const auto members = others(merge_case);
   if (members.size() == 1) return make_copy(members[0]);
   const double first = merge_case.values[members[0]][0];
@@ -61,13 +61,13 @@ Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
                                                   : Extent::kRows,
                               .shape = {merge_case.shape.begin(), merge_case.shape.end()}};
   if (merge_case.round_to && combination.extent != Extent::kColumns)
-    return make_rounded(std::move(combination), peer(t, *merge_case.round_to));
+    return make_rounded(std::move(combination), peer_nuslerp(t, *merge_case.round_to));
   return make_combination(std::move(combination), [t](const Dots& dots, std::span<double> factors) {
     nuslerp(t, dots, factors);
   });
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kNuslerpParameters[] = {
     {.name = "nuslerp_row_wise",
      .scope = ParameterScope::kGlobal,
      .kind = ParameterKind::kFlag,
@@ -97,12 +97,12 @@ extern const Method kNuslerp;
 const Method kNuslerp = {
     .name = "nuslerp",
     .summary = "the point on the arc between two models, or between what they add to a base",
-    .parameters = kParameters,
+    .parameters = kNuslerpParameters,
     .base = BaseRule::kOptional,
     .least_inputs = 2,
     .most_inputs = 2,
     .passes = 1,
-    .make = make,
+    .make = make_nuslerp,
 };
 
 }  // namespace shardwright

@@ -18,13 +18,13 @@ class Scaled final : public MergeProgram {
   float factor_;
 };
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_passthrough(const MergeCase& merge_case) {
   const double factor = merge_case.values[0][0];
   if (std::isnan(factor) || factor == 1) return make_copy(0);
   return make_program<Scaled>(static_cast<float>(factor));
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kPassthroughParameters[] = {
     {.name = "scale",
      .scope = ParameterScope::kInput,
      .kind = ParameterKind::kNumber,
@@ -40,12 +40,12 @@ extern const Method kPassthrough;
 const Method kPassthrough = {
     .name = "passthrough",
     .summary = "the tensors of one model, scaled where asked for",
-    .parameters = kParameters,
+    .parameters = kPassthroughParameters,
     .base = BaseRule::kNone,
     .least_inputs = 1,
     .most_inputs = 1,
     .passes = 0,
-    .make = make,
+    .make = make_passthrough,
 };
 
 }  // namespace shardwright

@@ -18,11 +18,11 @@ class Ram final : public MergeProgram {
   std::vector<float> raise_;  // nothing
 };
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_ram(const MergeCase& merge_case) {
   return make_program<Ram>(Overlap(merge_case, merge_case.globals[0]));
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kRamParameters[] = {
     {.name = "epsilon",
      .scope = ParameterScope::kGlobal,
      .kind = ParameterKind::kNumber,
@@ -38,10 +38,10 @@ extern const Method kRam;
 const Method kRam = {
     .name = "ram",
     .summary = "the base with the mean of the changes that each element has seen",
-    .parameters = kParameters,
+    .parameters = kRamParameters,
     .base = BaseRule::kRequired,
     .least_inputs = 1,
-    .make = make,
+    .make = make_ram,
 };
 
 }  // namespace shardwright

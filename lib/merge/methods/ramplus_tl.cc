@@ -41,13 +41,13 @@ class RamplusTl final : public MergeProgram {
   std::vector<float> raise_;
 };
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_ramplus_tl(const MergeCase& merge_case) {
   const auto& globals = merge_case.globals;
   return make_program<RamplusTl>(Overlap(merge_case, globals[2]), globals[0], globals[1],
                                  globals[2]);
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kRamplusTlParameters[] = {
     {.name = "r",
      .scope = ParameterScope::kGlobal,
      .kind = ParameterKind::kNumber,
@@ -77,11 +77,11 @@ extern const Method kRamplusTl;
 const Method kRamplusTl = {
     .name = "ramplus_tl",
     .summary = "as ram, with what one model alone changes raised",
-    .parameters = kParameters,
+    .parameters = kRamplusTlParameters,
     .base = BaseRule::kRequired,
     .least_inputs = 1,
     .passes = 1,
-    .make = make,
+    .make = make_ramplus_tl,
 };
 
 }  // namespace shardwright

@@ -23,7 +23,7 @@ void slerp(double t, const Dots& dots, std::span<double> factors) {
     factor = std::sin(factor * angle) / std::sin(angle);
 }
 
-Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
+Result<std::unique_ptr<MergeProgram>> make_slerp(const MergeCase& merge_case) {
   if (merge_case.inputs == 1) return make_copy(0);
   const std::size_t base = merge_case.base.value_or(0);
   return make_combination({.members = {base, 1 - base}},
@@ -32,7 +32,7 @@ Result<std::unique_ptr<MergeProgram>> make(const MergeCase& merge_case) {
                           });
 }
 
-constexpr ParameterRow kParameters[] = {
+constexpr ParameterRow kSlerpParameters[] = {
     {.name = "t",
      .scope = ParameterScope::kGlobal,
      .kind = ParameterKind::kNumber,
@@ -48,12 +48,12 @@ extern const Method kSlerp;
 const Method kSlerp = {
     .name = "slerp",
     .summary = "the point on the arc between two models",
-    .parameters = kParameters,
+    .parameters = kSlerpParameters,
     .base = BaseRule::kInput,
     .least_inputs = 2,
     .most_inputs = 2,
     .passes = 1,
-    .make = make,
+    .make = make_slerp,
 };
 
 }  // namespace shardwright

@@ -30,8 +30,8 @@ using Vectors = std::vector<Vector>;
 constexpr double kTolerance = 2e-8;  // a few units in the last place of these floats
 
 // Vectors that have `shared` of their size in common, as fine-tuned models have.
-std::vector<Floats> models(std::size_t number, std::size_t count, unsigned seed,
-                           float shared = 0.02F) {
+std::vector<Floats> random_models(std::size_t number, std::size_t count, unsigned seed,
+                                  float shared = 0.02F) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal;
   std::vector<Floats> all(number, Floats(count));
@@ -88,7 +88,7 @@ void agrees(const MergeSetup& setup, const Vector& truth, double tolerance = kTo
   CHECK(distance(run_merge(setup, {.block = 4096}), truth) <= tolerance);
 }
 
-constexpr std::size_t kCounts[] = {1, 15, 4097, 100'000};
+constexpr std::size_t kDenseCounts[] = {1, 15, 4097, 100'000};
 
 Vector arc(const Vector& a, const Vector& b, double t, double colinear) {
   // What has no direction stands at a right angle to all.
@@ -198,8 +198,8 @@ Vector model_stock(const Vectors& x) {  // the base first
 }  // namespace
 
 TEST_CASE("merge: linear is the weighted average") {
-  for (const std::size_t count : kCounts) {
-    MergeSetup setup{.method = "linear", .inputs = models(3, count, 1)};
+  for (const std::size_t count : kDenseCounts) {
+    MergeSetup setup{.method = "linear", .inputs = random_models(3, count, 1)};
     setup.values = {{0.5}, {0.3}, {-0.1}};
     const Vectors x = wide(setup.inputs);
     const Vector sum = plus(plus(times(0.5, x[0]), 0.3, x[1]), -0.1, x[2]);
@@ -220,10 +220,10 @@ TEST_CASE("merge: linear refuses weights that it cannot divide by, and inputs wi
 }
 
 TEST_CASE("merge: slerp goes along the arc from the base") {
-  for (const std::size_t count : kCounts) {
+  for (const std::size_t count : kDenseCounts) {
     for (const std::size_t base : {0U, 1U}) {
       for (const double t : {0.0, 0.3, 1.0}) {
-        MergeSetup setup{.method = "slerp", .inputs = models(2, count, 2), .base = base};
+        MergeSetup setup{.method = "slerp", .inputs = random_models(2, count, 2), .base = base};
         setup.globals = {t};
         const Vectors x = wide(setup.inputs);
         agrees(setup, arc(x[base], x[1 - base], t, 0.9995));
@@ -233,7 +233,8 @@ TEST_CASE("merge: slerp goes along the arc from the base") {
 }
 
 TEST_CASE("merge: slerp is a straight line where there is no arc") {
-  MergeSetup setup{.method = "slerp", .inputs = models(2, 100, 3), .base = 0, .globals = {0.25}};
+  MergeSetup setup{
+      .method = "slerp", .inputs = random_models(2, 100, 3), .base = 0, .globals = {0.25}};
   const Vectors x = wide(setup.inputs);
   setup.inputs[1] = Floats(100, 0);
   agrees(setup, arc(x[0], Vector(100), 0.25, 0.9995));
@@ -248,7 +249,7 @@ TEST_CASE("merge: slerp is a straight line where there is no arc") {
 
 TEST_CASE("merge: nuslerp goes along the arc of tensors, rows or columns, from a base or not") {
   for (const bool based : {false, true}) {
-    MergeSetup setup{.method = "nuslerp", .inputs = models(based ? 3 : 2, 33 * 301, 4)};
+    MergeSetup setup{.method = "nuslerp", .inputs = random_models(based ? 3 : 2, 33 * 301, 4)};
     if (based) setup.base = 1;
     setup.values = {{0.9}, {0.3}};
     if (based) setup.values = {{0.9}, {}, {0.3}};
@@ -275,7 +276,7 @@ TEST_CASE("merge: nuslerp goes along the arc of tensors, rows or columns, from a
 }
 
 TEST_CASE("merge: nuslerp halves the way where weights cancel, and meets zeros and equals") {
-  MergeSetup setup{.method = "nuslerp", .inputs = models(2, 50, 5), .values = {{1}, {-1}}};
+  MergeSetup setup{.method = "nuslerp", .inputs = random_models(2, 50, 5), .values = {{1}, {-1}}};
   Vectors x = wide(setup.inputs);
   agrees(setup, arc(x[0], x[1], 0.5, 1));
   setup.values = {{1}, {3}};
@@ -287,9 +288,9 @@ TEST_CASE("merge: nuslerp halves the way where weights cancel, and meets zeros a
 }
 
 TEST_CASE("merge: multislerp is the mean direction at the mean length") {
-  for (const std::size_t count : kCounts) {
+  for (const std::size_t count : kDenseCounts) {
     for (const bool based : {false, true}) {
-      MergeSetup setup{.method = "multislerp", .inputs = models(4, count, 6)};
+      MergeSetup setup{.method = "multislerp", .inputs = random_models(4, count, 6)};
       setup.values = {{0.5}, {0.2}, {0.2}, {0.7}};
       if (based) setup.base = 3;
       Vectors x = wide(setup.inputs);
@@ -308,7 +309,7 @@ TEST_CASE("merge: multislerp is the mean direction at the mean length") {
 }
 
 TEST_CASE("merge: multislerp adds what is left where directions cancel") {
-  MergeSetup setup{.method = "multislerp", .inputs = models(4, 60, 7), .base = 0};
+  MergeSetup setup{.method = "multislerp", .inputs = random_models(4, 60, 7), .base = 0};
   setup.values = {{}, {1}, {1}, {1}};
   for (std::size_t i = 1; i < 4; ++i)
     setup.inputs[i] = setup.inputs[0];  // nobody has changed the base
@@ -323,22 +324,22 @@ TEST_CASE("merge: multislerp adds what is left where directions cancel") {
 }
 
 TEST_CASE("merge: karcher is the mean on the sphere") {
-  for (const std::size_t count : kCounts) {
+  for (const std::size_t count : kDenseCounts) {
     for (const float shared : {0.02F, 0.0F}) {
-      const MergeSetup setup{.method = "karcher", .inputs = models(3, count, 8, shared)};
+      const MergeSetup setup{.method = "karcher", .inputs = random_models(3, count, 8, shared)};
       agrees(setup, karcher(wide(setup.inputs), 10, 1e-5));
     }
   }
 }
 
 TEST_CASE("merge: karcher meets zeros, opposites, equals and one model") {
-  MergeSetup setup{.method = "karcher", .inputs = models(3, 40, 9)};
+  MergeSetup setup{.method = "karcher", .inputs = random_models(3, 40, 9)};
   setup.inputs[1] = Floats(40, 0);
   agrees(setup, karcher(wide(setup.inputs), 10, 1e-5));
   setup.inputs[2] = Floats(40, 0);
   setup.inputs[0] = Floats(40, 0);
   agrees(setup, Vector(40), 0);
-  setup.inputs = models(1, 40, 9);
+  setup.inputs = random_models(1, 40, 9);
   agrees(setup, wide(setup.inputs[0]), 0);
   setup.inputs.push_back(setup.inputs[0]);
   agrees(setup, wide(setup.inputs[0]));
@@ -349,15 +350,16 @@ TEST_CASE("merge: karcher meets zeros, opposites, equals and one model") {
 }
 
 TEST_CASE("merge: model_stock lies between the base and the average") {
-  for (const std::size_t count : kCounts) {
+  for (const std::size_t count : kDenseCounts) {
     if (count == 1) continue;
     for (const std::size_t number : {3U, 5U}) {
       const MergeSetup setup{
-          .method = "model_stock", .inputs = models(number, count, 10), .base = 0};
+          .method = "model_stock", .inputs = random_models(number, count, 10), .base = 0};
       agrees(setup, model_stock(wide(setup.inputs)), 1e-7);
     }
   }
-  MergeSetup rows{.method = "model_stock", .shape = {21, 97}, .inputs = models(3, 21 * 97, 11)};
+  MergeSetup rows{
+      .method = "model_stock", .shape = {21, 97}, .inputs = random_models(3, 21 * 97, 11)};
   rows.base = 0;
   rows.globals = {1};
   agrees(rows, by_lines(wide(rows.inputs), 21, false, model_stock), 1e-6);
@@ -365,7 +367,7 @@ TEST_CASE("merge: model_stock lies between the base and the average") {
 }
 
 TEST_CASE("merge: model_stock keeps the base where nothing or the opposite is learned") {
-  MergeSetup setup{.method = "model_stock", .inputs = models(3, 30, 12), .base = 0};
+  MergeSetup setup{.method = "model_stock", .inputs = random_models(3, 30, 12), .base = 0};
   for (std::size_t i = 0; i < 30; ++i)
     setup.inputs[0][i] = static_cast<float>(i);
   const Vector base = wide(setup.inputs[0]);
@@ -381,9 +383,9 @@ TEST_CASE("merge: model_stock keeps the base where nothing or the opposite is le
 }
 
 TEST_CASE("merge: nearswap takes what is near and moves by t where it is not") {
-  for (const std::size_t count : kCounts) {
+  for (const std::size_t count : kDenseCounts) {
     for (const std::size_t base : {0U, 1U}) {
-      MergeSetup setup{.method = "nearswap", .inputs = models(2, count, 13), .base = base};
+      MergeSetup setup{.method = "nearswap", .inputs = random_models(2, count, 13), .base = base};
       setup.globals = {0.003};
       Vector truth = wide(setup.inputs[base]);
       for (std::size_t i = 0; i < count; ++i) {
@@ -397,7 +399,7 @@ TEST_CASE("merge: nearswap takes what is near and moves by t where it is not") {
 }
 
 TEST_CASE("merge: passthrough hands on the tensor, or scales it") {
-  MergeSetup setup{.method = "passthrough", .inputs = models(1, 4097, 14)};
+  MergeSetup setup{.method = "passthrough", .inputs = random_models(1, 4097, 14)};
   agrees(setup, wide(setup.inputs[0]), 0);
   setup.values = {{-0.5}};
   agrees(setup, times(-0.5, wide(setup.inputs[0])), 0);
@@ -405,8 +407,8 @@ TEST_CASE("merge: passthrough hands on the tensor, or scales it") {
 
 TEST_CASE("merge: ram averages changes where models share them") {
   constexpr float kEpsilon = 4e-3F;
-  for (const std::size_t count : kCounts) {
-    MergeSetup setup{.method = "ram", .inputs = models(4, count, 15), .base = 2};
+  for (const std::size_t count : kDenseCounts) {
+    MergeSetup setup{.method = "ram", .inputs = random_models(4, count, 15), .base = 2};
     setup.globals = {kEpsilon};
     Vector truth = wide(setup.inputs[2]);
     Vector plus_truth = truth;
@@ -448,7 +450,7 @@ TEST_CASE("merge: arcee_fusion takes what has changed most, by exact quartiles")
   for (const Case& shape :
        {Case{1, 1}, Case{3, 5}, Case{17, 241}, Case{1000, 100}, Case{2, 9001}}) {
     MergeSetup setup{.method = "arcee_fusion", .shape = {shape.rows, shape.width}, .base = 1};
-    setup.inputs = models(2, shape.rows * shape.width, 17);
+    setup.inputs = random_models(2, shape.rows * shape.width, 17);
     const std::size_t count = setup.inputs[0].size();
     Vector importance;
     for (std::size_t row = 0; row < count; row += shape.width) {
@@ -503,7 +505,7 @@ TEST_CASE("merge: with a dtype to round to, nearswap and nuslerp take the peer's
     return static_cast<double>(
         std::bit_cast<float>(std::uint32_t{bf16_from_f32(static_cast<float>(value))} << 16U));
   };
-  MergeSetup setup{.method = "nearswap", .inputs = models(2, 4097, 18), .base = 0};
+  MergeSetup setup{.method = "nearswap", .inputs = random_models(2, 4097, 18), .base = 0};
   for (Floats& input : setup.inputs) {
     for (float& value : input)
       value = static_cast<float>(rd(value));
@@ -535,7 +537,7 @@ TEST_CASE("merge: with a dtype to round to, nearswap and nuslerp take the peer's
 TEST_CASE("merge: with a dtype to round to, results are of that dtype") {
   for (const std::string_view name : {"nearswap", "nuslerp", "multislerp", "model_stock"}) {
     CAPTURE(name);
-    MergeSetup setup{.method = name, .inputs = models(name == "nearswap" ? 2 : 3, 4097, 19)};
+    MergeSetup setup{.method = name, .inputs = random_models(name == "nearswap" ? 2 : 3, 4097, 19)};
     setup.base = 0;
     setup.round_to = DType::kBF16;
     if (name == "nearswap") setup.globals = {0.003};
@@ -557,10 +559,10 @@ TEST_CASE("merge: a NaN of an input stays where it is, or spreads over what it w
     CAPTURE(method->name);
     MergeSetup setup{.method = method->name};
     const std::size_t number = method->most_inputs == 1 && method->base == BaseRule::kNone ? 1 : 3;
-    setup.inputs = models(method->base == BaseRule::kInput || method->most_inputs == 1
-                              ? std::min<std::size_t>(number, 2)
-                              : number,
-                          200, 16);
+    setup.inputs = random_models(method->base == BaseRule::kInput || method->most_inputs == 1
+                                     ? std::min<std::size_t>(number, 2)
+                                     : number,
+                                 200, 16);
     if (method->base != BaseRule::kNone) setup.base = 0;
     for (std::size_t i = 0; i < setup.inputs.size(); ++i) {
       auto& row = setup.values.emplace_back();

@@ -23,7 +23,7 @@ namespace {
 constexpr DType kAll[] = {DType::kF32, DType::kF16,    DType::kBF16,
                           DType::kF64, DType::kF8E4M3, DType::kF8E5M2};
 
-std::size_t width(DType dtype) {
+std::size_t width_of(DType dtype) {
   return dtype_bits(dtype) / 8;
 }
 
@@ -39,23 +39,23 @@ void on_every_target(const std::function<void()>& f) {
 }
 
 std::vector<float> decoded(DType dtype, const std::vector<std::byte>& bytes) {
-  std::vector<float> floats(bytes.size() / width(dtype));
+  std::vector<float> floats(bytes.size() / width_of(dtype));
   kernel::decode(dtype, bytes, floats.data());
   return floats;
 }
 
 Bytes element(DType dtype, const std::vector<std::byte>& bytes, std::size_t i) {
-  return Bytes(bytes).subspan(i * width(dtype), width(dtype));
+  return Bytes(bytes).subspan(i * width_of(dtype), width_of(dtype));
 }
 
 std::uint64_t encoded(DType dtype, const std::vector<std::byte>& bytes, std::size_t i) {
   std::uint64_t code = 0;
-  std::memcpy(&code, bytes.data() + i * width(dtype), width(dtype));
+  std::memcpy(&code, bytes.data() + i * width_of(dtype), width_of(dtype));
   return code;
 }
 
 std::vector<std::byte> encode_all(DType dtype, const std::vector<float>& floats) {
-  std::vector<std::byte> bytes(floats.size() * width(dtype));
+  std::vector<std::byte> bytes(floats.size() * width_of(dtype));
   kernel::encode(dtype, floats.data(), floats.size(), bytes.data());
   return bytes;
 }
@@ -106,9 +106,9 @@ TEST_CASE("merge: every code of a narrow float survives decoding and encoding") 
       CAPTURE(dtype_name(dtype));
       std::vector<std::byte> bytes;
       const std::size_t codes = std::size_t{1} << dtype_bits(dtype);
-      bytes.resize(codes * width(dtype));
+      bytes.resize(codes * width_of(dtype));
       for (std::size_t code = 0; code < codes; ++code)
-        std::memcpy(bytes.data() + code * width(dtype), &code, width(dtype));
+        std::memcpy(bytes.data() + code * width_of(dtype), &code, width_of(dtype));
       const std::vector<float> floats = decoded(dtype, bytes);
       const std::vector<std::byte> back = encode_all(dtype, floats);
       std::size_t wrong = 0;

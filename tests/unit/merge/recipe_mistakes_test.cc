@@ -12,7 +12,7 @@
 namespace shardwright {
 namespace {
 
-struct Case {
+struct BadRecipe {
   std::string_view text;
   std::string_view expected;  // "line:column message", one a line
 };
@@ -29,8 +29,8 @@ std::string mistakes(std::string_view text) {
 }
 
 template <std::size_t N>
-void check(const std::array<Case, N>& cases) {
-  for (const Case& c : cases) {
+void check(const std::array<BadRecipe, N>& cases) {
+  for (const BadRecipe& c : cases) {
     CAPTURE(c.text);
     CHECK(mistakes(c.text) == c.expected);
   }
@@ -42,7 +42,7 @@ void check(const std::array<Case, N>& cases) {
 }  // namespace
 
 TEST_CASE("recipe mistakes: keys") {
-  check(std::array<Case, 13>{{
+  check(std::array<BadRecipe, 13>{{
       {"", "1:1 the recipe is empty"},
       {"merge_method:linear\n",
        "1:1 the recipe is a map of keys, not the text 'merge_method:linear'"},
@@ -76,7 +76,7 @@ TEST_CASE("recipe mistakes: keys") {
 }
 
 TEST_CASE("recipe mistakes: what is merged") {
-  check(std::array<Case, 22>{{
+  check(std::array<BadRecipe, 22>{{
       {"merge_method: linear\n", "1:1 the recipe has none of 'models', 'slices' or 'modules'"},
       {"merge_method: linear\nmodels:\n", "2:1 'models' is empty"},
       {"merge_method: linear\nmodels: []\n", "2:9 'models' is an empty list"},
@@ -142,7 +142,7 @@ TEST_CASE("recipe mistakes: what is merged") {
 }
 
 TEST_CASE("recipe mistakes: parameters") {
-  check(std::array<Case, 23>{{
+  check(std::array<BadRecipe, 23>{{
       {"merge_method: linear\nmodels: [{model: a}, {model: b, parameters: {weight: 1}}]\n",
        "2:10 method 'linear' needs 'weight' for model 'a': under its 'parameters', or for all "
        "models "
@@ -203,7 +203,7 @@ TEST_CASE("recipe mistakes: parameters") {
 }
 
 TEST_CASE("recipe mistakes: dtypes, tokenizers and templates") {
-  check(std::array<Case, 14>{{
+  check(std::array<BadRecipe, 14>{{
       {GOOD "dtype: bf16\n",
        "3:8 'dtype' is 'bfloat16', 'float16', 'float32' or 'float64', not 'bf16'; did you mean "
        "'bfloat16'?"},
@@ -238,7 +238,7 @@ TEST_CASE("recipe mistakes: dtypes, tokenizers and templates") {
 TEST_CASE("recipe mistakes: documents") {
 #define DOC(NAME, MODEL) \
   "---\nname: " NAME "\nmerge_method: passthrough\nmodels: [{model: " MODEL "}]\n"
-  check(std::array<Case, 7>{{
+  check(std::array<BadRecipe, 7>{{
       {DOC("a", "b") DOC("b", "a"),
        "8:18 the documents go round in a circle: 'a' needs 'b' needs 'a'"},
       {DOC("a", "x") DOC("b", "a") DOC("b", "a"),

@@ -51,7 +51,7 @@ std::string shape(std::string_view text) {
   return out;
 }
 
-struct Case {
+struct YamlCase {
   std::string_view text;
   std::string_view expected;
 };
@@ -59,7 +59,7 @@ struct Case {
 }  // namespace
 
 TEST_CASE("yaml: plain scalars mean what PyYAML takes them for") {
-  constexpr std::array<Case, 52> kCases = {{
+  constexpr std::array<YamlCase, 52> kCases = {{
       {"yes", "true"},
       {"On", "true"},
       {"FALSE", "false"},
@@ -113,7 +113,7 @@ TEST_CASE("yaml: plain scalars mean what PyYAML takes them for") {
       {"a b", "'a b'"},
       {"1.2.3", "'1.2.3'"},
   }};
-  for (const Case& c : kCases) {
+  for (const YamlCase& c : kCases) {
     CAPTURE(c.text);
     CHECK(shape(c.text) == c.expected);
   }
@@ -164,7 +164,7 @@ TEST_CASE("yaml: places count lines and characters from 1") {
 }
 
 TEST_CASE("yaml: what is no YAML is refused with its place") {
-  constexpr std::array<Case, 10> kCases = {{
+  constexpr std::array<YamlCase, 10> kCases = {{
       {"a: [1, 2\n", "line 2, column 1: end of sequence flow not found"},
       {"a: b: c\n", "line 1, column 5: illegal map value"},
       {"a: *b\n", "line 1, column 4: the referenced anchor is not defined"},
@@ -177,7 +177,7 @@ TEST_CASE("yaml: what is no YAML is refused with its place") {
       {"a: 1\rb: 2", "line 1, column 5: the character '\\u{d}' may not stand in YAML"},
       {"<<: 5\n", "line 1, column 5: '<<' takes a map or a list of maps"},
   }};
-  for (const Case& c : kCases) {
+  for (const YamlCase& c : kCases) {
     CAPTURE(c.text);
     CHECK(shape(c.text) == c.expected);
   }
