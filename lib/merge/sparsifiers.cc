@@ -255,7 +255,7 @@ std::unique_ptr<Sparsifier> keep_largest(const MergeCase& merge_case,
   std::vector<Band> bands;
   for (const double density : densities) {
     const std::uint64_t kept =
-        density <= 0 ? 0 : std::clamp<std::uint64_t>(part(density, elements), 1, elements);
+        density <= 0 ? 0 : std::min(std::max<std::uint64_t>(part(density, elements), 1), elements);
     bands.push_back({.begin = 0, .end = density >= 1 ? elements : kept});
   }
   return std::make_unique<CutSparsifier>(elements, std::move(bands));
