@@ -269,7 +269,7 @@ TEST_CASE("check: reading reports its progress and stops when asked") {
   const auto stopped = read_data(fixture.checkpoint, &fixture.expected, request);
   REQUIRE_FALSE(stopped.has_value());
   CHECK(stopped.error().code == ErrorCode::kInterrupted);
-  CHECK(fixture.files[0].bytes_read < 2 * kMiB);
+  CHECK(fixture.files[0].bytes_read <= 2 * kMiB);  // one read of each thread
 
   request.all = false;
   CHECK_FALSE(read_data(fixture.checkpoint, &fixture.expected, request).has_value());
