@@ -1,6 +1,8 @@
 #include "check/coverage.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -40,14 +42,36 @@ std::string trouble_with_numbers(const Checkpoint& checkpoint) {
                        quoted(families[0].text()), quoted(families[1].text()));
   }
   for (const ShardFamily& family : families) {
-    const auto absent = family.absent(1);
-    if (absent.empty()) continue;
-    const bool is_stray = std::ranges::find(checkpoint.shards, absent.front(), &Shard::file) !=
-                          checkpoint.shards.end();
-    return is_stray ? fmt::format("the index does not name {}", quoted(absent.front()))
-                    : fmt::format("{} is absent", quoted(absent.front()));
+    for (const std::string& absent : family.absent(1)) {
+      const bool is_there =
+          std::ranges::find(checkpoint.shards, absent, &Shard::file) != checkpoint.shards.end();
+      if (!is_there) return fmt::format("{} is absent", quoted(absent));
+    }
   }
   return "";
+}
+
+// Shards of the set that the index leaves out: they are of the model where the rule wants each of
+// their tensors, and no other shard holds it.
+std::string trouble_with_unindexed(const Model& model) {
+  std::unordered_set<std::string_view> found;
+  for (const Shard* shard : unindexed_shards(model.checkpoint)) {
+    if (!is_sound(*shard)) return fmt::format("{} cannot be read", quoted(shard->file));
+    for (const safetensors::TensorEntry& entry : shard->header->tensors) {
+      const ExpectedTensor* wanted =
+          model.join.compared ? model.expected->find(entry.name) : nullptr;
+      if (wanted == nullptr || !entry.readable || !same_shape(wanted->shape, entry.shape) ||
+          model.checkpoint.find(entry.name) != nullptr || !found.insert(entry.name).second) {
+        return fmt::format("whether {} of {}, which the index does not name, is part of the model",
+                           quoted(entry.name), quoted(shard->file)) +
+               " cannot be proven";
+      }
+    }
+  }
+  const auto lost = std::ranges::find_if(
+      model.join.lost, [&](const ExpectedTensor* wanted) { return !found.contains(wanted->name); });
+  return lost == model.join.lost.end() ? ""
+                                       : fmt::format("{} cannot be read", quoted((*lost)->name));
 }
 
 std::string trouble_without_rule(const Model& model) {
@@ -62,6 +86,11 @@ std::string trouble_without_rule(const Model& model) {
              : "";
 }
 
+bool misses_tensors(const Join& join) {
+  return !join.missing.empty() || join.missing_head != nullptr || !join.absent_layers.empty() ||
+         (join.experts && join.experts->stored < join.experts->config);
+}
+
 std::string gap(const Model& model) {
   if (auto found = trouble_with_shards(model); !found.empty()) return found;
   if (auto found = trouble_with_numbers(model.checkpoint); !found.empty()) return found;
@@ -69,16 +98,15 @@ std::string gap(const Model& model) {
     return fmt::format("two shards hold {} with different bytes",
                        quoted(model.data.duplicates_differ.front()));
   }
+  if (auto found = trouble_with_unindexed(model); !found.empty()) return found;
   if (!model.join.compared) return trouble_without_rule(model);
-  return lacks_tensors(model.join) ? "tensors that the architecture needs are not stored" : "";
+  return misses_tensors(model.join) ? "tensors that the architecture needs are not stored" : "";
 }
 
 }  // namespace
 
 bool lacks_tensors(const Join& join) {
-  return join.compared && (!join.missing.empty() || !join.lost.empty() ||
-                           join.missing_head != nullptr || !join.absent_layers.empty() ||
-                           (join.experts && join.experts->stored < join.experts->config));
+  return join.compared && (!join.lost.empty() || misses_tensors(join));
 }
 
 Coverage coverage(const Model& model) {

@@ -20,8 +20,9 @@ struct Coverage {
 };
 
 // Complete: every loaded shard can be read, none that is named or numbered is absent, and the rule
-// misses nothing. Where no rule could be compared: every name of the index is stored, or, without a
-// usable index, the numbers of the shards are whole.
+// misses nothing beyond what shards of the set hold that the index leaves out. Where no rule could
+// be compared: every name of the index is stored, or, without a usable index, the numbers of the
+// shards are whole.
 Coverage coverage(const Model& model);
 
 // Writing the index from the headers: safe where the coverage is complete, else never.

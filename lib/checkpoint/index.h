@@ -58,8 +58,8 @@ struct IndexEntry {
 // Views live as long as the Index, wherever it is moved.
 struct Index {
   Index() = default;
-  Index(Index&&) = default;
-  Index& operator=(Index&&) = default;
+  Index(Index&&) noexcept = default;
+  Index& operator=(Index&&) noexcept = default;
   Index(const Index&) = delete;
   Index& operator=(const Index&) = delete;
   ~Index() = default;

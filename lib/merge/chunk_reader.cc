@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "base/units.h"
 #include "merge/kernels.h"
 
 namespace shardwright {
@@ -14,7 +15,7 @@ constexpr std::size_t kLine = 64;  // bytes of a cache line, and of the widest v
 
 // Bytes of an input that are read at once: enough for the system call not to count, and so few that
 // those of all inputs stay in the second-level cache.
-constexpr std::uint64_t kRunBytes = 128 * 1024;
+constexpr std::uint64_t kRunBytes = 128 * kKiB;
 
 }  // namespace
 

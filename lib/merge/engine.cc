@@ -19,7 +19,7 @@ namespace {
 // A tensor is gathered in at most so many blocks, each of at least so many elements: sums of a
 // block are taken in order by one thread, and those of all blocks in order at the end.
 constexpr std::uint64_t kMostBlocks = 256;
-constexpr std::uint64_t kLeastBlock = 256 * 1024;
+constexpr std::uint64_t kLeastBlock = 256 * kKiB;
 // Sums that all blocks of a tensor may hold together.
 constexpr std::uint64_t kMostSums = kMiB;
 

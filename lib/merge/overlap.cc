@@ -15,8 +15,8 @@ enum Line : std::size_t { kDivisor, kAlone, kSum, kChange, kMask, kLines };
 struct Work {
   const Chunk& chunk;
   Steps steps;
-  const float* base;
-  float epsilon;
+  const float* base{};
+  float epsilon{};
   Scratch room{kLines, chunk.count};
 
   // The change that a model makes, with zeros where it does not count.

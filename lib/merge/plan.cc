@@ -268,9 +268,10 @@ class Planner {
       for (const auto& [name, tensor] : views_[slice.sources[i].input].tensors)
         wanted[name].push_back({.source = i, .tensor = &tensor});
     }
-    for (auto& [name, candidates] : wanted)
-      plan_tensor(slice, std::string(name), std::move(candidates),
-                  place_of(*candidates.front().tensor, slice));
+    for (auto& [name, candidates] : wanted) {
+      const double place = place_of(*candidates.front().tensor, slice);
+      plan_tensor(slice, std::string(name), std::move(candidates), place);
+    }
   }
 
   // 0 for the first layer of a stack, 1 for the last, and 0 for what is in none.

@@ -17,7 +17,7 @@ std::uint32_t find_bin(std::span<const std::uint64_t> counts, std::uint64_t& lef
 
 }  // namespace
 
-QuantileSearch::QuantileSearch(std::vector<std::uint64_t> places) {
+QuantileSearch::QuantileSearch(const std::vector<std::uint64_t>& places) {
   for (const std::uint64_t place : places)
     searches_.push_back({.left = place});
 }

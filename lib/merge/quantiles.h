@@ -12,7 +12,7 @@ namespace shardwright {
 class QuantileSearch {
  public:
   // Places in the order of all numbers, from 0. NaN comes last.
-  explicit QuantileSearch(std::vector<std::uint64_t> places);
+  explicit QuantileSearch(const std::vector<std::uint64_t>& places);
 
   // Counts of the next pass; 0: no more passes.
   [[nodiscard]] std::size_t counts() const;

@@ -18,8 +18,10 @@ struct Ramp {
   double least, step;
   std::uint32_t operator()(std::uint64_t twice_rank) const {
     const double chance = least + step * static_cast<double>(twice_rank);
-    return static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(static_cast<std::uint64_t>(chance + 0.5), 0xFFFF'FFFFU));
+    // A chance is far below 2^52, where adding a half is exact; lround is a call.
+    // NOLINTNEXTLINE(bugprone-incorrect-roundings)
+    const auto rounded = static_cast<std::uint64_t>(chance + 0.5);
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(rounded, 0xFFFF'FFFFU));
   }
 };
 
@@ -76,8 +78,9 @@ void RowRanks::chances(std::span<const float> row, double least, double most,
       listed += others;
     }
   };
-  const std::size_t begin = digits.lowest / 8 * 8;
-  const std::size_t end = digits.lowest > digits.highest ? begin : digits.highest / 8 * 8 + 8;
+  const std::size_t begin = std::size_t{digits.lowest} / 8 * 8;
+  const std::size_t end =
+      digits.lowest > digits.highest ? begin : std::size_t{digits.highest} / 8 * 8 + 8;
   if (begin > 0) visit(0);
   for (std::size_t at = begin; at < end; at += 8) {  // most are empty
     std::uint64_t four[4];

@@ -67,12 +67,13 @@ Cut cut_of(std::span<const float> tensor, std::uint64_t rank) {
           .quota = static_cast<std::uint64_t>(std::count(keys.begin(), last + 1, *last))};
 }
 
-CutSearch::CutSearch(std::uint64_t elements, std::size_t chunk, std::vector<std::uint64_t> ranks)
+CutSearch::CutSearch(std::uint64_t elements, std::size_t chunk,
+                     const std::vector<std::uint64_t>& ranks)
     : elements_(elements), chunk_(chunk) {
-  set_ranks(std::move(ranks));
+  set_ranks(ranks);
 }
 
-void CutSearch::set_ranks(std::vector<std::uint64_t> ranks) {
+void CutSearch::set_ranks(const std::vector<std::uint64_t>& ranks) {
   searches_.clear();
   for (const std::uint64_t rank : ranks) {
     searches_.push_back({.rank = rank});

@@ -39,7 +39,7 @@ Cut cut_of(std::span<const float> tensor, std::uint64_t rank);
 class CutSearch {
  public:
   // `chunk`: elements of the chunks that gather() and keep_inside() see, all but the last.
-  CutSearch(std::uint64_t elements, std::size_t chunk, std::vector<std::uint64_t> ranks);
+  CutSearch(std::uint64_t elements, std::size_t chunk, const std::vector<std::uint64_t>& ranks);
 
   // Counts of the next pass; 0: no more passes.
   [[nodiscard]] std::size_t counts() const;
@@ -50,7 +50,7 @@ class CutSearch {
   // Elements that are not zero in those counts of the first pass.
   static std::uint64_t nonzero(std::span<const std::uint64_t> counts) { return counts.back(); }
   // Ranks may be set anew until the first pass is concluded.
-  void set_ranks(std::vector<std::uint64_t> ranks);
+  void set_ranks(const std::vector<std::uint64_t>& ranks);
 
   [[nodiscard]] const Cut& cut(std::size_t i) const { return searches_[i].cut; }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/checked.h"
+#include "check/shard_names.h"
 
 namespace shardwright {
 namespace {
@@ -119,7 +120,12 @@ std::uint64_t followed_total(const Checkpoint& checkpoint, const Drafts& drafts,
 }  // namespace
 
 std::string rebuilt_index(const Checkpoint& checkpoint, const Drafts& drafts) {
-  const PlacedTensors stored = stored_tensors(checkpoint, drafts);
+  PlacedTensors stored = stored_tensors(checkpoint, drafts);
+  for (const Shard* shard : unindexed_shards(checkpoint)) {
+    if (!shard->header) continue;
+    for (const safetensors::TensorEntry& entry : shard->header->tensors)
+      stored.try_emplace(entry.name, Placed{shard->file, entry.end - entry.begin});
+  }
   std::vector<Entry> entries;
   entries.reserve(stored.size());
   for (const auto& [name, placed] : stored)

@@ -233,6 +233,21 @@ def tensor_not_in_index(folder):
     change_map(folder, lambda weight_map: weight_map.pop("model.norm.weight"))
 
 
+@broken("shards tied-shards", "IX205", "error", "complains")
+def shard_not_in_index(folder):
+    def forget(weight_map):
+        last = max(weight_map.values())
+        for name in [name for name, file in weight_map.items() if file == last]:
+            del weight_map[name]
+
+    change_map(folder, forget)
+
+
+@broken("shards mixture-shards", "IX205", "error", "complains")
+def index_that_names_one_shard(folder):
+    change_map(folder, lambda weight_map: weight_map.update(dict.fromkeys(weight_map, min(weight_map.values()))))
+
+
 @broken("shards", "IX209", "warning", "whole")
 def wrong_total_size(folder):
     change_json(folder / INDEX, lambda index: index["metadata"].update(total_size=1))
