@@ -106,7 +106,7 @@ void note_idle(const MergeArguments& arguments, Terminal& terminal) {
                                 names.size() == 1 ? "means" : "mean"));
 }
 
-Result<int> run(std::span<const std::string> words, Terminal& terminal) {
+Result<int> run_merge(std::span<const std::string> words, Terminal& terminal) {
   Result<MergeArguments> parsed = parse_arguments<MergeArguments>(declare, words);
   if (!parsed) return std::move(parsed).error();
   MergeArguments& arguments = *parsed;
@@ -140,7 +140,7 @@ constinit const Command kMergeCommand{
         "  shardwright merge recipe.yml ./merged --dry-run\n"
         "  shardwright merge recipe.yml ./merged",
     .options_help = options_help<MergeArguments, declare>,
-    .run = run,
+    .run = run_merge,
 };
 
 }  // namespace shardwright

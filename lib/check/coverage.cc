@@ -62,9 +62,10 @@ std::string trouble_with_unindexed(const Model& model) {
           model.join.compared ? model.expected->find(entry.name) : nullptr;
       if (wanted == nullptr || !entry.readable || !same_shape(wanted->shape, entry.shape) ||
           model.checkpoint.find(entry.name) != nullptr || !found.insert(entry.name).second) {
-        return fmt::format("whether {} of {}, which the index does not name, is part of the model",
-                           quoted(entry.name), quoted(shard->file)) +
-               " cannot be proven";
+        return fmt::format(
+            "whether {} of {}, which the index does not name, is part of the model cannot be "
+            "proven",
+            quoted(entry.name), quoted(shard->file));
       }
     }
   }

@@ -58,12 +58,8 @@ std::vector<Question> ask(const Checkpoint& checkpoint, const Expansion* expecte
       consider(*target, *source, facts.ties.size() - 1);
     }
   }
-  if (checkpoint.names.size() < checkpoint.tensors.size()) {
-    for (std::uint32_t i = 0; i < checkpoint.tensors.size(); ++i) {
-      const std::uint32_t kept = *checkpoint.position(checkpoint.tensors[i].name);
-      if (kept != i) consider(i, kept, Question::kNoTie);
-    }
-  }
+  for (const auto& [earlier, kept] : checkpoint.superseded)
+    consider(earlier, kept, Question::kNoTie);
   return questions;
 }
 

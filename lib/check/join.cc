@@ -113,11 +113,7 @@ bool is_sound(const Shard& shard) {
 
 Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   Join result;
-  std::vector<std::string_view> names;
-  names.reserve(checkpoint.tensors.size());
-  for (const Tensor& tensor : checkpoint.tensors)
-    names.push_back(tensor.name);
-  result.expected_of = expected.find_all(names);
+  result.expected_of = expected.find_all(names_of(checkpoint));
   result.quantization = hiding_quantization(checkpoint);
   result.compared = expected.usable && result.quantization.empty() && !is_adapter(checkpoint);
   if (!result.compared) return result;

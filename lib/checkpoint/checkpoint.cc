@@ -43,6 +43,14 @@ void Checkpoint::build_names() {
   std::ranges::reverse(superseded);
 }
 
+std::vector<std::string_view> names_of(const Checkpoint& checkpoint) {
+  std::vector<std::string_view> names;
+  names.reserve(checkpoint.tensors.size());
+  for (const Tensor& tensor : checkpoint.tensors)
+    names.push_back(tensor.name);
+  return names;
+}
+
 const json::Value* Checkpoint::config_value() const {
   if (!config || !config->document || config->document->root.object() == nullptr) return nullptr;
   return &config->document->root;

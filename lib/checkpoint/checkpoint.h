@@ -122,6 +122,9 @@ struct Checkpoint {
   void build_names();
 };
 
+// Of its tensors, in order. They live as long as the checkpoint.
+std::vector<std::string_view> names_of(const Checkpoint& checkpoint);
+
 struct OpenOptions {
   int threads{};     // for headers of many shards; 0: all available
   bool tokenizer{};  // read the tokenizer's files, too

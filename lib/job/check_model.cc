@@ -27,11 +27,8 @@ ModelFacts facts_of(const Model& model) {
   return facts;
 }
 
-std::vector<std::string_view> names_of(const Checkpoint& checkpoint) {
-  std::vector<std::string_view> names;
-  names.reserve(checkpoint.tensors.size());
-  for (const Tensor& tensor : checkpoint.tensors)
-    names.push_back(tensor.name);
+std::vector<std::string_view> known_names(const Checkpoint& checkpoint) {
+  std::vector<std::string_view> names = names_of(checkpoint);
   if (names.empty() &&
       checkpoint.index) {  // all shards are away: the index still says what was there
     for (const auto& entry : checkpoint.index->index.entries)
@@ -42,7 +39,7 @@ std::vector<std::string_view> names_of(const Checkpoint& checkpoint) {
 
 // Which architecture it is, which tensors that takes, and how the stored ones agree.
 Status understand(Model& model, const Catalogue& catalogue, const std::string& arch) {
-  const std::vector<std::string_view> names = names_of(model.checkpoint);
+  const std::vector<std::string_view> names = known_names(model.checkpoint);
   const json::Value* config = model.checkpoint.config_value();
   model.detection = detect(catalogue, config, names, arch);
   if (model.detection.schema == nullptr || config == nullptr) return ok();

@@ -294,9 +294,7 @@ Result<std::unique_ptr<MergeProgram>> make_rounded(CombinationCase combination, 
 }
 
 double rounded(DType dtype, double value) {
-  auto narrow = static_cast<float>(value);
-  kernel::round_to(dtype, &narrow, 1);
-  return static_cast<double>(narrow);
+  return static_cast<double>(kernel::rounded_to(dtype, static_cast<float>(value)));
 }
 
 std::vector<std::size_t> others(const MergeCase& merge_case) {

@@ -1,22 +1,21 @@
 // Room for the differences of a chunk.
 #pragma once
 
-#include <array>
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <vector>
 
+#include "merge/scratch.h"
+
 namespace shardwright {
 
-// Deltas of a chunk, each at a multiple of 64 bytes.
+// Deltas of a chunk, with the room of a Scratch: one at a time in a thread.
 class Deltas {
  public:
   Deltas(std::size_t tasks, std::size_t count) {
-    const std::size_t stride = (count + 15) / 16 * 16;
-    lines_ = std::make_unique_for_overwrite<Line[]>(tasks * stride / 16);
+    const Scratch room(tasks, count);
     for (std::size_t i = 0; i < tasks; ++i)
-      spans_.emplace_back(lines_[i * stride / 16].data(), count);
+      spans_.emplace_back(room[i], count);
   }
   [[nodiscard]] std::span<const std::span<float>> spans() const { return spans_; }
   [[nodiscard]] std::span<float> operator[](std::size_t i) const { return spans_[i]; }
@@ -28,8 +27,6 @@ class Deltas {
   }
 
  private:
-  struct alignas(64) Line : std::array<float, 16> {};
-  std::unique_ptr<Line[]> lines_;
   std::vector<std::span<float>> spans_;
 };
 

@@ -26,6 +26,10 @@ void decode(DType dtype, Bytes bytes, float* to);
 void encode(DType dtype, const float* from, std::size_t count, std::byte* to);
 // Each value becomes the nearest of that dtype, as encode() has it.
 void round_to(DType dtype, float* values, std::size_t count);
+inline float rounded_to(DType dtype, float value) {
+  round_to(dtype, &value, 1);
+  return value;
+}
 
 // --- elementwise -------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "merge/kernels.h"
 #include "merge/random.h"
 #include "merge/row_ranks.h"
@@ -169,9 +171,7 @@ class ChanceSparsifier : public Sparsifier {
 
   virtual void keep_drawn(std::size_t i, std::span<const std::uint32_t> numbers,
                           std::span<float> delta) const {
-    auto chance = static_cast<float>(densities_[i]);
-    kernel::round_to(work_, &chance, 1);
-    keep_torch(numbers, delta, chance);
+    keep_torch(numbers, delta, kernel::rounded_to(work_, static_cast<float>(densities_[i])));
   }
 
   std::vector<double> densities_;
@@ -231,10 +231,7 @@ void RankedSparsifier::keep_drawn_row(std::size_t i, std::span<const std::uint32
   std::ranges::stable_sort(
       order, [&](std::uint32_t a, std::uint32_t b) { return std::abs(row[a]) < std::abs(row[b]); });
 
-  const auto rounded = [this](float value) {
-    kernel::round_to(work_, &value, 1);
-    return value;
-  };
+  const auto rounded = [this](float value) { return kernel::rounded_to(work_, value); };
   const auto least = static_cast<float>(densities_[i] - epsilons_[i]);
   const float span = rounded(static_cast<float>(row.size())) - 1;
   for (std::size_t rank = 0; rank < order.size(); ++rank) {
@@ -248,8 +245,8 @@ void RankedSparsifier::keep_drawn_row(std::size_t i, std::span<const std::uint32
 
 }  // namespace
 
-std::unique_ptr<Sparsifier> keep_largest(const MergeCase& merge_case,
-                                         std::span<const double> densities) {
+std::unique_ptr<Sparsifier> keep_largest(const MergeCase& merge_case) {
+  const std::vector<double> densities = task_values(merge_case, task::kDensity);
   if (!any_thin(densities)) return nullptr;
   const std::uint64_t elements = merge_case.elements;
   std::vector<Band> bands;
@@ -261,10 +258,10 @@ std::unique_ptr<Sparsifier> keep_largest(const MergeCase& merge_case,
   return std::make_unique<CutSparsifier>(elements, std::move(bands));
 }
 
-std::unique_ptr<Sparsifier> keep_middle(const MergeCase& merge_case,
-                                        std::span<const double> densities,
-                                        std::span<const double> gammas) {
+std::unique_ptr<Sparsifier> keep_middle(const MergeCase& merge_case) {
+  const std::vector<double> densities = task_values(merge_case, task::kDensity);
   if (!any_thin(densities)) return nullptr;
+  const std::vector<double> gammas = task_values(merge_case, task::kThird);
   const std::uint64_t elements = merge_case.elements;
   std::vector<Band> bands;
   for (std::size_t i = 0; i < densities.size(); ++i) {
@@ -276,8 +273,8 @@ std::unique_ptr<Sparsifier> keep_middle(const MergeCase& merge_case,
   return std::make_unique<CutSparsifier>(elements, std::move(bands));
 }
 
-std::unique_ptr<Sparsifier> keep_random(const MergeCase& merge_case,
-                                        std::span<const double> densities) {
+std::unique_ptr<Sparsifier> keep_random(const MergeCase& merge_case) {
+  const std::vector<double> densities = task_values(merge_case, task::kDensity);
   if (!any_thin(densities)) return nullptr;
   return std::make_unique<ChanceSparsifier>(merge_case, densities);
 }
@@ -287,11 +284,23 @@ std::uint64_t draws_of(const MergeCase& merge_case) {
   return static_cast<std::uint64_t>(drawn) * merge_case.elements;
 }
 
-std::unique_ptr<Sparsifier> keep_ranked(const MergeCase& merge_case,
-                                        std::span<const double> densities,
-                                        std::span<const double> epsilons) {
-  if (!any_thin(densities)) return nullptr;
-  return std::make_unique<RankedSparsifier>(merge_case, densities, epsilons);
+Result<std::unique_ptr<Sparsifier>> keep_ranked(const MergeCase& merge_case) {
+  const std::vector<double> densities = task_values(merge_case, task::kDensity);
+  const std::vector<double> epsilons = task_values(merge_case, task::kThird);
+  constexpr double kSlack = 1e-9;  // 0.85 + 0.15 is above 1 by a rounding
+  for (std::size_t i = 0; i < densities.size(); ++i) {
+    const double density = densities[i];
+    const double epsilon = epsilons[i];
+    if (density <= 0 || density >= 1) continue;  // all or nothing
+    if (density - epsilon < -kSlack || density + epsilon > 1 + kSlack) {
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("epsilon: {} around the density {} leaves the range from 0 to 1",
+                               epsilon, density)};
+    }
+  }
+  if (!any_thin(densities)) return std::unique_ptr<Sparsifier>();
+  return std::unique_ptr<Sparsifier>(
+      std::make_unique<RankedSparsifier>(merge_case, densities, epsilons));
 }
 
 }  // namespace shardwright

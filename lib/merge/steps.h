@@ -61,8 +61,7 @@ class Steps {
     if (dtype_) kernel::round_to(*dtype_, values, count_);
   }
   [[nodiscard]] float rounded(float value) const {
-    if (dtype_) kernel::round_to(*dtype_, &value, 1);
-    return value;
+    return dtype_ ? kernel::rounded_to(*dtype_, value) : value;
   }
 
  private:

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "merge/deltas.h"
 #include "merge/kernels.h"
 #include "merge/task_kernels.h"
@@ -93,16 +91,18 @@ class TaskProgram : public MergeProgram {
                         .consensus = rules_.consensus,
                         .scale = rules_.lambda};
     if (rules_.normalize && rules_.consensus) sum.divisors = weights_;
-    if (rules_.normalize && !rules_.consensus) sum.scale /= total_weight();
+    if (rules_.normalize && !rules_.consensus) {
+      const double total = total_weight();
+      if (std::abs(total) >= 1e-8) sum.scale /= total;  // else weights cancel each other
+    }
     kernel::add_tasks(sum, base, result, count);
   }
 
-  // 1 where weights cancel each other.
   [[nodiscard]] double total_weight() const {
     double total = 0;
     for (const double weight : weights_)
       total += weight;
-    return std::abs(total) < 1e-8 ? 1 : total;
+    return total;
   }
 
   TaskRules rules_;
@@ -171,10 +171,7 @@ class RoundedTaskProgram final : public TaskProgram {
     if (rules_.consensus) {
       agree(deltas, sum);
     } else if (rules_.normalize) {
-      double total = 0;
-      for (const double weight : weights_)
-        total += weight;
-      const float divisor = rounded(dtype_, total);
+      const float divisor = rounded(dtype_, total_weight());
       kernel::divide_by(sum.data(), std::abs(divisor) < 1e-8F ? 1 : divisor, sum.data(), count);
       kernel::round_to(dtype_, sum.data(), count);
     }
@@ -185,9 +182,7 @@ class RoundedTaskProgram final : public TaskProgram {
 
  private:
   static float rounded(DType dtype, double value) {
-    auto result = static_cast<float>(value);
-    kernel::round_to(dtype, &result, 1);
-    return result;
+    return kernel::rounded_to(dtype, static_cast<float>(value));
   }
 
   static void scale(float* values, float factor, std::size_t count, DType dtype) {
@@ -256,21 +251,6 @@ TaskRules task::rules(const MergeCase& merge_case, bool consensus) {
           .normalize = globals[kNormalize] != 0,
           .rescale = globals[kRescale] != 0,
           .lambda = globals[kLambda]};
-}
-
-std::optional<Error> task::epsilon_mistake(const MergeCase& merge_case) {
-  constexpr double kSlack = 1e-9;  // 0.85 + 0.15 is above 1 by a rounding
-  for (const std::size_t i : tasks_of(merge_case)) {
-    const double density = merge_case.values[i][kDensity];
-    const double epsilon = merge_case.values[i][kThird];
-    if (density <= 0 || density >= 1) continue;  // all or nothing
-    if (density - epsilon < -kSlack || density + epsilon > 1 + kSlack) {
-      return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("epsilon: {} around the density {} leaves the range from 0 to 1",
-                               epsilon, density)};
-    }
-  }
-  return std::nullopt;
 }
 
 }  // namespace shardwright

@@ -120,8 +120,5 @@ constexpr ParameterRow density(std::string_view about) {
 
 TaskRules rules(const MergeCase& merge_case, bool consensus);
 
-// Where a chance of density +- epsilon would be none.
-std::optional<Error> epsilon_mistake(const MergeCase& merge_case);
-
 }  // namespace task
 }  // namespace shardwright

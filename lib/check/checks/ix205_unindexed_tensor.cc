@@ -2,6 +2,7 @@
 // docs/checks/IX205-unindexed-tensor.md
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -47,12 +48,15 @@ bool is_named_outside(const Checkpoint& checkpoint, const Shard& shard) {
 
 // A whole shard of the set that the index leaves out. One that is known to hold nothing is no loss.
 void report_shards(const Model& model, const Reporter& report) {
-  const Fix fix = coverage(model).complete
-                      ? rebuild_fix(model, "write the index from the headers of all shards")
-                      : no_fix(
-                            "the index was not made for these shards: remove it and run repair, "
-                            "which writes a new one where the set is whole");
-  for (const Shard* shard : unindexed_shards(model.checkpoint)) {
+  const std::vector<const Shard*> shards = unindexed_shards(model.checkpoint);
+  if (shards.empty()) return;
+  Fix fix = rebuild_fix(model, "write the index from the headers of all shards");
+  if (fix.safety == Safety::kNever) {
+    fix = no_fix(
+        "the index was not made for these shards: remove it and run repair, which writes a "
+        "new one where the set is whole");
+  }
+  for (const Shard* shard : shards) {
     const std::size_t tensors = shard->header ? shard->header->tensors.size() : 0;
     if (is_named_outside(model.checkpoint, *shard)) continue;
     if (tensors == 0 && is_sound(*shard)) continue;

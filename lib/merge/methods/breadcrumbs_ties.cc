@@ -5,20 +5,10 @@ namespace shardwright {
 namespace {
 
 Result<std::unique_ptr<MergeProgram>> make_breadcrumbs_ties(const MergeCase& merge_case) {
-  return make_task_program(merge_case, task::rules(merge_case, true),
-                           keep_middle(merge_case, task_values(merge_case, task::kDensity),
-                                       task_values(merge_case, task::kThird)));
+  return make_task_program(merge_case, task::rules(merge_case, true), keep_middle(merge_case));
 }
 
-constexpr ParameterRow kBreadcrumbsTiesParameters[] = {
-    task::int8_mask(),
-    task::normalize(false),
-    task::rescale(false),
-    task::lambda(),
-    task::weight(),
-    task::density("share of the differences that is kept"),
-    task::share("gamma", 0.01, "share of the largest differences that is dropped"),
-};
+constexpr auto kBreadcrumbsTiesParameters = task::middle_rows();
 
 }  // namespace
 

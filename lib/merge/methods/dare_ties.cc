@@ -5,15 +5,10 @@ namespace shardwright {
 namespace {
 
 Result<std::unique_ptr<MergeProgram>> make_dare_ties(const MergeCase& merge_case) {
-  return make_task_program(merge_case, task::rules(merge_case, true),
-                           keep_random(merge_case, task_values(merge_case, task::kDensity)));
+  return make_task_program(merge_case, task::rules(merge_case, true), keep_random(merge_case));
 }
 
-constexpr ParameterRow kDareTiesParameters[] = {
-    task::int8_mask(),   task::normalize(false),
-    task::rescale(true), task::lambda(),
-    task::weight(),      task::density("probability with which a difference is kept"),
-};
+constexpr auto kDareTiesParameters = task::random_rows();
 
 }  // namespace
 

@@ -81,9 +81,8 @@ class Sce final : public MergeProgram {
     if (round_to_) kernel::round_to(*round_to_, values.data(), values.size());
   }
   [[nodiscard]] float rounded(double value) const {
-    auto result = static_cast<float>(value);
-    round({&result, 1});
-    return result;
+    const auto narrow = static_cast<float>(value);
+    return round_to_ ? kernel::rounded_to(*round_to_, narrow) : narrow;
   }
 
   [[nodiscard]] Deltas deltas_of(const Chunk& chunk) const {

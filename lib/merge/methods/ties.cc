@@ -5,8 +5,7 @@ namespace shardwright {
 namespace {
 
 Result<std::unique_ptr<MergeProgram>> make_ties(const MergeCase& merge_case) {
-  return make_task_program(merge_case, task::rules(merge_case, true),
-                           keep_largest(merge_case, task_values(merge_case, task::kDensity)));
+  return make_task_program(merge_case, task::rules(merge_case, true), keep_largest(merge_case));
 }
 
 constexpr ParameterRow kTiesParameters[] = {
