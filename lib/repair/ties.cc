@@ -27,6 +27,12 @@ Status set_flags(Workshop& work, const Model& model, std::string_view value) {
   return ok();
 }
 
+// What is asked for cannot be had, where shards are damaged.
+Error cannot_be(std::string_view done, const ExpectedTie& tie, const Error& why) {
+  return {ErrorCode::kInvalidArgument,
+          fmt::format("{} cannot be {}: {}", quoted(tie.target), done, why.message)};
+}
+
 Status drop(Workshop& work, const Stored& stored) {
   const Expansion& expected = *stored.model().expected;
   bool dropped = false;
@@ -46,9 +52,10 @@ Status drop(Workshop& work, const Stored& stored) {
                    fmt::format("{} cannot be dropped: its bytes are not those of {}",
                                quoted(tie.target), quoted(tie.source))};
     }
-    SW_TRY_OK(work.drop(
+    const Status done = work.drop(
         stored.file_of(*target), std::string(tie.target),
-        asked(fmt::format("every byte of it is in {}, which stays", quoted(tie.source)))));
+        asked(fmt::format("every byte of it is in {}, which stays", quoted(tie.source))));
+    if (!done) return cannot_be("dropped", tie, done.error());
     dropped = true;
   }
   return dropped && !expected.tie.tied ? set_flags(work, stored.model(), "true") : ok();
@@ -58,9 +65,10 @@ Status materialize(Workshop& work, const Stored& stored) {
   for (const ExpectedTie& tie : stored.model().expected->ties) {
     const Tensor* source = stored.model().checkpoint.find(tie.source);
     if (source == nullptr || stored.model().checkpoint.find(tie.target) != nullptr) continue;
-    SW_TRY_OK(work.add_copy(
+    const Status done = work.add_copy(
         *source, std::string(tie.target),
-        asked(fmt::format("the bytes of {}, which the config ties it to", quoted(tie.source)))));
+        asked(fmt::format("the bytes of {}, which the config ties it to", quoted(tie.source))));
+    if (!done) return cannot_be("stored", tie, done.error());
   }
   return ok();
 }

@@ -144,9 +144,11 @@ Status Workshop::consume(const Tensor& tensor) {
 }
 
 Status Workshop::add_copy(const Tensor& of, const std::string& name, const Reason& reason) {
+  if (!of.readable)
+    return Error{ErrorCode::kMalformed, fmt::format("{} cannot be read", quoted(of.name))};
   const Shard* last = nullptr;
   for (const Shard& candidate : model_.checkpoint.shards) {
-    if (candidate.use == ShardUse::kLoaded) last = &candidate;
+    if (candidate.use == ShardUse::kLoaded && candidate.present) last = &candidate;
   }
   if (last == nullptr) return Error{ErrorCode::kNotFound, "there is no loaded shard"};
   const std::string file = last->file;
