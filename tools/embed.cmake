@@ -53,6 +53,8 @@ if(NOT CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
   return()
 endif()
 
+cmake_minimum_required(VERSION 3.25)
+
 # Raw strings, so that the made file can be read; no text holds their end.
 set(begin "R\"embed(")
 set(end ")embed\"")
