@@ -47,7 +47,7 @@ class ModuleExpression {
     return close == std::string_view::npos ? 0 : close + 1 - p;
   }
 
-  [[nodiscard]] bool fits_atom(std::string_view atom, char c) const {
+  [[nodiscard]] static bool fits_atom(std::string_view atom, char c) {
     if (atom == ".") return true;
     if (atom == "\\d") return c >= '0' && c <= '9';
     if (atom == "\\w") return is_word(c);
@@ -79,7 +79,8 @@ class ModuleExpression {
     if (times == '*' || times == '+' || times == '?') {
       least = times == '+' ? 1 : 0;
       most = times == '?' ? 1 : name_.size();
-      if (++p < pattern_.size() && pattern_[p] == '?') ++p;  // lazy: the same answer
+      ++p;
+      if (p < pattern_.size() && pattern_[p] == '?') ++p;  // lazy: the same answer
     }
     std::size_t count = 0;
     while (count < most && n + count < name_.size() && fits_atom(one, name_[n + count]))

@@ -59,7 +59,7 @@ Status Catalogue::add(std::string_view file_name, std::string_view text) {
   return ok();
 }
 
-const Schema* Catalogue::parsed(const Rule& rule) const {
+const Schema* Catalogue::parsed(const Rule& rule) {
   std::call_once(rule.once, [&] {
     if (rule.schema) return;
     auto schema = load_schema(rule.name + ".json", rule.text);

@@ -40,7 +40,7 @@ class Catalogue {
     mutable std::optional<Schema> schema{};
   };
 
-  [[nodiscard]] const Schema* parsed(const Rule& rule) const;
+  [[nodiscard]] static const Schema* parsed(const Rule& rule);
   [[nodiscard]] const Schema* where(std::vector<std::string> Rule::* list,
                                     std::string_view word) const;
 

@@ -150,10 +150,9 @@ bool is_inside(std::string_view name) {
   if (name.empty() || name.front() == '/') return false;
   if (name.find('\\') != std::string_view::npos || name.find('\0') != std::string_view::npos)
     return false;
-  for (const std::string_view part : split(name, '/')) {
-    if (part.empty() || part == "." || part == "..") return false;
-  }
-  return true;
+  return std::ranges::none_of(split(name, '/'), [](std::string_view part) {
+    return part.empty() || part == "." || part == "..";
+  });
 }
 
 FolderEntry describe_path(const std::string& path) {

@@ -108,10 +108,12 @@ Result<CheckedModel> check_checkpoint(Checkpoint checkpoint, const std::string& 
   report.path = path;
   report.facts = facts_of(model);
   if (model.detection.schema != nullptr) {
-    report.architecture = ArchitectureFacts{.schema = model.detection.schema->name,
-                                            .model_type = model.detection.model_type,
-                                            .layout = model.expected ? model.expected->layout : "",
-                                            .why = model.detection.why};
+    report.architecture =
+        ArchitectureFacts{.schema = model.detection.schema->name,
+                          .model_type = model.detection.model_type,
+                          .layout = model.expected ? model.expected->layout : "",
+                          .why = model.detection.why,
+                          .requested = model.detection.by == DetectedBy::kRequest};
   }
   report.findings = run_checks({&model, 1}, {options.select, options.ignore, options.severity});
   return checked;

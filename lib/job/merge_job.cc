@@ -192,7 +192,7 @@ class MergeRun {
   }
 
   // Whether a stored head repeats the embedding is proven, not sampled: it decides what is merged.
-  Status prove_ties(CheckedModel& checked) {
+  static Status prove_ties(CheckedModel& checked) {
     Model& model = checked.model;
     for (TieFacts& tie : model.data.ties) {
       if (tie.bytes != TieBytes::kEqualSample) continue;

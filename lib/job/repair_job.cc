@@ -116,7 +116,7 @@ class RepairRun {
 
   Status to_output() {
     SW_TRY(StagedDir staged, StagedDir::create(disk_, options_.output));
-    SW_TRY(StageCount count,
+    SW_TRY(const StageCount count,
            stage_folder(disk_, original(), rehearsal_.outcome, staged.path(), stage_options()));
     std::set<std::string> linked;
     for (const std::string& path : count.linked_files)

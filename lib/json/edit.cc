@@ -98,13 +98,13 @@ std::optional<Container> open_container(std::string_view text, Span span, std::s
   if (opener != Token::kBeginObject && opener != Token::kBeginArray) return std::nullopt;
   Container container{.span = span, .is_object = opener == Token::kBeginObject};
   while (true) {
-    Token token = parser.next();
+    const Token token = parser.next();
     if (token == Token::kEndObject || token == Token::kEndArray) return container;
     Item item;
     if (token == Token::kKey) {
       item.key = {.begin = span.begin + parser.begin(), .end = span.begin + parser.end()};
       item.matches = parser.escaped() ? decode_string(parser.raw()) == step : parser.raw() == step;
-      token = parser.next();
+      parser.next();  // the first token of its value
     } else {
       item.matches = names_element(step, container.items.size());
     }

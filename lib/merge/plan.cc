@@ -217,10 +217,8 @@ class Planner {
     }
     const bool apart = slice.base && is_base_apart();
     const std::size_t count = slice.sources.size() - (apart ? 1 : 0);
-    if (count < method_->least_inputs) {
-      mistake(slice.at, fmt::format("{} takes {} models{}, not {}", method_->name, wanted_inputs(),
-                                    apart ? " beside the base" : "", count));
-    } else if (method_->most_inputs > 0 && count > method_->most_inputs) {
+    const bool too_many = method_->most_inputs > 0 && count > method_->most_inputs;
+    if (count < method_->least_inputs || too_many) {
       mistake(slice.at, fmt::format("{} takes {} models{}, not {}", method_->name, wanted_inputs(),
                                     apart ? " beside the base" : "", count));
     }

@@ -90,7 +90,7 @@ void CutSearch::place_among(Search& search, std::uint64_t begin, std::uint64_t e
   search.bins = (elements + search.width - 1) / search.width;
 }
 
-std::size_t CutSearch::counts_of(const Search& search) const {
+std::size_t CutSearch::counts_of(const Search& search) {
   switch (search.digit) {
     case Digit::kLower:
       return kernel::kLowerCounts + search.bins;

@@ -66,7 +66,7 @@ class CutSearch {
     Cut cut{};
   };
 
-  [[nodiscard]] std::size_t counts_of(const Search& search) const;
+  [[nodiscard]] static std::size_t counts_of(const Search& search);
   void find_upper(Search& search, std::span<const std::uint64_t> counts) const;
   void find_lower(Search& search, std::span<const std::uint64_t> counts) const;
   void find_place(Search& search, std::span<const std::uint64_t> counts) const;

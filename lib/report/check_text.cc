@@ -35,9 +35,10 @@ bool fixable(const ModelReport& model, Safety safety) {
 
 // The command lines that apply what can be applied.
 std::string advice(const ModelReport& model, const TextStyle& style) {
-  const std::string command =
-      fmt::format("shardwright repair {} --output {}", shell_word(model.path),
-                  shell_word(repaired_path(model.path)));
+  std::string command = fmt::format("shardwright repair {} --output {}", shell_word(model.path),
+                                    shell_word(repaired_path(model.path)));
+  if (model.architecture && model.architecture->requested)
+    command += " --arch " + shell_word(model.architecture->schema);
   const auto line = [&](std::string_view what, std::string_view options) {
     return inked(style, Ink::kGood, what) + ": " + command + std::string(options) + "\n";
   };

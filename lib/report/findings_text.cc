@@ -95,7 +95,7 @@ std::string wrapped(const TextStyle& style, std::size_t indent, std::string_view
   std::size_t column = indent + first_width;
   bool fresh = first.empty();
   for (const std::string_view word : split(text, ' ')) {
-    const std::size_t wide = static_cast<std::size_t>(std::ranges::count_if(
+    const auto wide = static_cast<std::size_t>(std::ranges::count_if(
         word, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
     const bool blank = !fresh && !out.ends_with(' ');
     if (!fresh && column + (blank ? 1 : 0) + wide > width) {

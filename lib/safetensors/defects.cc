@@ -1,5 +1,6 @@
 // What the reference reader makes of each defect. Got by running it, each row by the header that
 // tests/unit/safetensors/defects_test.cc has for it.
+#include <algorithm>
 #include <array>
 
 #include "safetensors/header.h"
@@ -74,10 +75,8 @@ bool refused(DefectKind kind) {
 }
 
 bool Header::usable() const {
-  for (const DefectWords& row : kRows) {
-    if (!row.text.empty() && count(row.kind) > 0) return false;
-  }
-  return true;
+  return std::ranges::none_of(
+      kRows, [&](const DefectWords& row) { return !row.text.empty() && count(row.kind) > 0; });
 }
 
 }  // namespace shardwright::safetensors

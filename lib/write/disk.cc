@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -38,10 +39,7 @@ Status status_of(bool done, std::string_view doing, std::string_view path) {
 bool cannot_have(int number) {
   constexpr std::array kNumbers = {EXDEV,  EOPNOTSUPP, EPERM,  EMLINK, ENOSYS,
                                    ENOTTY, EINVAL,     EACCES, EBUSY};
-  for (const int cannot : kNumbers) {
-    if (number == cannot) return true;
-  }
-  return false;
+  return std::ranges::find(kNumbers, number) != kNumbers.end();
 }
 
 std::vector<std::string> names_in(const std::string& path) {

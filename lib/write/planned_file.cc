@@ -15,7 +15,7 @@ PlannedFile::PlannedFile(std::string head) : head_(std::move(head)), size_(head_
 
 void PlannedFile::append(const ByteSource& source, std::uint64_t offset, std::uint64_t bytes) {
   if (bytes == 0) return;
-  const PlannedFile* planned = dynamic_cast<const PlannedFile*>(&source);
+  const auto* planned = dynamic_cast<const PlannedFile*>(&source);
   if (const auto* view = dynamic_cast<const PlannedView*>(&source)) planned = &view->file();
   // Its literal bytes and producers live in it alone: a range of them is read through it.
   while (planned != nullptr && bytes > 0) {

@@ -13,8 +13,8 @@ namespace shardwright::test {
 namespace {
 
 struct FloatForm {
-  int exponent_bits, mantissa_bits, bias;
-  bool infinity;        // the largest exponent is infinity and NaN alone
+  int exponent_bits{}, mantissa_bits{}, bias{};
+  bool infinity{};      // the largest exponent is infinity and NaN alone
   std::uint64_t nan{};  // the bits of a NaN
 };
 

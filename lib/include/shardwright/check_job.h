@@ -32,6 +32,7 @@ struct CheckOptions {
 // What was recognised, and why. `schema` is empty where nothing was.
 struct ArchitectureFacts {
   std::string schema{}, model_type{}, layout{}, why{};
+  bool requested{};  // by CheckOptions::arch
 };
 
 struct ModelFacts {

@@ -67,14 +67,14 @@ TEST_CASE("arch: names are asked where the config is silent, and only there") {
   const std::vector<std::string_view> plain = {"embed.weight", "layers.0.q.weight",
                                                "layers.1.k.weight", "layers.31.up.weight"};
   std::vector<std::string_view> headed = plain;
-  headed.push_back("lm_head.weight");
+  headed.emplace_back("lm_head.weight");
   CHECK(detected("", headed) == "llama by 5: names of tensors, which fit 'mistral' as well");
   CHECK(detected("{}", headed) == "llama by 5: names of tensors, which fit 'mistral' as well");
   CHECK(detected("", plain) == "alpaca by 5: names of tensors");  // tied by default
   std::vector<std::string_view> biased = headed;
-  biased.push_back("layers.3.k.bias");
+  biased.emplace_back("layers.3.k.bias");
   CHECK(detected("", biased) == "qwen by 5: names of tensors");
-  biased.push_back("layers.3.q.bias");
+  biased.emplace_back("layers.3.q.bias");
   CHECK(detected("", biased) == "qwen by 5: names of tensors");
   // New models often have the names of old ones.
   CHECK(detected(R"({"model_type": "brand_new"})", headed) == "none by 0: ");

@@ -41,8 +41,8 @@ TEST_CASE("numbers in vectors are those of the generator, wherever a chunk begin
       std::size_t wrong = 0;
       for (std::size_t i = 0; i < count; ++i) {
         const std::uint32_t number = random_number(key, start + shift + i);
-        wrong += (values[i] != 0) != (number < chances[shift + i]);
-        wrong += (same[i] != 0) != (number < 0x7000'0000U);
+        wrong += (values[i] != 0) != (number < chances[shift + i]) ? 1U : 0U;
+        wrong += (same[i] != 0) != (number < 0x7000'0000U) ? 1U : 0U;
       }
       CHECK(wrong == 0);
     }

@@ -49,6 +49,12 @@ TEST_CASE("report: a fix that needs a decision is offered with its option, apart
   CHECK(text.ends_with(" --output 'broken one-repaired' --unsafe\n"));
 }
 
+TEST_CASE("report: the command that repairs judges by the architecture that was asked for") {
+  ModelReport model = broken_model();
+  model.architecture->requested = true;
+  CHECK(check_text({model}).ends_with(" --output 'broken one-repaired' --arch gemma2\n"));
+}
+
 TEST_CASE("report: several models end with a total, and quiet prints findings alone") {
   const std::vector<ModelReport> models = {
       sound_model(), broken_model(), {.path = "gone", .error = "no such folder: 'gone'"}};

@@ -34,7 +34,9 @@ inline Finding missing_projections() {
 
 inline ModelReport sound_model() {
   return {.path = "models/sound",
-          .architecture = ArchitectureFacts{"gemma2", "gemma2", "hub", "model_type"},
+          .architecture =
+              ArchitectureFacts{
+                  .schema = "gemma2", .model_type = "gemma2", .layout = "hub", .why = "model_type"},
           .facts = {.tensors = 290,
                     .shards = 2,
                     .parameters = 2'614'341'888,

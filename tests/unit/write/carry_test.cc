@@ -27,7 +27,7 @@ Disk without_sharing() {
 }
 
 CarryCount carry(const Disk& disk, const std::string& from, const std::string& to,
-                 CarryOptions options = {}) {
+                 const CarryOptions& options = {}) {
   CarryCount count;
   REQUIRE(disk.make_folder(to));
   const Status done = carry_folder(disk, from, to, options, count);
