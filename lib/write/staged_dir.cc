@@ -29,6 +29,7 @@ Result<std::string> place_of(const std::string& target) {
 struct Emptiness {
   std::string holds{};
   bool remains{};
+  bool model{};
 };
 
 Result<Emptiness> emptiness(const std::string& target) {
@@ -37,16 +38,29 @@ Result<Emptiness> emptiness(const std::string& target) {
   for (const FolderEntry& entry : listing->entries()) {
     if (is_staging_name(entry.name)) {
       result.remains = true;
-    } else if (result.holds.empty()) {
-      result.holds = entry.name;
+      continue;
     }
+    if (result.holds.empty()) result.holds = entry.name;
+    result.model |= entry.name == "config.json" || entry.name.ends_with(".safetensors");
   }
   return result;
 }
 
+Status can_be_replaced(const std::string& place, const Emptiness& found) {
+  std::string_view why;
+  if (!found.model) why = "it holds no model";
+  if (is_mount_root(place)) why = "it is a mount point";
+  if (is_current_folder(place)) why = "it is the current folder";
+  if (why.empty()) return ok();
+  return Error{ErrorCode::kInvalidArgument,
+               fmt::format("output {} is not replaced: {}, and holds {}", quoted(place, kShownPath),
+                           why, quoted(found.holds))};
+}
+
 }  // namespace
 
-Result<StagedDir> StagedDir::create(const Disk& disk, const std::string& target) {
+Result<StagedDir> StagedDir::create(const Disk& disk, const std::string& target,
+                                    Existing existing) {
   SW_TRY(std::string place, place_of(target));
   struct stat status{};
   if (::lstat(place.c_str(), &status) != 0) {
@@ -58,12 +72,19 @@ Result<StagedDir> StagedDir::create(const Disk& disk, const std::string& target)
                  fmt::format("output {} is there and is no folder", quoted(place, kShownPath))};
   }
   SW_TRY(const Emptiness found, emptiness(place));
-  if (!found.holds.empty()) {
+  const std::string name = last_of(place);
+  if (!found.holds.empty() && existing == Existing::kRefuse) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("output {} is not empty: it holds {}", quoted(place, kShownPath),
                              quoted(found.holds))};
   }
-  const std::string name = last_of(place);
+  if (!found.holds.empty()) {
+    SW_TRY_OK(can_be_replaced(place, found));
+    SW_TRY(StagingFolder staging, make_staging_folder(disk, parent_of(place), name));
+    StagedDir staged(disk, std::move(place), std::move(staging), false, status.st_mode & 07777U);
+    staged.replaces_ = true;
+    return staged;
+  }
   if (found.remains || is_mount_root(place) || is_current_folder(place)) {
     SW_TRY(StagingFolder staging, make_staging_folder(disk, place, name));
     return StagedDir(disk, std::move(place), std::move(staging), true, {});
@@ -85,7 +106,8 @@ StagedDir::StagedDir(StagedDir&& other) noexcept
       target_(std::move(other.target_)),
       staging_(std::exchange(other.staging_, {})),
       inside_(other.inside_),
-      mode_(other.mode_) {}
+      mode_(other.mode_),
+      replaces_(other.replaces_) {}
 
 StagedDir::~StagedDir() {
   // Nobody can be told of a failure here; the next run with the same target tries again.
@@ -96,11 +118,28 @@ Status StagedDir::publish(std::span<const std::string> last) {
   if (mode_) SW_TRY_OK(disk_->set_folder_mode(staging_.path, *mode_));
   SW_TRY_OK(sync_folders(*disk_, staging_.path));
   if (inside_) return fill(last);
+  if (replaces_) return replace();
   // Over an empty folder rename() is one step too; where something has come into it, it fails.
   SW_TRY_OK(mode_ ? disk_->rename(staging_.path, target_)
                   : disk_->rename_new(staging_.path, target_));
   staging_.path.clear();
   return disk_->sync_folder(parent_of(target_));
+}
+
+Status StagedDir::replace() {
+  SW_TRY(const bool exchanged, disk_->exchange(staging_.path, target_));
+  std::string old = staging_.path;  // its name now
+  if (!exchanged) {
+    old = target_ + ".replaced";
+    SW_TRY_OK(disk_->rename_new(target_, old));
+    if (Status moved = disk_->rename_new(staging_.path, target_); !moved) {
+      static_cast<void>(disk_->rename(old, target_));
+      return moved;
+    }
+  }
+  staging_.path.clear();
+  SW_TRY_OK(disk_->sync_folder(parent_of(target_)));
+  return disk_->remove_tree(old);
 }
 
 Status StagedDir::fill(std::span<const std::string> last) {

@@ -5,6 +5,7 @@
 // it, with the names that make a model of it last.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,11 +16,20 @@
 
 namespace shardwright {
 
+// What becomes of a target that is not empty.
+enum class Existing : std::uint8_t {
+  kRefuse,
+  kReplaceModel,  // a folder with a config.json or a .safetensors file goes once the result is
+                  // there
+};
+
 class StagedDir {
  public:
-  // `target` must be absent or an empty folder (remains of killed runs do not count, and go).
-  // kInvalidArgument where it is anything else. `disk` must outlive the result.
-  static Result<StagedDir> create(const Disk& disk, const std::string& target);
+  // `target` must be absent or an empty folder (remains of killed runs do not count, and go), or
+  // what `existing` allows. kInvalidArgument where it is anything else. `disk` must outlive the
+  // result.
+  static Result<StagedDir> create(const Disk& disk, const std::string& target,
+                                  Existing existing = Existing::kRefuse);
 
   StagedDir(StagedDir&& other) noexcept;
   StagedDir& operator=(StagedDir&&) = delete;
@@ -32,7 +42,9 @@ class StagedDir {
   [[nodiscard]] const std::string& target() const { return target_; }
 
   // Syncs the folders and moves the result to its place; its files have been synced. `last` names
-  // what goes last, in this order, where the target is filled name by name.
+  // what goes last, in this order, where the target is filled name by name. A model that is
+  // replaced is there until the result is; where the file system cannot exchange the two, it is
+  // "TARGET.replaced" for a moment.
   Status publish(std::span<const std::string> last = {});
 
  private:
@@ -40,12 +52,14 @@ class StagedDir {
             std::optional<mode_t> mode);
 
   Status fill(std::span<const std::string> last);
+  Status replace();
 
   const Disk* disk_;
   std::string target_;
   StagingFolder staging_;
   bool inside_{};
-  std::optional<mode_t> mode_;  // of the empty folder that is replaced
+  std::optional<mode_t> mode_;  // of the folder that is replaced
+  bool replaces_{};             // and it holds a model
 };
 
 }  // namespace shardwright

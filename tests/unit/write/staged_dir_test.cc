@@ -30,8 +30,8 @@ const Snapshot kResult = {{"a.safetensors", "644:a"},
                           {"sub", "folder 755"},
                           {"sub/b.safetensors", "644:b"}};
 
-Status build(const Disk& disk, const std::string& target) {
-  auto staged = StagedDir::create(disk, target);
+Status build(const Disk& disk, const std::string& target, Existing existing = Existing::kRefuse) {
+  auto staged = StagedDir::create(disk, target, existing);
   if (!staged) return std::move(staged).error();
   const std::string sub = join_path(staged->path(), "sub");
   if (auto made = disk.make_folder(sub); !made) return made;
@@ -125,6 +125,45 @@ TEST_CASE("write: a run that is killed at any step leaves nothing or the whole a
     CHECK(whole_snapshot(dir.path()).size() == kResult.size() + 1);
   }
   CHECK(results > 1);
+}
+
+TEST_CASE("write: a model is replaced where that is asked for, and nothing else is") {
+  const TempDir dir;
+  write_file(dir.file("model/old.safetensors"), "x");
+  REQUIRE(::chmod(dir.file("model").c_str(), 0750) == 0);
+  const Status replaced = build(Disk(), dir.file("model"), Existing::kReplaceModel);
+  REQUIRE_MESSAGE(replaced, replaced.error().message);
+  CHECK(snapshot(dir.file("model")) == kResult);
+  CHECK(test::mode_of(dir.file("model")) == 0750);
+  CHECK(whole_snapshot(dir.path()).size() == kResult.size() + 1);
+  write_file(dir.file("letters/x"), "x");
+  CHECK(build(Disk(), dir.file("letters"), Existing::kReplaceModel).error().message ==
+        "output '" + dir.file("letters") + "' is not replaced: it holds no model, and holds 'x'");
+  CHECK(read_file(dir.file("letters/x")) == "x");
+}
+
+TEST_CASE("write: a run that is killed at any step of a replacement leaves old or new") {
+  const test::InMemory fast;
+  for (const bool exchanges : {true, false}) {
+    CAPTURE(exchanges);
+    bool stopped = true;
+    int news = 0;
+    for (int at = 0; stopped; ++at) {
+      CAPTURE(at);
+      const TempDir dir;
+      write_file(dir.file("out/config.json"), "old");
+      stopped = stops_at(at, !exchanges, [&](const Disk& disk) {
+        static_cast<void>(build(disk, dir.file("out"), Existing::kReplaceModel));
+      });
+      const bool between = !std::filesystem::exists(dir.file("out"));
+      CHECK_FALSE((between && exchanges));
+      const std::string place = dir.file(between ? "out.replaced" : "out");
+      const bool is_new = snapshot(place) == kResult;
+      if (!is_new) CHECK(read_file(place + "/config.json") == "old");
+      news += is_new ? 1 : 0;
+    }
+    CHECK(news > 1);
+  }
 }
 
 // A mount of its own needs root.
