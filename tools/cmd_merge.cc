@@ -49,6 +49,7 @@ struct MergeArguments {
   MergeOptions options{};
   std::vector<std::string> names{};  // RECIPE and OUT
   bool json{};
+  bool no_card{};
   std::array<bool, kIdle.size()> idle{};
 };
 
@@ -76,6 +77,8 @@ void declare(OptionSet& options, MergeArguments& into) {
       "random-seed", "N",
       [&merge](const std::string& text) { return set_number(merge.seed, 0, text); },
       "of methods that choose at random (default: 0)");
+  options.flag("overwrite", merge.overwrite, "replace the model in OUT, once the result is there");
+  options.flag("no-write-model-card", into.no_card, "write no README.md on how it was made");
   options.values("allow", "CODES", merge.allow, "errors with these codes stop nothing");
   options.choice("format", {"text", "json"}, into.json, "form of the report (default: text)");
   for (std::size_t i = 0; i < kIdle.size(); ++i) {
@@ -112,6 +115,7 @@ Result<int> run_merge(std::span<const std::string> words, Terminal& terminal) {
   MergeArguments& arguments = *parsed;
   MergeOptions& options = arguments.options;
   options.output = arguments.names[1];
+  options.card = !arguments.no_card;
   options.threads = arguments.common.threads;
   options.rules_dir = arguments.common.rules_dir;
   note_idle(arguments, terminal);

@@ -135,6 +135,10 @@ Result<DataFacts> read_data(const Checkpoint& checkpoint, const Expansion* expec
   SW_TRY_OK(request.all ? read_all(checkpoint, questions, request, facts)
                         : read_samples(checkpoint, questions, request, facts));
   SW_TRY_OK(compare_sets(checkpoint, request, facts));
+  if (!request.all && request.watched) {
+    for (const Tensor& tensor : checkpoint.tensors)
+      facts.scans.push_back(request.watched(tensor).value_or(ScanResult()));
+  }
   return facts;
 }
 

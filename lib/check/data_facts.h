@@ -31,8 +31,8 @@ struct TieFacts {
 
 struct DataFacts {
   bool complete{};  // every readable tensor was read
-  // Where all were asked for, one for each of Checkpoint::tensors; no element was seen of those
-  // that are not readable or whose reading failed.
+  // Where all were asked for or watched, one for each of Checkpoint::tensors; no element was seen
+  // of those that are not readable, whose reading failed, or that nobody watched.
   std::vector<ScanResult> scans{};
   // Where they were asked for, one for each of Checkpoint::tensors; none where it was not read
   // whole.
@@ -55,6 +55,8 @@ struct KnownTensor {
 struct DataRequest {
   bool all{};      // read every tensor; otherwise only samples of ties and of tensors stored twice
   bool digests{};  // with `all`: digests, too; ties and doubles are then compared by them
+  // Without `all`: what was seen of the values as they were written.
+  std::function<std::optional<ScanResult>(const Tensor& tensor)> watched{};
   // With `digests`: tensors for which this has an answer are not read.
   std::function<std::optional<KnownTensor>(const Tensor& tensor)> known{};
   int threads{};

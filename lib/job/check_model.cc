@@ -103,6 +103,9 @@ Result<CheckedModel> check_checkpoint(Checkpoint checkpoint, const std::string& 
   data.monitor = options.monitor;
   SW_TRY(model.data,
          read_data(model.checkpoint, model.expected ? &*model.expected : nullptr, data));
+  // A file that cannot be opened is a finding; one that fails while it is read leaves no ground for
+  // a verdict.
+  if (!model.data.error.empty()) return Error{ErrorCode::kIo, model.data.error};
 
   ModelReport& report = checked.report;
   report.path = path;

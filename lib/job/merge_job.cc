@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -94,8 +96,9 @@ class MergeRun {
     if (!place) return ok();  // the staging says what is wrong with it
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       SW_TRY(const std::string input, real_path(inputs_[i]->model.checkpoint.directory));
-      if (inputs_[i]->model.checkpoint.kind == CheckpointKind::kFile) continue;
-      if (!is_within(*place, input) && !is_within(input, *place)) continue;
+      const bool is_folder = inputs_[i]->model.checkpoint.kind != CheckpointKind::kFile;
+      const bool would_go = is_within(input, *place) && (is_folder || options_.overwrite);
+      if (!would_go && !(is_folder && is_within(*place, input))) continue;
       return Error{ErrorCode::kInvalidArgument,
                    fmt::format("output {} and the model {} lie inside each other",
                                quoted(options_.output), quoted(refs_[i].text))};
@@ -140,7 +143,7 @@ class MergeRun {
     if (files_.shards.size() > 1) add_text(kIndexFile, index_text());
     if (!plan.config.empty()) add_text(kConfigName, plan.config);
     add_text(kRecipeName, recipe_text);
-    add_text(kCardName, merge_card(recipe, recipe_text));
+    if (options_.card) add_text(kCardName, merge_card(recipe, recipe_text));
     const Checkpoint& donor = donor_checkpoint();
     for (const FolderEntry& entry : donor.folder->entries()) {
       if (stays_behind(entry.name)) outcome_.gone.insert(entry.name);
@@ -153,7 +156,9 @@ class MergeRun {
   Status write() {
     const auto begin = std::chrono::steady_clock::now();
     const Disk disk;
-    SW_TRY(StagedDir staged, StagedDir::create(disk, options_.output));
+    SW_TRY(StagedDir staged,
+           StagedDir::create(disk, options_.output,
+                             options_.overwrite ? Existing::kReplaceModel : Existing::kRefuse));
     SW_TRY_OK(carry(disk, staged.path()));
     Meter meter(options_.monitor, "merging", planned_.plan.tensor_bytes);
     std::vector<FileToWrite> shards;
@@ -283,8 +288,10 @@ class MergeRun {
     CheckOptions check = check_options();
     // What these say depends on values that are not there yet.
     if (!written) check.ignore = {"AR412", "AR413", "AR415"};
-    SW_TRY(const CheckedModel checked,
-           check_checkpoint(std::move(result), options_.output, catalogue_, check));
+    DataRequest data;
+    if (written) data.watched = watched();
+    SW_TRY(const CheckedModel checked, check_checkpoint(std::move(result), options_.output,
+                                                        catalogue_, check, std::move(data)));
     report_.result = checked.report;
     const auto& findings = report_.result->findings;
     const auto bad =
@@ -294,6 +301,17 @@ class MergeRun {
                                     bad->code, bad->name);
     }
     return ok();
+  }
+
+  // What the engine saw of tensors' values while they were written.
+  [[nodiscard]] std::function<std::optional<ScanResult>(const Tensor&)> watched() const {
+    std::unordered_map<std::string_view, std::size_t> positions;
+    for (std::size_t i = 0; i < planned_.plan.tensors.size(); ++i)
+      positions.emplace(planned_.plan.tensors[i].name, i);
+    return [this, positions = std::move(positions)](const Tensor& tensor) {
+      const auto found = positions.find(tensor.name);
+      return found == positions.end() ? std::nullopt : std::optional(files_.watched(found->second));
+    };
   }
 
   // Tokenizer, generation config, templates and code of the donor.

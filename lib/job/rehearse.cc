@@ -83,9 +83,6 @@ class Stage {
     const std::string path = checkpoint.path;
     SW_TRY(CheckedModel checked, check_checkpoint(std::move(checkpoint), path, catalogue_,
                                                   full_check(options_), {.digests = true}));
-    // A file that cannot be opened is a finding; one that fails while it is read is no ground to
-    // build on.
-    if (!checked.model.data.error.empty()) return Error{ErrorCode::kIo, checked.model.data.error};
     rehearsal_.models.push_back(std::move(checked));
     return ok();
   }

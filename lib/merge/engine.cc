@@ -44,7 +44,24 @@ struct TensorState {
   std::uint64_t draws{};  // as MergeCase has them
   std::optional<Pass> pass{};
   bool begun{}, ready{};
+  ScanResult seen{};
 };
+
+// What was seen of some elements, and of others from element `first` on: in any order.
+void add_seen(ScanResult& seen, const ScanResult& part, std::uint64_t first) {
+  const bool is_first = seen.elements == 0;
+  const bool was_bad = seen.nan + seen.infinite > 0;
+  const bool is_bad = part.nan + part.infinite > 0;
+  if (is_bad && (!was_bad || first + part.first_bad < seen.first_bad))
+    seen.first_bad = first + part.first_bad;
+  if (is_first) seen.first_bits = part.first_bits;
+  seen.constant &= part.constant && part.first_bits == seen.first_bits;
+  seen.zero &= part.zero;
+  seen.unscanned |= part.unscanned;
+  seen.elements += part.elements;
+  seen.nan += part.nan;
+  seen.infinite += part.infinite;
+}
 
 void add_counts(std::vector<std::uint64_t>& into, const std::vector<std::uint64_t>& more) {
   for (std::size_t i = 0; i < into.size(); ++i)
@@ -63,36 +80,14 @@ class Engine final : public Preparation {
 
   // The bytes of tensor `i` from byte `from`.
   Status produce(std::size_t i, std::uint64_t from, MutableBytes into) {
-    const TensorState& state = states_[i];
-    const PlannedTensor& tensor = *state.tensor;
-    if (tensor.action == TensorAction::kMerge && !state.program) {  // next() could not make it
-      const std::scoped_lock lock(mutex_);
-      if (!status_) return status_;
-      if (begun_) return Error{ErrorCode::kUnsupported, "a tensor to come has no values yet"};
-      std::ranges::fill(into, std::byte{});  // the plan is looked at: only its headers count
-      return ok();
-    }
-    const std::uint64_t width = dtype_bits(tensor.dtype) / 8;
-    const std::uint64_t first = from / width;
-    const std::uint64_t count = into.size() / width;
-    // Tiles begin at whole elements, since tensors are aligned.
-    SW_CHECK(from % width == 0 && into.size() % width == 0);
-    const std::size_t chunk =
-        state.program ? state.program->chunk_elements() : MergeProgram::kChunk;
-    WorkspacePool::Lease lease(spaces_);
-    Workspace& space = *lease;
-    return for_chunks(tensor, chunk, first, count, space, [&](const Chunk& part) {
-      const float* result = part.inputs[0];
-      if (state.program) {
-        state.program->apply(part, space.result());
-        result = space.result();
-      }
-      // What of the chunk was asked for.
-      const std::uint64_t begin = std::max(first, part.first);
-      const std::uint64_t end = std::min(first + count, part.first + part.count);
-      kernel::encode(tensor.dtype, result + (begin - part.first), end - begin,
-                     into.data() + (begin - first) * width);
-    });
+    SW_TRY_OK(compute(i, from, into));
+    watch(i, from, into);
+    return ok();
+  }
+
+  [[nodiscard]] ScanResult seen(std::size_t i) {
+    const std::scoped_lock lock(mutex_);
+    return states_[i].seen;
   }
 
   // Which tensors lie where in a file.
@@ -162,6 +157,47 @@ class Engine final : public Preparation {
       state->draws = draws;
       draws += plan_.method->draws(case_of(*state));
     }
+  }
+
+  Status compute(std::size_t i, std::uint64_t from, MutableBytes into) {
+    const TensorState& state = states_[i];
+    const PlannedTensor& tensor = *state.tensor;
+    if (tensor.action == TensorAction::kMerge && !state.program) {  // next() could not make it
+      const std::scoped_lock lock(mutex_);
+      if (!status_) return status_;
+      if (begun_) return Error{ErrorCode::kUnsupported, "a tensor to come has no values yet"};
+      std::ranges::fill(into, std::byte{});  // the plan is looked at: only its headers count
+      return ok();
+    }
+    const std::uint64_t width = dtype_bits(tensor.dtype) / 8;
+    const std::uint64_t first = from / width;
+    const std::uint64_t count = into.size() / width;
+    // Tiles begin at whole elements, since tensors are aligned.
+    SW_CHECK(from % width == 0 && into.size() % width == 0);
+    const std::size_t chunk =
+        state.program ? state.program->chunk_elements() : MergeProgram::kChunk;
+    WorkspacePool::Lease lease(spaces_);
+    Workspace& space = *lease;
+    return for_chunks(tensor, chunk, first, count, space, [&](const Chunk& part) {
+      const float* result = part.inputs[0];
+      if (state.program) {
+        state.program->apply(part, space.result());
+        result = space.result();
+      }
+      // What of the chunk was asked for.
+      const std::uint64_t begin = std::max(first, part.first);
+      const std::uint64_t end = std::min(first + count, part.first + part.count);
+      kernel::encode(tensor.dtype, result + (begin - part.first), end - begin,
+                     into.data() + (begin - first) * width);
+    });
+  }
+
+  void watch(std::size_t i, std::uint64_t from, Bytes bytes) {
+    const DType dtype = states_[i].tensor->dtype;
+    ScanResult part;
+    scan(dtype, bytes, part);
+    const std::scoped_lock lock(mutex_);
+    if (begun_) add_seen(states_[i].seen, part, from / (dtype_bits(dtype) / 8));
   }
 
   // Begins what has not begun; whether the tensor can be computed.
@@ -308,6 +344,7 @@ Result<MergeFiles> merge_files(const MergePlan& plan) {
     SW_TRY(auto file, merged_shard(plan, i, *engine));
     files.shards.push_back(std::move(file));
   }
+  files.watched = [seen = engine.get()](std::size_t i) { return seen->seen(i); };
   files.preparation = std::move(engine);
   return files;
 }

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "merge/plan.h"
 #include "shardwright/result.h"
+#include "tensor/scan.h"
 #include "write/planned_file.h"
 #include "write/write_files.h"
 
@@ -16,6 +18,9 @@ namespace shardwright {
 struct MergeFiles {
   std::vector<std::unique_ptr<PlannedFile>> shards{};
   std::unique_ptr<Preparation> preparation{};  // for write_files()
+  // What was seen of the values of tensor `i` of the plan as they were written; nothing of tensors
+  // that are copied.
+  std::function<ScanResult(std::size_t i)> watched{};
 };
 
 // kInvalidArgument where a header cannot be made, or a method refuses its values. The plan must

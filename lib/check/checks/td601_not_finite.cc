@@ -27,7 +27,6 @@ bool is_limit(const Model& model, const Tensor& tensor, const ScanResult& scan) 
 }
 
 void not_finite(const Model& model, const Reporter& report) {
-  if (!model.data.complete) return;
   for (std::size_t i = 0; i < model.data.scans.size(); ++i) {
     const ScanResult& scan = model.data.scans[i];
     if (scan.nan == 0 && scan.infinite == 0) continue;

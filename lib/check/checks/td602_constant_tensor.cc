@@ -10,7 +10,6 @@ namespace shardwright {
 namespace {
 
 void constant_tensor(const Model& model, const Reporter& report) {
-  if (!model.data.complete) return;
   for (std::size_t i = 0; i < model.data.scans.size(); ++i) {
     const ScanResult& scan = model.data.scans[i];
     const Tensor& tensor = model.checkpoint.tensors[i];
