@@ -142,11 +142,13 @@ class MergeRun {
       outcome_.files[shard_name(i, files_.shards.size())].content = share(files_.shards[i].get());
     if (files_.shards.size() > 1) add_text(kIndexFile, index_text());
     if (!plan.config.empty()) add_text(kConfigName, plan.config);
+    for (const PlannedText& file : plan.files)
+      add_text(file.name, file.text);
     add_text(kRecipeName, recipe_text);
     if (options_.card) add_text(kCardName, merge_card(recipe, recipe_text));
     const Checkpoint& donor = donor_checkpoint();
     for (const FolderEntry& entry : donor.folder->entries()) {
-      if (stays_behind(entry.name)) outcome_.gone.insert(entry.name);
+      if (is_left(entry.name)) outcome_.gone.insert(entry.name);
     }
     SW_TRY(Checkpoint result,
            open_checkpoint(preview(*donor.folder, outcome_), open_options(check_options())));
@@ -220,6 +222,13 @@ class MergeRun {
       }
     }
     return TieBytes::kEqual;
+  }
+
+  // Files of the donor that the result does not get, or gets with another text.
+  [[nodiscard]] bool is_left(std::string_view name) const {
+    const MergePlan& plan = planned_.plan;
+    return stays_behind(name) || std::ranges::find(plan.left, name) != plan.left.end() ||
+           std::ranges::find(plan.files, name, &PlannedText::name) != plan.files.end();
   }
 
   [[nodiscard]] const Checkpoint& donor_checkpoint() const {
@@ -318,7 +327,10 @@ class MergeRun {
   Status carry(const Disk& disk, const std::string& to) {
     CarryCount count;
     return carry_folder(disk, donor_checkpoint().directory, to,
-                        {.copy = true, .threads = options_.threads, .skip = stays_behind}, count);
+                        {.copy = true,
+                         .threads = options_.threads,
+                         .skip = [this](std::string_view name) { return is_left(name); }},
+                        count);
   }
 
   const MergeOptions& options_;

@@ -17,6 +17,7 @@
 #include "checkpoint/shard_split.h"
 #include "merge/kernels.h"
 #include "merge/plan_config.h"
+#include "merge/plan_tokenizer.h"
 #include "merge/view.h"
 
 namespace shardwright {
@@ -72,6 +73,7 @@ class Planner {
     plan().donor = donor();
     for (const Slice& slice : slices_)
       check_slice(slice);
+    make_tokenizer();
     if (!result_.mistakes.empty()) return std::move(result_);
     plan_tensors();
     account_for_the_rest();
@@ -95,14 +97,6 @@ class Planner {
     if (!recipe_.modules.empty()) {
       mistake(recipe_.modules.front().at,
               "'modules' is not built yet: 'models' merges all of a model");
-    }
-    if (recipe_.tokenizer) {
-      mistake(recipe_.tokenizer->at,
-              fmt::format("'{}' is not built yet: the tokenizer is that of the base",
-                          recipe_.tokenizer->legacy ? "tokenizer_source" : "tokenizer"));
-    }
-    if (!recipe_.chat_template.empty()) {
-      mistake(recipe_.at, "'chat_template' is not built yet: the template is that of the base");
     }
     for (const MergeInput& input : inputs_) {
       const ModelRef& model = input.model;
@@ -239,6 +233,21 @@ class Planner {
   [[nodiscard]] std::size_t donor() const {
     if (recipe_.base) return input_of(*recipe_.base);
     return slices_.front().sources.front().input;
+  }
+
+  [[nodiscard]] bool is_merged(std::size_t input) const {
+    return std::ranges::any_of(slices_, [input](const Slice& slice) {
+      return std::ranges::find(slice.sources, input, &Source::input) != slice.sources.end();
+    });
+  }
+
+  void make_tokenizer() {
+    if (!recipe_.tokenizer && recipe_.chat_template.empty()) return;
+    TokenizerTask task{
+        .recipe = recipe_, .inputs = inputs_, .donor = plan().donor, .compat = options_.compat};
+    for (std::size_t i = 0; i < inputs_.size(); ++i)
+      task.merged.push_back(is_merged(i) || i == plan().donor);
+    plan_tokenizer(task, views_, plan(), result_.mistakes);
   }
 
   // --- tensors ---------------------------------------------------------------------------------
@@ -428,7 +437,8 @@ class Planner {
 
   void copy(const Slice& slice, PlannedTensor made, const Candidate& candidate) {
     const Tensor& tensor = candidate.tensor->tensor;
-    made.dtype = kernel::is_float(tensor.dtype) ? target_dtype({tensor.dtype}) : tensor.dtype;
+    made.dtype =
+        kernel::is_float(tensor.dtype) ? target_dtype({candidate.tensor->stored}) : tensor.dtype;
     made.action = made.dtype == tensor.dtype ? TensorAction::kCopy : TensorAction::kCast;
     made.inputs.push_back(
         {static_cast<std::uint32_t>(slice.sources[candidate.source].input), tensor});
@@ -492,7 +502,7 @@ class Planner {
     made.action = TensorAction::kMerge;
     for (const Candidate& candidate : candidates) {
       const Tensor& tensor = candidate.tensor->tensor;
-      dtypes.push_back(tensor.dtype);
+      dtypes.push_back(candidate.tensor->stored);
       if (slice.base == candidate.source) made.base = made.inputs.size();
       made.inputs.push_back(
           {static_cast<std::uint32_t>(slice.sources[candidate.source].input), tensor});
@@ -576,7 +586,9 @@ class Planner {
                                   .name = std::string(tensor.name),
                                   .why = redundant ? "it repeats the tied embedding"
                                          : ignored ? "loaders pass over it"
-                                                   : "no layer of the result is made of it"});
+                                         : is_merged(i)
+                                             ? "no layer of the result is made of it"
+                                             : "the recipe takes no more than tokens of it"});
       }
     }
   }
@@ -649,6 +661,14 @@ std::vector<ModelRef> models_of(const Recipe& recipe) {
   for (const RecipeModule& module : recipe.modules)
     add_body(models, module.body);
   if (recipe.base) add_once(models, *recipe.base);
+  if (recipe.tokenizer) {
+    if (recipe.tokenizer->kind == TokenizerRecipe::Kind::kModel)
+      add_once(models, recipe.tokenizer->model);
+    for (const TokenRule& rule : recipe.tokenizer->tokens) {
+      if (rule.kind == TokenRule::Kind::kModel || rule.kind == TokenRule::Kind::kModelToken)
+        add_once(models, rule.model);
+    }
+  }
   return models;
 }
 

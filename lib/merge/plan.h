@@ -59,6 +59,18 @@ struct DroppedTensor {
   std::string why{};
 };
 
+// A file of the result beside its shards, whose text the plan knows.
+struct PlannedText {
+  std::string name{};
+  std::string text{};
+};
+
+// A value that config.json gets.
+struct ConfigValue {
+  std::string pointer{};  // RFC 6901
+  std::string text{};     // JSON
+};
+
 struct MergePlan {
   const Method* method{};
   std::uint64_t seed{};
@@ -69,8 +81,11 @@ struct MergePlan {
   std::vector<std::string> notes{};  // decisions that a reader would want to know
   std::size_t donor{};               // the input whose config and side files the result gets
   std::string config{};              // text of the result's config.json; empty: there is none
-  std::uint64_t tensor_bytes{};      // of the result
-  std::uint64_t read_bytes{};        // of all passes over the inputs
+  std::vector<ConfigValue> config_values{};  // that the tokenizer asks for, part of `config`
+  std::vector<PlannedText> files{};          // in place of the donor's of those names, or new
+  std::vector<std::string> left{};           // files of the donor that the result does not get
+  std::uint64_t tensor_bytes{};              // of the result
+  std::uint64_t read_bytes{};                // of all passes over the inputs
   // Owns sources that exist in the plan alone, and what views in `tensors` point to.
   std::vector<std::shared_ptr<const ByteSource>> sources{};
 };

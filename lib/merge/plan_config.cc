@@ -139,6 +139,8 @@ Result<std::string> config_of(const MergePlan& plan, std::span<const MergeInput>
     if (!layers.empty()) SW_TRY_OK(set_layers(editor, *donor.expected, config, inputs, layers));
     SW_TRY_OK(set_tie(editor, plan, *donor.expected));
   }
+  for (const ConfigValue& value : plan.config_values)
+    SW_TRY_OK(editor.set(value.pointer, value.text));
   return std::move(editor).take();
 }
 

@@ -335,10 +335,11 @@ std::string read_chat_template(Reader& reader, const Members& members) {
   if (node == nullptr) return {};
   const auto text = read_text(reader, *node, "chat_template");
   if (!text || text->empty()) return {};
-  const bool jinja = text->find('{') != std::string::npos;
+  const bool jinja = text->find('{') != std::string::npos || text->ends_with(".jinja");
   if (!jinja && std::ranges::find(kChatTemplates, *text) == kChatTemplates.end()) {
     tell(reader, node->at,
-         fmt::format("'chat_template' is {} or a Jinja text with '{{', not {}{}",
+         fmt::format("'chat_template' is {}, a file that ends in '.jinja', or a Jinja text with "
+                     "'{{', not {}{}",
                      or_list(kChatTemplates), quoted(*text, 60),
                      did_you_mean(*text, kChatTemplates)));
   }
@@ -398,6 +399,7 @@ void read_recipe(Reader& reader, const YamlNode& root) {
   out.out_dtype = read_dtype(reader, *members, "out_dtype");
   out.tokenizer = read_tokenizer(reader, *members);
   out.chat_template = read_chat_template(reader, *members);
+  if (const YamlNode* node = members->value("chat_template")) out.chat_template_at = node->at;
   if (const Member* name = members->find("name")) {
     out.name_at = name->key->at;
     if (name->value->kind != Kind::kNull) {

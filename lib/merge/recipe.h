@@ -125,7 +125,8 @@ struct Recipe {
   std::string dtype{},
       out_dtype{};  // "bfloat16", "float16", "float32", "float64"; empty: as stored
   std::optional<TokenizerRecipe> tokenizer{};
-  std::string chat_template{};  // "auto", a name, or Jinja text; empty: the base's
+  std::string chat_template{};  // "auto", a name, a file (.jinja), or Jinja text; empty: the base's
+  Mark chat_template_at{};
   Mark at{};
 };
 

@@ -41,7 +41,7 @@ View view_of(const MergeInput& input) {
         input.expected->is_ignored(tensor.name)) {
       continue;
     }
-    ViewTensor seen{.tensor = tensor, .known = expected != nullptr};
+    ViewTensor seen{.tensor = tensor, .stored = tensor.dtype, .known = expected != nullptr};
     if (expected != nullptr) {
       seen.role = expected->role;
       seen.optional = expected->optional;

@@ -14,6 +14,7 @@ namespace shardwright {
 
 struct ViewTensor {
   Tensor tensor{};
+  DType stored{};  // that of the input, also where `tensor` is made up in another
   Role role{};
   bool known{};     // the rule has it
   bool optional{};  // by the rule
