@@ -47,10 +47,10 @@ class TokenizerPlanner {
 
   void run() {
     source_ = task_.donor;
-    if (task_.recipe.tokenizer) {
-      if (!plan_vocabulary(*task_.recipe.tokenizer)) return;
-    }
-    plan_files();
+    if (!task_.recipe.chat_template.empty()) choose_template();
+    const bool planned = !task_.recipe.tokenizer || plan_vocabulary(*task_.recipe.tokenizer);
+    if (planned && mistakes_.empty()) plan_files();
+    std::ranges::stable_sort(mistakes_, {}, &Mistake::at);
   }
 
  private:
@@ -82,6 +82,7 @@ class TokenizerPlanner {
   }
 
   void read_vocabularies(const TokenizerRecipe& recipe) {
+    const std::size_t before = mistakes_.size();
     for (std::size_t i = 0; i < task_.inputs.size(); ++i) {
       auto vocabulary = read_vocabulary(*task_.inputs[i].checkpoint);
       if (!vocabulary) {
@@ -92,7 +93,7 @@ class TokenizerPlanner {
       }
       vocabularies_.push_back(*std::move(vocabulary));
     }
-    if (!mistakes_.empty()) return;
+    if (mistakes_.size() > before) return;
     if (!vocabularies_[source_]) {
       mistake(recipe.at, fmt::format("{} has no tokenizer: name a model that has one as the source",
                                      text_of(source_)));
@@ -353,7 +354,7 @@ class TokenizerPlanner {
     std::vector<PlannedText> as_they_are;
     if (source_ == task_.donor) as_they_are = *files;
     Status status = changed ? set_vocabulary(*files, result_, gone_) : ok();
-    if (status && !task_.recipe.chat_template.empty()) status = choose_template(*files);
+    if (status && !task_.recipe.chat_template.empty()) status = give_template(*files);
     if (!status) {
       mistake(at, status.error().message);
       return;
@@ -370,18 +371,24 @@ class TokenizerPlanner {
     }
   }
 
-  Status choose_template(std::vector<PlannedText>& files) {
-    if (files.empty()) {
-      return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("'chat_template' is a part of a tokenizer, and {} has none",
-                               text_of(source_))};
-    }
+  void choose_template() {
     std::vector<const Checkpoint*> models;
     for (std::size_t i = 0; i < task_.inputs.size(); ++i) {
       if (task_.merged[i]) models.push_back(task_.inputs[i].checkpoint);
     }
-    SW_TRY(const std::string text, chosen_chat_template(task_.recipe.chat_template, models));
-    return set_chat_template(files, text);
+    auto text = chosen_chat_template(task_.recipe.chat_template, models);
+    if (text) {
+      template_ = *std::move(text);
+    } else {
+      mistake(task_.recipe.chat_template_at, text.error().message);
+    }
+  }
+
+  Status give_template(std::vector<PlannedText>& files) {
+    if (!files.empty()) return set_chat_template(files, template_);
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format("'chat_template' is a part of a tokenizer, and {} has none", text_of(source_))};
   }
 
   const TokenizerTask& task_;
@@ -391,6 +398,7 @@ class TokenizerPlanner {
   std::vector<std::optional<Vocabulary>> vocabularies_;  // by input
   std::vector<std::uint64_t> rows_;                      // of the embedding, by input
   std::size_t source_{};  // the input whose files the tokenizer is made from
+  std::string template_;  // that the recipe asks for
   Vocabulary result_;
   std::vector<std::string> gone_;  // tokens of the source that the result has not
   std::size_t added_{};            // tokens that the source has not

@@ -229,9 +229,9 @@ TEST_CASE("recipe mistakes: dtypes, tokenizers and templates") {
       {GOOD "tokenizer: {tokens: {x: {force: maybe}}}\n",
        "3:33 'force' takes true or false, not the text 'maybe'"},
       {GOOD "chat_template: chatlm\n",
-       "3:16 'chat_template' is 'auto', 'alpaca', 'chatml', 'exaone', 'llama3' or 'mistral' or a "
-       "Jinja "
-       "text with '{', not 'chatlm'; did you mean 'chatml'?"},
+       "3:16 'chat_template' is 'auto', 'alpaca', 'chatml', 'exaone', 'llama3' or 'mistral', a "
+       "file that ends in '.jinja', or a Jinja text with '{', not 'chatlm'; did you mean "
+       "'chatml'?"},
   }});
 }
 
