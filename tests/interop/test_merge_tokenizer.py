@@ -1,6 +1,7 @@
 """Vocabularies of merged models beside those of the real mergekit: tokens, ids, rows, and what loads."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,7 +9,8 @@ import yaml
 from mergekit.config import MergeConfiguration
 from mergekit.merge import run_merge
 from mergekit.options import MergeOptions
-from safetensors.torch import load_file
+from models import FAMILIES, models_of
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -351,3 +353,123 @@ def test_an_input_without_tokenizer_has_that_of_the_base(shardwright, plain, tmp
     mine = ours(shardwright, asked, tmp_path / "mine", "--compat", "mergekit")
     assert rows_apart(mine, theirs) == 0
     assert any("no tokenizer" in note for note in mine.said["notes"])
+
+
+def word_level(tokens):
+    """A tokenizer.json that says no more than ids."""
+    return json.dumps({"version": "1.0", "added_tokens": [], "model": {"type": "WordLevel", "vocab": tokens, "unk_token": "t0"}})
+
+
+# Every family in its plain form, with a number of tokens that no other extent has.
+PLAIN = [model for family in FAMILIES for model in models_of(family) if model.name == "plain"]
+
+
+@pytest.mark.parametrize("model", PLAIN, ids=str)
+def test_the_order_of_tokens_is_no_matter(shardwright, tmp_path, model):
+    """Merged with itself in another order of tokens, a model of any family is what it was."""
+    size = 107
+    config = json.loads(json.dumps(model.config).replace('"vocab_size": 96', f'"vocab_size": {size}'))
+    if "vocab_size_per_layer_input" in config:
+        config["vocab_size_per_layer_input"] = size
+    replace(model, config=config, save=dict(max_shard_size="5GB")).write(tmp_path / "one")
+    order = torch.randperm(size, generator=torch.Generator().manual_seed(1))
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "config.json").write_bytes((tmp_path / "one" / "config.json").read_bytes())
+    state = load_file(tmp_path / "one" / "model.safetensors")
+    assert any(size in tensor.shape for tensor in state.values())
+    assert all(size not in tensor.shape[1:] for tensor in state.values())
+    moved = {name: tensor[order].clone() if tensor.shape[:1] == (size,) else tensor for name, tensor in state.items()}
+    save_file(moved, tmp_path / "two" / "model.safetensors", {"format": "pt"})
+    (tmp_path / "one" / "tokenizer.json").write_text(word_level({f"t{i}": i for i in range(size)}))
+    (tmp_path / "two" / "tokenizer.json").write_text(word_level({f"t{int(old)}": new for new, old in enumerate(order)}))
+    asked = recipe(tmp_path, names=("one", "two"), each={"weight": {"one": 0.5, "two": 0.5}}, tokenizer_source="base")
+    asked |= {"base_model": str(tmp_path / "one"), "dtype": "float32"}
+    path = tmp_path / "recipe.yml"
+    path.write_text(yaml.safe_dump(asked))
+    shardwright.run("merge", path, tmp_path / "out")
+    merged = load_file(tmp_path / "out" / "model.safetensors")
+    assert merged.keys() == state.keys()
+    for name, tensor in merged.items():
+        assert torch.equal(tensor, state[name]), name
+
+
+def as_transformers_4(folder):
+    """The same tokenizer in the files of older releases."""
+    added = json.loads((folder / "tokenizer.json").read_text())["added_tokens"]
+    path = folder / "tokenizer_config.json"
+    settings = json.loads(path.read_text())
+    settings["chat_template"] = (folder / "chat_template.jinja").read_text()
+    (folder / "chat_template.jinja").unlink()
+    settings["added_tokens_decoder"] = {
+        str(token["id"]): {key: value for key, value in token.items() if key != "id"} for token in added
+    }
+    path.write_text(json.dumps(settings, indent=2))
+    roles = {role: settings[role] for role in ("bos_token", "eos_token", "unk_token")}
+    (folder / "special_tokens_map.json").write_text(json.dumps(roles))
+    others = {token["content"]: token["id"] for token in added if token["content"] not in SPECIAL}
+    (folder / "added_tokens.json").write_text(json.dumps(others))
+
+
+def test_files_of_older_releases(shardwright, tmp_path):
+    family = write_family(tmp_path, bpe)
+    new = ours(shardwright, recipe(family, each=WEIGHTS, tokenizer_source="union"), tmp_path / "new")
+    for name in MODELS:
+        as_transformers_4(family / name)
+    # What is added in the settings alone is a token, too.
+    path = family / "a" / "tokenizer.json"
+    vocabulary = json.loads(path.read_text())
+    assert vocabulary["added_tokens"].pop()["content"] == "<a1>"
+    path.write_text(json.dumps(vocabulary))
+    asked = recipe(family, each=WEIGHTS, tokenizer_source="union", chat_template="{{ messages[0]['content'] }}!")
+    old = ours(shardwright, asked, tmp_path / "old")
+    assert old.ids == new.ids
+    assert rows_apart(old, new) == 0
+    assert not (old.folder / "chat_template.jinja").exists()
+    assert old.tokenizer.chat_template == "{{ messages[0]['content'] }}!"
+    added = json.loads((old.folder / "added_tokens.json").read_text())
+    settings = json.loads((old.folder / "tokenizer_config.json").read_text())
+    decoder = {token["content"]: int(at) for at, token in settings["added_tokens_decoder"].items()}
+    assert decoder == {token: old.ids[token] for token in (*SPECIAL, *added)}
+    assert added == {token: old.ids[token] for token in added} and "<cs>" in added
+    assert_loads(old)
+
+
+def test_slices_of_two_vocabularies(shardwright, plain, tmp_path):
+    """Embeddings of the first slice, the head of the last, each with a row for every token."""
+    asked = {
+        "merge_method": "passthrough",
+        "slices": [
+            {"sources": [{"model": str(plain / "a"), "layer_range": [0, 2]}]},
+            {"sources": [{"model": str(plain / "b"), "layer_range": [1, 2]}]},
+        ],
+        "tokenizer_source": "union",
+        "dtype": "bfloat16",
+    }
+    theirs = peers(asked | {"base_model": str(plain / "a")}, tmp_path / "theirs")
+    mine = ours(shardwright, asked, tmp_path / "mine", "--compat", "mergekit")
+    assert set(mine.ids) == set(theirs.ids) and mine.config["num_hidden_layers"] == 3
+    known = {name: AutoTokenizer.from_pretrained(plain / name).get_vocab() for name in "ab"}
+    stored = {name: load_file(plain / name / "model.safetensors") for name in "ab"}
+    for name, own, other in (("model.embed_tokens.weight", "a", "b"), ("lm_head.weight", "b", "a")):
+        for token, at in mine.ids.items():
+            row = mine.tensors[name][at]
+            if token in known[own]:
+                assert torch.equal(row, theirs.tensors[name][theirs.ids[token]])
+            else:  # mergekit has zeros for what the models of the slice do not know
+                assert torch.equal(row, stored[other][name][known[other][token]])
+    assert_loads(mine)
+
+
+def test_inputs_of_several_dtypes(shardwright, plain, tmp_path):
+    """A row of another model counts as what it is, whatever the dtype of the matrix that it stands in."""
+    size = write_tokenizer(tmp_path / "wide", bpe, ["cow", "hat"], ["<b1>"], [])
+    write_model(tmp_path / "wide", size, 6, dtype=torch.float32)
+    asked = recipe(plain, names="a", each={"weight": {"a": 1.0}}, tokenizer_source="union", dtype="float32")
+    asked["models"].append({"model": str(tmp_path / "wide"), "parameters": {"weight": 1.0}})
+    theirs = peers(asked, tmp_path / "theirs")
+    mine = ours(shardwright, asked, tmp_path / "mine")
+    assert rows_apart(mine, theirs) <= 2.0**-24
+    del asked["dtype"]
+    stored = ours(shardwright, asked, tmp_path / "stored")
+    assert all(tensor.dtype == torch.float32 for tensor in stored.tensors.values())
+    assert rows_apart(stored, mine) == 0
