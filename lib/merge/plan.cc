@@ -440,8 +440,8 @@ class Planner {
     made.dtype =
         kernel::is_float(tensor.dtype) ? target_dtype({candidate.tensor->stored}) : tensor.dtype;
     made.action = made.dtype == tensor.dtype ? TensorAction::kCopy : TensorAction::kCast;
-    made.inputs.push_back(
-        {static_cast<std::uint32_t>(slice.sources[candidate.source].input), tensor});
+    made.inputs.push_back({static_cast<std::uint32_t>(slice.sources[candidate.source].input),
+                           tensor, candidate.tensor->stored});
     add(std::move(made));
   }
 
@@ -504,8 +504,8 @@ class Planner {
       const Tensor& tensor = candidate.tensor->tensor;
       dtypes.push_back(candidate.tensor->stored);
       if (slice.base == candidate.source) made.base = made.inputs.size();
-      made.inputs.push_back(
-          {static_cast<std::uint32_t>(slice.sources[candidate.source].input), tensor});
+      made.inputs.push_back({static_cast<std::uint32_t>(slice.sources[candidate.source].input),
+                             tensor, candidate.tensor->stored});
     }
     made.dtype = target_dtype(dtypes);
     for (const ParameterRow& row : method_->parameters) {
@@ -604,7 +604,8 @@ class Planner {
         const auto passes = tensor.action == TensorAction::kMerge
                                 ? static_cast<std::uint64_t>(method_->passes) + 1
                                 : 1;
-        plan().read_bytes += input.tensor.bytes * passes;
+        plan().read_bytes +=
+            input.tensor.bytes / dtype_bits(input.tensor.dtype) * dtype_bits(input.stored) * passes;
       }
     }
     plan().shards = split_by_size(bytes, options_.max_shard_size);

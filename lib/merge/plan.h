@@ -37,6 +37,7 @@ enum class TensorAction : std::uint8_t {
 struct TensorInput {
   std::uint32_t model{};  // position among the inputs
   Tensor tensor{};
+  DType stored{};  // of what is read for it
 };
 
 struct PlannedTensor {

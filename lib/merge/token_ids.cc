@@ -83,8 +83,19 @@ class IdMapper {
     return {std::move(list)};
   }
 
+  // An id of the source, or a list of them, for which the result has a row.
+  [[nodiscard]] bool is_of_result(const json::Value& value) const {
+    if (value.array() != nullptr) {
+      return std::ranges::all_of(*value.array(),
+                                 [this](const json::Value& id) { return is_of_result(id); });
+    }
+    const auto id = value.whole_number();
+    return id && *id >= 0 && static_cast<std::uint64_t>(*id) < ids_.to.end();
+  }
+
   json::Value gone(std::string_view file, const std::string& pointer, const json::Value* other) {
-    const json::Value made = other == nullptr ? json::Value{} : *other;
+    const bool fits = other != nullptr && &ids_.source != &ids_.donor && is_of_result(*other);
+    const json::Value made = fits ? *other : json::Value{};
     plan_.notes.push_back(fmt::format("the token of {} in {} is not in the result: {}",
                                       quoted(pointer), quoted(file), json::dump(made)));
     return made;

@@ -52,9 +52,9 @@ Status drop(Workshop& work, const Stored& stored) {
                    fmt::format("{} cannot be dropped: its bytes are not those of {}",
                                quoted(tie.target), quoted(tie.source))};
     }
-    const Status done = work.drop(
-        stored.file_of(*target), std::string(tie.target),
-        asked(fmt::format("every byte of it is in {}, which stays", quoted(tie.source))));
+    const Status done =
+        work.drop(stored.file_of(*target), std::string(tie.target),
+                  asked(fmt::format("every byte of it is in {}, which stays", quoted(tie.source))));
     if (!done) return cannot_be("dropped", tie, done.error());
     dropped = true;
   }
