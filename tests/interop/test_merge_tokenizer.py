@@ -283,15 +283,16 @@ def test_tokens_without_a_row_are_no_tokens(shardwright, plain, tmp_path):
     """A padding token that somebody added without resizing the embedding."""
     size = write_tokenizer(tmp_path / "a", bpe, ["the", "cat"], ["<a1>"], ["<pad>"])
     write_model(tmp_path / "a", size - 1, 4)
-    for name, key, value in (("tokenizer_config.json", "pad_token", "<pad>"), ("config.json", "pad_token_id", size - 1)):
+    said = {"tokenizer_config.json": {"pad_token": "<pad>"}, "generation_config.json": {"pad_token_id": size - 1}}
+    for name, value in said.items():
         path = tmp_path / "a" / name
-        path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+        path.write_text(json.dumps(json.loads(path.read_text()) | value))
     asked = recipe(tmp_path, names="a", each=WEIGHTS, tokenizer_source="union")
     asked["models"].append({"model": str(plain / "b"), "parameters": {"weight": 0.3}})
     theirs = peers(asked, tmp_path / "theirs")
     mine = ours(shardwright, asked, tmp_path / "mine", "--compat", "mergekit")
     assert "<pad>" not in mine.ids and any("<pad>" in note for note in mine.said["notes"])
-    assert mine.config["pad_token_id"] is None
+    assert json.loads((mine.folder / "generation_config.json").read_text())["pad_token_id"] is None
     # Where mergekit writes it down as a role, it is added anew, without a row.
     assert set(mine.ids) == set(theirs.ids) - {"<pad>"}
     assert rows_apart(mine, theirs) == 0
