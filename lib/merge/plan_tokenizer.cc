@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -147,6 +148,8 @@ class TokenizerPlanner {
     }
     const std::uint64_t multiple = std::max<std::uint64_t>(1, recipe.pad_to_multiple_of);
     const std::uint64_t end = result_.end();
+    tell_stripped();
+    if (!judge_ids(recipe)) return;
     if (end > kMostRows || multiple > kMostRows) {
       mistake(recipe.at,
               fmt::format("a vocabulary of {} rows is more than the {} that there may be",
@@ -171,16 +174,44 @@ class TokenizerPlanner {
       gone_.push_back(entry.text);
       result_.ids.erase(entry.text);
     }
-    if (gone_.empty()) return;
+    stripped_ = !gone_.empty();
+    if (!stripped_) return;
     std::erase_if(result_.added, [rows](const AddedEntry& entry) { return entry.id >= rows; });
     result_.added_end = 0;
     for (const AddedEntry& entry : result_.added)
       result_.added_end = std::max(result_.added_end, entry.id + 1);
+  }
+
+  // Of the tokens that were stripped, what no other model and no rule brought back.
+  void tell_stripped() {
+    std::erase_if(gone_, [this](const std::string& token) { return result_.find(token); });
+    if (gone_.empty()) return;
     plan_.notes.push_back(
         fmt::format("{} of {} {} no row in its embedding, and {} no token of the "
                     "result",
                     some_of(gone_), text_of(source_), gone_.size() == 1 ? "has" : "have",
                     gone_.size() == 1 ? "is" : "are"));
+  }
+
+  // Loaders count on from the number of the model's tokens, whatever their ids are.
+  bool judge_ids(const TokenizerRecipe& recipe) {
+    if (result_.ids.empty()) {
+      mistake(recipe.at, fmt::format("the tokenizer of {} has no token", text_of(source_)));
+      return false;
+    }
+    std::unordered_set<std::uint64_t> taken;
+    for (const auto& [id, token] : result_.model)
+      taken.insert(id);
+    for (const AddedEntry& entry : result_.added) {
+      if (entry.in_model || !taken.contains(entry.id)) continue;
+      mistake(
+          recipe.at,
+          fmt::format("the token {} would get the id {}, which another token of {} has: the ids "
+                      "of its vocabulary have holes",
+                      quoted(entry.text, 60), entry.id, text_of(source_)));
+      return false;
+    }
+    return true;
   }
 
   void add(const std::string& token, json::Value entry) {
@@ -341,7 +372,7 @@ class TokenizerPlanner {
 
   void plan_files() {
     const Checkpoint& source = *task_.inputs[source_].checkpoint;
-    const bool changed = added_ > 0 || !gone_.empty();
+    const bool changed = added_ > 0 || stripped_;
     const Mark at =
         task_.recipe.tokenizer ? task_.recipe.tokenizer->at : task_.recipe.chat_template_at;
     if (source_ == task_.donor && !changed && task_.recipe.chat_template.empty()) return;
@@ -401,6 +432,7 @@ class TokenizerPlanner {
   std::string template_;  // that the recipe asks for
   Vocabulary result_;
   std::vector<std::string> gone_;  // tokens of the source that the result has not
+  bool stripped_{};                // the source has tokens without a row
   std::size_t added_{};            // tokens that the source has not
   std::uint64_t size_{};           // rows of the result
   std::shared_ptr<const TokenRows> tokens_;

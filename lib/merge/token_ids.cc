@@ -26,8 +26,10 @@ const SideFile* generation_of(const Checkpoint& checkpoint) {
 class IdMapper {
  public:
   IdMapper(const TokenIds& ids, MergePlan& plan) : ids_(ids), plan_(plan) {
-    for (const auto& [token, id] : ids.from.ids)
-      tokens_[id] = &token;
+    for (const auto& [token, id] : ids.from.ids) {
+      const std::string*& known = tokens_[id];  // of several of one id always the same
+      if (known == nullptr || token < *known) known = &token;
+    }
   }
 
   // The values of one file that change: pointers and JSON texts.

@@ -28,7 +28,9 @@ class RowFinder {
       rules_[rule.token] = &rule;
     for (const auto& [token, id] : result_.ids)
       ordered_.emplace_back(id, &token);
-    std::ranges::sort(ordered_);
+    std::ranges::sort(ordered_, {}, [](const auto& entry) {
+      return std::pair(entry.first, std::string_view(*entry.second));
+    });
     for (const auto& [id, token] : ordered_)
       place(*token, id);
     return std::move(out_);

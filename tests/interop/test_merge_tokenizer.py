@@ -482,3 +482,19 @@ def test_inputs_of_several_dtypes(shardwright, plain, tmp_path):
     stored = ours(shardwright, asked, tmp_path / "stored")
     assert all(tensor.dtype == torch.float32 for tensor in stored.tensors.values())
     assert rows_apart(stored, mine) == 0
+
+
+def test_a_token_that_another_model_has_a_row_for(shardwright, tmp_path):
+    """It has lost its id in the base, and keeps its role."""
+    for name, seed, rest in (("a", 1, -1), ("b", 2, 0)):
+        size = write_tokenizer(tmp_path / name, bpe, ["the", "cat"][:seed], [], ["<pad>"])
+        write_model(tmp_path / name, size + rest, seed)
+        path = tmp_path / name / "tokenizer_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"pad_token": "<pad>"}))
+    asked = recipe(tmp_path, names="ab", each=WEIGHTS, tokenizer_source="union")
+    mine = ours(shardwright, asked, tmp_path / "mine")
+    assert mine.tokenizer.pad_token == "<pad>"
+    stored = load_file(tmp_path / "b" / "model.safetensors")["lm_head.weight"]
+    known = AutoTokenizer.from_pretrained(tmp_path / "b").get_vocab()
+    assert torch.equal(mine.tensors["lm_head.weight"][mine.ids["<pad>"]], stored[known["<pad>"]])
+    assert_loads(mine)
