@@ -366,7 +366,8 @@ def test_an_input_without_tokenizer_has_that_of_the_base(shardwright, plain, tmp
 
 def word_level(tokens):
     """A tokenizer.json that says no more than ids."""
-    return json.dumps({"version": "1.0", "added_tokens": [], "model": {"type": "WordLevel", "vocab": tokens, "unk_token": "t0"}})
+    model = {"type": "WordLevel", "vocab": tokens, "unk_token": "t0"}
+    return json.dumps({"version": "1.0", "added_tokens": [], "model": model})
 
 
 # Every family in its plain form, with a number of tokens that no other extent has.
