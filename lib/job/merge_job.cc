@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -22,6 +23,7 @@
 #include "io/folder.h"
 #include "job/check_model.h"
 #include "job/merge_card.h"
+#include "merge/adapt.h"
 #include "merge/engine.h"
 #include "merge/plan.h"
 #include "merge/recipe.h"
@@ -86,6 +88,36 @@ class MergeRun {
       report_.inputs.push_back(checked.report);
       inputs_.push_back(std::make_unique<CheckedModel>(std::move(checked)));
       refs_.push_back(model);
+      adapters_.emplace_back();
+      if (!model.lora.empty()) SW_TRY_OK(open_adapter(model));
+    }
+    return ok();
+  }
+
+  Status open_adapter(const ModelRef& model) {
+    std::string path = model.lora;
+    if (!model.lora_revision.empty()) path += '@' + model.lora_revision;
+    SW_TRY(CheckedModel checked, check_model(path, catalogue_, check_options()));
+    report_.inputs.push_back(checked.report);
+    adapters_.back().checked = std::make_unique<CheckedModel>(std::move(checked));
+    return ok();
+  }
+
+  // Pairs are fitted to their targets; where one has none, the report says so and refuses.
+  Status apply_adapters() {
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      AdapterInput& adapter = adapters_[i];
+      if (!adapter.checked) continue;
+      SW_TRY(adapter.adaptation,
+             adapt(input_of(i), adapter.checked->model.checkpoint, options_.compat));
+      const Adaptation& made = *adapter.adaptation;
+      report_.adapters.push_back({.model = refs_[i].path,
+                                  .adapter = adapter.checked->report.path,
+                                  .modules = made.modules,
+                                  .applied = made.applied,
+                                  .saved = made.saved,
+                                  .problems = made.problems});
+      if (!made.problems.empty()) report_.refused = "an adapter does not fit its base";
     }
     return ok();
   }
@@ -117,14 +149,13 @@ class MergeRun {
   void plan(const Recipe& recipe) {
     std::vector<MergeInput> inputs;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      const Model& model = inputs_[i]->model;
-      MergeInput input{.model = refs_[i], .checkpoint = &model.checkpoint};
-      if (model.expected && model.expected->usable) input.expected = &*model.expected;
-      for (const TieFacts& tie : model.data.ties) {
-        const bool tied = model.expected && model.expected->tie.tied;
-        if (tied && tie.bytes == TieBytes::kEqual) input.redundant.push_back(tie.target);
-      }
-      inputs.push_back(std::move(input));
+      inputs.push_back(input_of(i));
+      if (!adapters_[i].adaptation) continue;
+      const Adaptation& adaptation = *adapters_[i].adaptation;
+      inputs.back().adaptation = &adaptation;
+      std::erase_if(inputs.back().redundant, [&](const std::string& name) {
+        return std::ranges::find(adaptation.untied, name) != adaptation.untied.end();
+      });
     }
     planned_ = plan_merge(recipe, std::move(inputs),
                           {.max_shard_size = options_.max_shard_size,
@@ -183,6 +214,23 @@ class MergeRun {
   }
 
  private:
+  struct AdapterInput {
+    std::unique_ptr<CheckedModel> checked{};  // null: the input has no adapter
+    std::optional<Adaptation> adaptation{};
+  };
+
+  // An input as the planner sees it, without its adapter.
+  [[nodiscard]] MergeInput input_of(std::size_t i) const {
+    const Model& model = inputs_[i]->model;
+    MergeInput input{.model = refs_[i], .checkpoint = &model.checkpoint};
+    if (model.expected && model.expected->usable) input.expected = &*model.expected;
+    for (const TieFacts& tie : model.data.ties) {
+      const bool tied = model.expected && model.expected->tie.tied;
+      if (tied && tie.bytes == TieBytes::kEqual) input.redundant.push_back(tie.target);
+    }
+    return input;
+  }
+
   [[nodiscard]] CheckOptions check_options() const {
     CheckOptions check{.rules_dir = options_.rules_dir, .threads = options_.threads};
     check.monitor.stop = options_.monitor.stop;
@@ -253,7 +301,12 @@ class MergeRun {
     }
     for (const DroppedTensor& drop : plan.dropped)
       report_.dropped.push_back({refs_[drop.model].text, drop.name, drop.why});
-    report_.notes = plan.notes;
+    for (const AdapterInput& adapter : adapters_) {
+      if (!adapter.adaptation) continue;
+      report_.notes.insert(report_.notes.end(), adapter.adaptation->notes.begin(),
+                           adapter.adaptation->notes.end());
+    }
+    report_.notes.insert(report_.notes.end(), plan.notes.begin(), plan.notes.end());
     report_.shards = plan.shards.size();
     report_.tensor_bytes = plan.tensor_bytes;
     report_.read_bytes = plan.read_bytes;
@@ -326,6 +379,7 @@ class MergeRun {
   MergeReport& report_;
   std::vector<ModelRef> refs_;
   std::vector<std::unique_ptr<CheckedModel>> inputs_;
+  std::vector<AdapterInput> adapters_;  // by input
   Planned planned_;
   MergeFiles files_;
   Outcome outcome_;
@@ -359,6 +413,8 @@ Result<MergeReport> merge(const std::string& recipe_path, const MergeOptions& op
     report.refused = "inputs have errors";
     return report;
   }
+  SW_TRY_OK(run.apply_adapters());
+  if (!report.refused.empty()) return report;
   run.plan(recipe);
   if (!report.problems.empty()) return report;
   SW_TRY_OK(run.rehearse(text, recipe));

@@ -106,10 +106,6 @@ class Planner {
     }
     for (const MergeInput& input : inputs_) {
       const ModelRef& model = input.model;
-      if (!model.lora.empty()) {
-        mistake(model.at, fmt::format("adapters are not built yet: merge {} into {} first",
-                                      quoted(model.lora), quoted(model.path)));
-      }
       if (!model.architecture.empty())
         mistake(model.at, "'override_architecture' is not built yet");
       if (is_quantized(input)) {
@@ -428,7 +424,8 @@ class Planner {
 
   void copy(const Slice& slice, PlannedTensor made, const Candidate& candidate) {
     const Tensor& tensor = candidate.tensor->tensor;
-    made.dtype = kernel::is_float(tensor.dtype) ? target_dtype({tensor.dtype}) : tensor.dtype;
+    const DType stored = candidate.tensor->stored;
+    made.dtype = kernel::is_float(stored) ? target_dtype({stored}) : stored;
     made.action = made.dtype == tensor.dtype ? TensorAction::kCopy : TensorAction::kCast;
     made.inputs.push_back(
         {static_cast<std::uint32_t>(slice.sources[candidate.source].input), tensor});
@@ -492,7 +489,7 @@ class Planner {
     made.action = TensorAction::kMerge;
     for (const Candidate& candidate : candidates) {
       const Tensor& tensor = candidate.tensor->tensor;
-      dtypes.push_back(tensor.dtype);
+      dtypes.push_back(candidate.tensor->stored);
       if (slice.base == candidate.source) made.base = made.inputs.size();
       made.inputs.push_back(
           {static_cast<std::uint32_t>(slice.sources[candidate.source].input), tensor});
@@ -535,6 +532,12 @@ class Planner {
     if (const auto program = method_->make(merge_case); !program) {
       mistake(slice.at, fmt::format("{}: {}", quoted(made.name), program.error().message));
       return;
+    }
+    // Bytes need no arithmetic; what an adapter changes is computed, whatever the dtype.
+    const Candidate& first = candidates.front();
+    if (method_->is_copy != nullptr && method_->is_copy(merge_case) && !first.tensor->adapted &&
+        made.dtype == first.tensor->stored) {
+      made.action = TensorAction::kCopy;
     }
     add(std::move(made));
   }

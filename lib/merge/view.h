@@ -14,6 +14,8 @@ namespace shardwright {
 
 struct ViewTensor {
   Tensor tensor{};
+  DType stored{};  // its dtype in the model; that of `tensor` may hold more
+  bool adapted{};  // an adapter has changed it
   Role role{};
   bool known{};     // the rule has it
   bool optional{};  // by the rule

@@ -37,6 +37,15 @@ json::Value model_json(const ModelReport& model) {
                       {"summary", json_summary(summarize({model}))}});
 }
 
+json::Value adapter_json(const AppliedAdapter& adapter) {
+  return json_object({{"model", json_text(adapter.model)},
+                      {"adapter", json_text(adapter.adapter)},
+                      {"modules", json_number(adapter.modules)},
+                      {"applied", json_number(adapter.applied)},
+                      {"saved", json_number(adapter.saved)},
+                      {"problems", json_array(adapter.problems, json_text)}});
+}
+
 }  // namespace
 
 std::string merge_json(const MergeReport& report) {
@@ -47,6 +56,7 @@ std::string merge_json(const MergeReport& report) {
       {"problems", json_array(report.problems, problem_json)},
       {"remarks", json_array(report.remarks, problem_json)},
       {"inputs", json_array(report.inputs, model_json)},
+      {"adapters", json_array(report.adapters, adapter_json)},
       {"tensors", json_array(report.tensors, tensor_json)},
       {"dropped", json_array(report.dropped, drop_json)},
       {"notes", json_array(report.notes, json_text)},
