@@ -23,6 +23,7 @@
 #include "io/folder.h"
 #include "job/check_model.h"
 #include "job/merge_card.h"
+#include "job/run_merge.h"
 #include "merge/adapt.h"
 #include "merge/engine.h"
 #include "merge/plan.h"
@@ -127,13 +128,9 @@ class MergeRun {
     const auto place = real_path(options_.output);
     if (!place) return ok();  // the staging says what is wrong with it
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      SW_TRY(const std::string input, real_path(inputs_[i]->model.checkpoint.directory));
-      const bool is_folder = inputs_[i]->model.checkpoint.kind != CheckpointKind::kFile;
-      const bool would_go = is_within(input, *place) && (is_folder || options_.overwrite);
-      if (!would_go && !(is_folder && is_within(*place, input))) continue;
-      return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("output {} and the model {} lie inside each other",
-                               quoted(options_.output), quoted(refs_[i].text))};
+      SW_TRY_OK(stays_out(*place, inputs_[i]->model.checkpoint, refs_[i]));
+      if (adapters_[i].checked)
+        SW_TRY_OK(stays_out(*place, adapters_[i].checked->model.checkpoint, refs_[i]));
     }
     return ok();
   }
@@ -218,6 +215,17 @@ class MergeRun {
     std::unique_ptr<CheckedModel> checked{};  // null: the input has no adapter
     std::optional<Adaptation> adaptation{};
   };
+
+  Status stays_out(const std::string& place, const Checkpoint& checkpoint,
+                   const ModelRef& model) const {
+    SW_TRY(const std::string input, real_path(checkpoint.directory));
+    const bool is_folder = checkpoint.kind != CheckpointKind::kFile;
+    const bool would_go = is_within(input, place) && (is_folder || options_.overwrite);
+    if (!would_go && !(is_folder && is_within(place, input))) return ok();
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("output {} and the model {} lie inside each other",
+                             quoted(options_.output), quoted(model.text))};
+  }
 
   // An input as the planner sees it, without its adapter.
   [[nodiscard]] MergeInput input_of(std::size_t i) const {
@@ -389,8 +397,13 @@ class MergeRun {
 }  // namespace
 
 Result<MergeReport> merge(const std::string& recipe_path, const MergeOptions& options) {
-  MergeReport report{.recipe = recipe_path};
   SW_TRY(const std::string text, read_recipe(recipe_path));
+  return merge_by_text(recipe_path, text, options);
+}
+
+Result<MergeReport> merge_by_text(const std::string& name, const std::string& text,
+                                  const MergeOptions& options) {
+  MergeReport report{.recipe = name};
   SW_TRY(const RecipeFile file, parse_recipe(text, method_table()));
   report.remarks = problems_of(file.notes);
   report.problems = problems_of(file.mistakes);

@@ -184,6 +184,8 @@ class AdapterRun {
           continue;
         }
       }
+      // The other one stays what it is in the base, which is a part of what the adapter says.
+      if (source == changes_.end()) change_of(tie.source, *embedding);
       if (target == changes_.end()) {
         const Tensor* stored = input_.checkpoint->find(tie.target);
         change_of(tie.target, stored == nullptr ? *embedding : *stored);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/checked.h"
 #include "base/try.h"
@@ -102,8 +103,8 @@ class PairFitter {
       misfits.push_back(std::move(fitting));
     }
     if (misfits.empty()) {
-      problem(fmt::format("{} and {} have no target: the base has no {}", quoted(pair.a->name),
-                          quoted(pair.b->name), quoted(names.front())));
+      problem(fmt::format("{} and {} have no target: the base has no '{}'", quoted(pair.a->name),
+                          quoted(pair.b->name), fmt::join(names, "' or '")));
     } else {
       tell_shapes(misfits.front());
     }

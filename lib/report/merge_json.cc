@@ -1,3 +1,4 @@
+#include "report/adapters.h"
 #include "report/json_parts.h"
 #include "shardwright/dtype.h"
 #include "shardwright/report.h"
@@ -35,15 +36,6 @@ json::Value model_json(const ModelReport& model) {
   return json_object({{"path", json_text(model.path)},
                       {"findings", json_array(model.findings, json_finding)},
                       {"summary", json_summary(summarize({model}))}});
-}
-
-json::Value adapter_json(const AppliedAdapter& adapter) {
-  return json_object({{"model", json_text(adapter.model)},
-                      {"adapter", json_text(adapter.adapter)},
-                      {"modules", json_number(adapter.modules)},
-                      {"applied", json_number(adapter.applied)},
-                      {"saved", json_number(adapter.saved)},
-                      {"problems", json_array(adapter.problems, json_text)}});
 }
 
 }  // namespace

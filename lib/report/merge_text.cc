@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "report/adapters.h"
 #include "report/findings_text.h"
 #include "report/words.h"
 #include "shardwright/report.h"
@@ -14,7 +15,6 @@ namespace {
 
 // Tensors of one kind that are named before "and N more".
 constexpr std::size_t kShownNames = 5;
-constexpr std::size_t kShownProblems = 20;  // of an adapter
 
 std::string problems_text(const std::string& recipe, const std::vector<RecipeProblem>& problems,
                           std::string_view severity, Ink ink, const TextStyle& style) {
@@ -64,24 +64,6 @@ std::string actions_text(const MergeReport& report, const TextStyle& style) {
   return out;
 }
 
-std::string adapters_text(const MergeReport& report, const TextStyle& style) {
-  std::string out;
-  for (const AppliedAdapter& adapter : report.adapters) {
-    if (style.quiet && adapter.problems.empty()) continue;
-    out += fmt::format("{} on {}: {} of {} applied", quoted(adapter.adapter), quoted(adapter.model),
-                       grouped(adapter.applied), counted(adapter.modules, "module"));
-    if (adapter.saved > 0) out += fmt::format(", {} replaced", counted(adapter.saved, "parameter"));
-    out += '\n';
-    for (std::size_t i = 0; i < std::min(adapter.problems.size(), kShownProblems); ++i) {
-      out += wrapped(style, 2, adapter.problems[i], inked(style, Ink::kError, "error") + ": ", 7);
-    }
-    if (adapter.problems.size() > kShownProblems) {
-      out += fmt::format("  and {} more\n", grouped(adapter.problems.size() - kShownProblems));
-    }
-  }
-  return out;
-}
-
 std::string merge_plan_text(const MergeReport& report, const TextStyle& style) {
   std::uint64_t merged = 0;
   for (const MergedTensor& tensor : report.tensors)
@@ -108,7 +90,7 @@ std::string merge_text(const MergeReport& report, const MergeOptions& options,
   if (!style.quiet) {
     out += problems_text(report.recipe, report.remarks, "note", Ink::kInfo, style);
   }
-  out += inputs_text(report, style) + adapters_text(report, style);
+  out += inputs_text(report, style) + adapters_text(report.adapters, style);
   if (!style.quiet && !report.tensors.empty()) out += merge_plan_text(report, style);
   if (report.result && !report.result->findings.empty()) {
     out += inked(style, Ink::kHeading, "the result") + "\n";
