@@ -14,7 +14,7 @@
 namespace shardwright {
 namespace {
 
-constexpr std::size_t kMostPattern = 4096;  // bytes of a pattern or a name that is matched
+constexpr std::size_t kMostPattern = 1000;  // bytes of a pattern or a name that is matched
 
 enum class KeyUse : std::uint8_t {
   kRead,   // here
@@ -208,10 +208,24 @@ Status refuse_other_forms(const json::Value& root, AdapterConfig& config) {
   return ok();
 }
 
+template <typename Same>
+bool tail_is(std::string_view name, std::string_view end, const Same& same) {
+  if (end.empty() || end.size() > name.size()) return false;
+  const std::size_t at = name.size() - end.size();
+  if (!std::equal(end.begin(), end.end(), name.substr(at).begin(),
+                  [&](char wanted, char c) { return same(c, wanted); })) {
+    return false;
+  }
+  return at == 0 || name[at - 1] == '.';
+}
+
 // Whether re.match(rf"(.*\.)?({pattern})$", name) finds it, as PEFT asks.
 Result<bool> fits(const std::string& pattern, const std::string& name) {
-  if (ends_in(name, pattern)) return true;
-  if (pattern.find_first_of("\\^$.|?*+()[]{}") == std::string::npos) return false;
+  // Most patterns are names of modules, in which a dot is any character: some adapters list them
+  // all.
+  if (pattern.find_first_of("\\^$|?*+()[]{}") == std::string::npos) {
+    return tail_is(name, pattern, [](char c, char wanted) { return wanted == '.' || c == wanted; });
+  }
   const auto bad = [&](std::string_view why) {
     return Error{ErrorCode::kMalformed, fmt::format("the pattern {} {}", quoted(pattern), why)};
   };
@@ -229,8 +243,7 @@ Result<bool> fits(const std::string& pattern, const std::string& name) {
 }  // namespace
 
 bool ends_in(std::string_view name, std::string_view end) {
-  if (!name.ends_with(end) || end.empty()) return false;
-  return name.size() == end.size() || name[name.size() - end.size() - 1] == '.';
+  return tail_is(name, end, [](char c, char wanted) { return c == wanted; });
 }
 
 Result<AdapterConfig> read_adapter_config(const json::Value& root) {
