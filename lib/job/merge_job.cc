@@ -17,6 +17,7 @@
 #include "base/try.h"
 #include "base/utf8.h"
 #include "check/engine.h"
+#include "check/purpose.h"
 #include "check/tie.h"
 #include "checkpoint/index.h"
 #include "checkpoint/shard_split.h"
@@ -85,6 +86,12 @@ class MergeRun {
       std::string path = model.path;
       if (!model.revision.empty()) path += '@' + model.revision;
       SW_TRY(CheckedModel checked, check_model(path, catalogue_, check));
+      if (is_adapter(checked.model.checkpoint)) {
+        report_.problems.push_back(
+            {model.at.line, model.at.column,
+             fmt::format("{} is an adapter: a model with it is written base+adapter",
+                         quoted(model.text))});
+      }
       SW_TRY_OK(prove_ties(checked));
       report_.inputs.push_back(checked.report);
       inputs_.push_back(std::make_unique<CheckedModel>(std::move(checked)));
@@ -421,6 +428,7 @@ Result<MergeReport> merge_by_text(const std::string& name, const std::string& te
   SW_TRY(auto catalogue, load_catalogue(options.rules_dir));
   MergeRun run(options, std::move(catalogue), report);
   SW_TRY_OK(run.open_inputs(recipe));
+  if (!report.problems.empty()) return report;
   SW_TRY_OK(run.check_output());
   if (!run.inputs_are_sound()) {
     report.refused = "inputs have errors";

@@ -13,22 +13,13 @@
 #include "base/utf8.h"
 #include "merge/adapted_source.h"
 #include "merge/adapter.h"
+#include "merge/adapter_change.h"
 #include "merge/adapter_fit.h"
 #include "merge/adapter_target.h"
 #include "merge/kernels.h"
 
 namespace shardwright {
 namespace {
-
-// What becomes of a tensor of the base.
-struct Change {
-  const Tensor* base{};
-  const Tensor* saved{};  // in the place of the base
-  AdaptedTensor computed{};
-  [[nodiscard]] bool is_computed() const {
-    return !computed.products.empty() || computed.shift || computed.patch || computed.magnitude;
-  }
-};
 
 class AdapterRun {
  public:
@@ -57,8 +48,8 @@ class AdapterRun {
  private:
   void problem(std::string text) { result_.problems.push_back(std::move(text)); }
 
-  Change& change_of(std::string_view name, const Tensor& base) {
-    Change& change = changes_[name];
+  AdapterChange& change_of(std::string_view name, const Tensor& base) {
+    AdapterChange& change = changes_[name];
     change.base = &base;
     return change;
   }
@@ -94,6 +85,7 @@ class AdapterRun {
                       quoted(part->name), shape_text(target->shape)));
       return;
     }
+    if (!takes(*part, saved.tensor->name)) return;
     change_of(part->name, *part->tensor).saved = saved.tensor;
   }
 
@@ -122,24 +114,52 @@ class AdapterRun {
                           target->shape[0], quoted(part->name)));
       return;
     }
-    Change& change = change_of(part->name, *part->tensor);
+    if (!takes(*part, saved.rows->name)) return;
+    AdapterChange& change = change_of(part->name, *part->tensor);
     change.computed.columns = shape[1];
     change.computed.patch = std::move(patch);
   }
 
+  // Whether the tensor of the base is one that an adapter can change.
+  bool takes(const TargetPart& part, std::string_view what) {
+    if (kernel::is_float(part.tensor->dtype) && part.tensor->readable) return true;
+    problem(fmt::format("{} of the base is {}: {} cannot change it, floats alone",
+                        quoted(part.name), dtype_name(part.tensor->dtype), quoted(what)));
+    return false;
+  }
+
+  // Two pairs for one row: by two names of one tensor.
+  bool is_free(const FittedPart& part, const AdapterPair& pair) {
+    const auto found = changes_.find(part.name);
+    if (found == changes_.end()) return true;
+    const AdaptedTensor& there = found->second.computed;
+    const auto overlaps = [&](const LowRank& wanted) {
+      return std::ranges::any_of(there.products, [&](const LowRank& old) {
+        return wanted.first_row < old.first_row + old.left.rows &&
+               old.first_row < wanted.first_row + wanted.left.rows;
+      });
+    };
+    if ((there.columns == 0 || there.columns == part.columns) &&
+        std::ranges::none_of(part.products, overlaps)) {
+      return true;
+    }
+    problem(fmt::format("{} is for rows of {} that another pair changes", quoted(pair.a->name),
+                        quoted(part.name)));
+    return false;
+  }
+
   bool add(const FittedPair& pair) {
     for (const FittedPart& part : pair.parts) {
-      if (!kernel::is_float(part.tensor->dtype) || !part.tensor->readable) {
-        problem(fmt::format("{} of the base is {}: adapters change floats alone", quoted(part.name),
-                            dtype_name(part.tensor->dtype)));
+      if (!takes({.name = part.name, .tensor = part.tensor}, pair.pair->a->name) ||
+          !is_free(part, *pair.pair)) {
         return false;
       }
-      Change& change = change_of(part.name, *part.tensor);
+      AdapterChange& change = change_of(part.name, *part.tensor);
       change.computed.columns = part.columns;
       change.computed.products.insert(change.computed.products.end(), part.products.begin(),
                                       part.products.end());
     }
-    Change& change = changes_[pair.parts.front().name];
+    AdapterChange& change = changes_[pair.parts.front().name];
     if (pair.pair->magnitude != nullptr) {
       change.computed.magnitude = *pair.pair->magnitude;
       change.computed.by_column = pair.transposed;
@@ -158,7 +178,8 @@ class AdapterRun {
                           shape_text(bias.shape), quoted(part->name), shape_text(target->shape)));
       return false;
     }
-    Change& change = change_of(part->name, *part->tensor);
+    if (!takes(*part, bias.name)) return false;
+    AdapterChange& change = change_of(part->name, *part->tensor);
     change.computed.columns = element_count(bias.shape).value_or(0);
     change.computed.shift = bias;
     change.computed.shift_scale = pair.scale;
@@ -176,10 +197,10 @@ class AdapterRun {
       if (source == changes_.end() && target == changes_.end()) continue;
       const Tensor* embedding = input_.checkpoint->find(tie.source);
       if (embedding == nullptr) continue;
-      if (source != changes_.end() && target != changes_.end() && !source->second.is_computed() &&
-          !target->second.is_computed()) {
-        SW_TRY(const bool equal, same_values(*source->second.saved, *target->second.saved));
-        if (equal) {
+      if (target == changes_.end() && source->second.is_rows_alone()) continue;
+      if (source != changes_.end() && target != changes_.end()) {
+        SW_TRY(const bool same, same_change(source->second, target->second));
+        if (same) {
           changes_.erase(target);
           continue;
         }
@@ -199,31 +220,18 @@ class AdapterRun {
     return ok();
   }
 
-  static Result<bool> same_values(const Tensor& a, const Tensor& b) {
-    if (a.dtype != b.dtype || a.bytes != b.bytes) return false;
-    std::vector<std::byte> left(std::min<std::uint64_t>(a.bytes, 1U << 20U));
-    std::vector<std::byte> right(left.size());
-    for (std::uint64_t at = 0; at < a.bytes; at += left.size()) {
-      const std::size_t part = std::min<std::uint64_t>(left.size(), a.bytes - at);
-      SW_TRY_OK(a.read(at, MutableBytes(left).first(part)));
-      SW_TRY_OK(b.read(at, MutableBytes(right).first(part)));
-      if (!std::equal(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(part),
-                      right.begin())) {
-        return false;
-      }
-    }
-    return true;
-  }
-
   void finish() {
     const auto cache = std::make_shared<FactorCache>();
     for (auto& [name, change] : changes_) {
       if (change.base == nullptr) continue;
-      const Tensor& from = change.saved != nullptr ? *change.saved : *change.base;
-      Adapted made{.name = name, .tensor = from, .stored = change.base->dtype, .base = change.base};
+      Adapted made{.name = name,
+                   .tensor = change.from(),
+                   .stored = change.base->dtype,
+                   .base = change.base,
+                   .read_bytes = change.read_bytes()};
       made.tensor.shape = change.base->shape;
       if (change.is_computed()) {
-        change.computed.base = from;
+        change.computed.base = change.from();
         change.computed.rounds = rounds_;
         std::ranges::sort(change.computed.products, {}, &LowRank::first_row);
         auto source = std::make_shared<AdaptedSource>(std::move(change.computed), cache);
@@ -243,7 +251,7 @@ class AdapterRun {
   bool rounds_;
   Adaptation& result_;
   TargetFinder finder_;
-  std::map<std::string_view, Change> changes_;  // by name in the result
+  std::map<std::string_view, AdapterChange> changes_;  // by name in the result
 };
 
 }  // namespace

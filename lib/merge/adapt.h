@@ -22,9 +22,10 @@ namespace shardwright {
 // A tensor of the base, as it is with the adapter.
 struct Adapted {
   std::string_view name{};
-  Tensor tensor{};       // computed ones are F32, whatever the base stores
-  DType stored{};        // the base's dtype: what a result has where the recipe asks for none
-  const Tensor* base{};  // as it is stored; of a tied head, the embedding
+  Tensor tensor{};             // computed ones are F32, whatever the base stores
+  DType stored{};              // the base's dtype: what a result has where the recipe asks for none
+  const Tensor* base{};        // as it is stored; of a tied head, the embedding
+  std::uint64_t read_bytes{};  // for all of it
 };
 
 struct Adaptation {
@@ -41,8 +42,8 @@ struct Adaptation {
   [[nodiscard]] const Adapted* find(std::string_view name) const;
 };
 
-// `input` and `adapter` must outlive the result. `rounds`: the delta and its sum are rounded to the
-// base's dtype, as the peer does. An Error as read_adapter() has it.
+// `input` and `adapter` must outlive the result. `rounds`: the tensors are rounded to the base's
+// dtype, as those are that the peer merges. An Error as read_adapter() has it.
 Result<Adaptation> adapt(const MergeInput& input, const Checkpoint& adapter, bool rounds);
 
 }  // namespace shardwright

@@ -65,32 +65,25 @@ Status AdaptedSource::compute(std::uint64_t first, std::size_t count, float* to,
   SW_TRY_OK(read_elements(adapted_.base, first, count, to));
   if (adapted_.patch) SW_TRY_OK(put_rows(first, count, to));
   std::vector<float> delta;
-  const auto add = [&](float scale) {
-    if (adapted_.rounds) {
-      kernel::scale(delta.data(), scale, delta.data(), count);
-      kernel::round_to(adapted_.base.dtype, delta.data(), count);
-      scale = 1;
-    }
-    kernel::add_scaled(delta.data(), scale, to, count);
-    if (adapted_.rounds && !adapted_.magnitude) kernel::round_to(adapted_.base.dtype, to, count);
-  };
   for (const LowRank& product : adapted_.products) {
     const std::uint64_t begin = product.first_row * adapted_.columns;
     const std::uint64_t end = begin + product.left.rows * adapted_.columns;
     if (end <= first || begin >= first + count) continue;
     delta.assign(count, 0);
     SW_TRY_OK(add_low_rank(product, first, count, delta.data()));
-    add(product.scale);
+    kernel::scale(delta.data(), product.scale, delta.data(), count);
+    if (adapted_.rounds && product.rounds)
+      kernel::round_to(adapted_.base.dtype, delta.data(), count);
+    kernel::add(to, delta.data(), to, count);
   }
   if (adapted_.shift) {
     delta.resize(count);
     SW_TRY_OK(read_elements(*adapted_.shift, first, count, delta.data()));
-    add(adapted_.shift_scale);
+    kernel::add_scaled(delta.data(), adapted_.shift_scale, to, count);
   }
-  if (scaled && adapted_.magnitude) {
-    SW_TRY_OK(scale_to_length(first, count, to));
-    if (adapted_.rounds) kernel::round_to(adapted_.base.dtype, to, count);
-  }
+  if (!scaled) return ok();
+  if (adapted_.magnitude) SW_TRY_OK(scale_to_length(first, count, to));
+  if (adapted_.rounds) kernel::round_to(adapted_.base.dtype, to, count);
   return ok();
 }
 

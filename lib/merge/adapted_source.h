@@ -21,6 +21,7 @@ struct LowRank {
   Factor left{};   // [rows, rank]
   Factor right{};  // [rank, columns]
   float scale{};
+  bool rounds{};  // where AdaptedTensor::rounds: the delta, too, as PEFT does with fused experts
 };
 
 // Rows that stand in the place of the base's: row i of `values` in that of row rows[i].
@@ -41,8 +42,7 @@ struct AdaptedTensor {
   // length.
   std::optional<Tensor> magnitude{};
   bool by_column{};
-  // Where the peer's arithmetic is asked for: the delta is rounded to the base's dtype, and the
-  // sum.
+  // Where the peer's arithmetic is asked for: the result is rounded to the base's dtype.
   bool rounds{};
 };
 

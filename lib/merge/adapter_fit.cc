@@ -122,7 +122,7 @@ class PairFitter {
     // Behind the second extent of B there are ones: a convolution's.
     if (width_of(b) != b[1]) return false;
     shape = {.rank = a[0], .in = width_of(a), .out = b[0]};
-    if (b[1] != shape.rank) return false;
+    if (b[1] != shape.rank || shape.in == 0 || shape.out == 0) return false;
     if (fitting.pair->embedding) {
       // A is [rank, tokens], B [dimension, rank], the embedding [tokens, dimension].
       fitting.turned = target.size() == 2 && target[0] == shape.in && target[1] == shape.out;
@@ -258,7 +258,8 @@ class PairFitter {
     LowRank made{.first_row = first_row,
                  .left = turned ? transposed(a) : b,
                  .right = turned ? transposed(b) : a,
-                 .scale = static_cast<float>(fitting.scale.scale)};
+                 .scale = static_cast<float>(fitting.scale.scale),
+                 .rounds = is_stack(fitting)};
     made.left.offset += row * made.left.row_step;
     made.left.rows = rows;
     return made;

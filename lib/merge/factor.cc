@@ -59,6 +59,21 @@ Factor transposed(Factor factor) {
   return factor;
 }
 
+Result<bool> same_factors(const Factor& a, const Factor& b) {
+  constexpr std::size_t kCut = 1024;  // rows and columns of a block
+  if (a.rows != b.rows || a.columns != b.columns) return false;
+  for (std::uint64_t row = 0; row < a.rows; row += kCut) {
+    const std::size_t rows = std::min<std::uint64_t>(kCut, a.rows - row);
+    for (std::uint64_t column = 0; column < a.columns; column += kCut) {
+      const std::size_t columns = std::min<std::uint64_t>(kCut, a.columns - column);
+      SW_TRY(const FactorBlock left, load_block(a, row, rows, column, columns));
+      SW_TRY(const FactorBlock right, load_block(b, row, rows, column, columns));
+      if (left.values != right.values) return false;
+    }
+  }
+  return true;
+}
+
 Result<std::shared_ptr<const FactorBlock>> FactorCache::block(const Factor& factor,
                                                               std::uint64_t row, std::size_t rows,
                                                               std::uint64_t column,

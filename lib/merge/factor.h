@@ -26,6 +26,9 @@ struct Factor {
 Factor factor_of(const Tensor& matrix);
 Factor transposed(Factor factor);
 
+// Whether two are the same matrix, element by element.
+Result<bool> same_factors(const Factor& a, const Factor& b);
+
 // A block of a factor as floats, row after row.
 struct FactorBlock {
   std::vector<float> values{};

@@ -427,8 +427,8 @@ class Planner {
     const DType stored = candidate.tensor->stored;
     made.dtype = kernel::is_float(stored) ? target_dtype({stored}) : stored;
     made.action = made.dtype == tensor.dtype ? TensorAction::kCopy : TensorAction::kCast;
-    made.inputs.push_back(
-        {static_cast<std::uint32_t>(slice.sources[candidate.source].input), tensor});
+    made.inputs.push_back({static_cast<std::uint32_t>(slice.sources[candidate.source].input),
+                           tensor, candidate.tensor->read_bytes});
     add(std::move(made));
   }
 
@@ -491,8 +491,8 @@ class Planner {
       const Tensor& tensor = candidate.tensor->tensor;
       dtypes.push_back(candidate.tensor->stored);
       if (slice.base == candidate.source) made.base = made.inputs.size();
-      made.inputs.push_back(
-          {static_cast<std::uint32_t>(slice.sources[candidate.source].input), tensor});
+      made.inputs.push_back({static_cast<std::uint32_t>(slice.sources[candidate.source].input),
+                             tensor, candidate.tensor->read_bytes});
     }
     made.dtype = target_dtype(dtypes);
     for (const ParameterRow& row : method_->parameters) {
@@ -595,7 +595,7 @@ class Planner {
         const auto passes = tensor.action == TensorAction::kMerge
                                 ? static_cast<std::uint64_t>(method_->passes) + 1
                                 : 1;
-        plan().read_bytes += input.tensor.bytes * passes;
+        plan().read_bytes += input.read_bytes * passes;
       }
     }
     plan().shards = split_by_size(bytes, options_.max_shard_size);

@@ -40,6 +40,7 @@ enum class TensorAction : std::uint8_t {
 struct TensorInput {
   std::uint32_t model{};  // position among the inputs
   Tensor tensor{};
+  std::uint64_t read_bytes{};  // of the disk, for all of it
 };
 
 struct PlannedTensor {

@@ -33,7 +33,10 @@ LayerNumber layer_of(std::string_view name, const ExpectedTensor* expected) {
 void add_untied(const MergeInput& input, View& view) {
   for (const Adapted& adapted : input.adaptation->tensors) {
     if (view.tensors.contains(adapted.name)) continue;
-    ViewTensor seen{.tensor = adapted.tensor, .stored = adapted.stored, .adapted = true};
+    ViewTensor seen{.tensor = adapted.tensor,
+                    .stored = adapted.stored,
+                    .adapted = true,
+                    .read_bytes = adapted.read_bytes};
     const ExpectedTensor* expected =
         input.expected == nullptr ? nullptr : input.expected->find(adapted.name);
     if (expected != nullptr) {
@@ -58,10 +61,14 @@ View view_of(const MergeInput& input) {
         input.expected->is_ignored(tensor.name)) {
       continue;
     }
-    ViewTensor seen{.tensor = tensor, .stored = tensor.dtype, .known = expected != nullptr};
+    ViewTensor seen{.tensor = tensor,
+                    .stored = tensor.dtype,
+                    .read_bytes = tensor.bytes,
+                    .known = expected != nullptr};
     if (const Adapted* found = input.adaptation ? input.adaptation->find(tensor.name) : nullptr) {
       seen.tensor = found->tensor;
       seen.adapted = true;
+      seen.read_bytes = found->read_bytes;
     }
     if (expected != nullptr) {
       seen.role = expected->role;

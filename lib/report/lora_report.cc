@@ -40,7 +40,8 @@ std::string adapters_text(const std::vector<AppliedAdapter>& adapters, const Tex
     if (style.quiet && adapter.problems.empty()) continue;
     out += fmt::format("{} on {}: {} of {} applied", quoted(adapter.adapter), quoted(adapter.model),
                        grouped(adapter.applied), counted(adapter.modules, "module"));
-    if (adapter.saved > 0) out += fmt::format(", {} held whole", counted(adapter.saved, "parameter"));
+    if (adapter.saved > 0)
+      out += fmt::format(", {} held whole", counted(adapter.saved, "parameter"));
     out += '\n';
     const std::size_t shown = std::min(adapter.problems.size(), kShownFits);
     for (std::size_t i = 0; i < shown; ++i)

@@ -3,6 +3,8 @@
 import json
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import peft
 import pytest
@@ -10,7 +12,7 @@ import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
-from test_merge import tensors, too_far
+from test_merge import steps_apart, tensors, too_far
 
 SIZES = dict(
     vocab_size=96, hidden_size=32, intermediate_size=80, num_hidden_layers=2, num_attention_heads=4,
@@ -91,6 +93,11 @@ def make(folder, build, lora, dtype=torch.bfloat16, adapter_dtype=None, layout=N
     base = transformers.AutoModelForCausalLM.from_pretrained(folder / "base", dtype=dtype)
     model = get_peft_model(base, LoraConfig(**(dict(r=4, lora_alpha=6) | lora)))
     randomize(model, torch.Generator().manual_seed(8))
+    if lora.get("ensure_weight_tying") and "embed_tokens" in lora["target_modules"]:
+        # What PEFT trains as one.
+        head, embedding = model.base_model.model.lm_head, model.base_model.model.model.embed_tokens
+        head.lora_A["default"].weight.data = embedding.lora_embedding_B["default"].data.T.contiguous()
+        head.lora_B["default"].weight.data = embedding.lora_embedding_A["default"].data.T.contiguous()
     if adapter_dtype:
         model.to(adapter_dtype)
     model.save_pretrained(folder / "adapter")
@@ -187,10 +194,23 @@ def test_a_tie_that_the_adapter_undoes(name, shardwright, tmp_path):
     shardwright.run("lora", "verify", tmp_path / "base", tmp_path / "adapter", tmp_path / "merged")
 
 
-def test_a_tie_stays_where_the_adapter_says_nothing_of_it(shardwright, tmp_path):
-    make(tmp_path, lambda: llama(tie_word_embeddings=True), dict(target_modules=["q_proj"]))
-    shardwright.run("lora", "merge", tmp_path / "base", tmp_path / "adapter", tmp_path / "merged")
-    assert "lm_head.weight" not in tensors(tmp_path / "merged")
+STILL_TIED = {
+    "neither": dict(target_modules=["q_proj"]),
+    "tokens": dict(target_modules=["q_proj"], trainable_token_indices=[3, 5]),
+    "saved-together": dict(target_modules=["q_proj"], modules_to_save=["embed_tokens"], ensure_weight_tying=True),
+    "together": dict(target_modules=["q_proj", "embed_tokens"], ensure_weight_tying=True),
+}
+
+
+@pytest.mark.parametrize("name", STILL_TIED)
+def test_a_tie_that_the_adapter_keeps(name, shardwright, tmp_path):
+    make(tmp_path, lambda: llama(tie_word_embeddings=True), STILL_TIED[name], torch.float32)
+    report = shardwright.json("lora", "merge", tmp_path / "base", tmp_path / "adapter", tmp_path / "merged")
+    assert report["notes"] == [] and "lm_head.weight" not in tensors(tmp_path / "merged")
+    loaded = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float64)
+    expected = logits(with_adapter(tmp_path, torch.float64))
+    assert (logits(loaded) - expected).abs().max() <= 1e-5 * expected.abs().max()
+    shardwright.run("lora", "verify", tmp_path / "base", tmp_path / "adapter", tmp_path / "merged")
 
 
 def test_experts_stored_fused(shardwright, tmp_path):
@@ -343,6 +363,48 @@ def test_every_key_of_peft_s_config_is_known(shardwright, tmp_path):
     configure(tmp_path / "adapter", unheard_of=None, **{key: "x" for key in config.keys() - forms - read})
     report = shardwright.json("lora", "merge", tmp_path / "base", tmp_path / "adapter", tmp_path / "merged", "--dry-run")
     assert report["notes"] == [], peft.__version__
+
+
+@pytest.mark.parametrize("name", ["all-linear", "dora", "embeddings", "conv1d", "fused-experts"])
+def test_compat_has_the_bits_of_peft(name, shardwright, tmp_path):
+    """Sums of a product may be taken in another order: one bit of an element in thousands."""
+    build, lora, _ = CASES[name]
+    make(tmp_path, build, lora)
+    recipe = f"merge_method: passthrough\nmodels:\n  - model: {tmp_path / 'base'}+{tmp_path / 'adapter'}\n"
+    (tmp_path / "recipe.yml").write_text(recipe)
+    shardwright.run("merge", tmp_path / "recipe.yml", tmp_path / "merged", "--compat", "mergekit")
+    theirs = merged_by_peft(tmp_path, torch.bfloat16, "peft")
+    apart = count = 0
+    for key, value in tensors(tmp_path / "merged").items():
+        steps = steps_apart(value, theirs[key])
+        apart, count = apart + steps.count_nonzero(), count + steps.numel()
+    assert apart <= count / 1000
+
+
+def test_beside_mergekit(shardwright, tmp_path):
+    """A recipe with an adapter, of which mergekit makes a model on disk first."""
+    make(tmp_path, llama, dict(target_modules="all-linear"))
+    recipe = (
+        f"merge_method: linear\nmodels:\n  - model: {tmp_path / 'base'}+{tmp_path / 'adapter'}\n    parameters: {{weight: 0.3}}\n"
+        f"  - model: {tmp_path / 'base'}\n    parameters: {{weight: 0.7}}\n"
+    )
+    (tmp_path / "recipe.yml").write_text(recipe)
+    shardwright.run("merge", tmp_path / "recipe.yml", tmp_path / "ours", "--compat", "mergekit")
+    command = [Path(sys.executable).parent / "mergekit-yaml", tmp_path / "recipe.yml", tmp_path / "theirs"]
+    command += ["--lora-merge-cache", tmp_path / "cache", "--no-copy-tokenizer"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    theirs = tensors(tmp_path / "theirs")
+    for key, value in tensors(tmp_path / "ours").items():
+        steps = steps_apart(value, theirs[key])
+        assert steps.max() <= 1 and (steps > 0).double().mean() <= 0.001, key
+
+
+def test_an_adapter_alone_is_no_model(shardwright, tmp_path):
+    make(tmp_path, llama, dict(target_modules=["q_proj"]))
+    (tmp_path / "recipe.yml").write_text(f"merge_method: passthrough\nmodels: [{{model: {tmp_path / 'adapter'}}}]\n")
+    report = shardwright.json("merge", tmp_path / "recipe.yml", tmp_path / "merged", codes=(2,))
+    assert "base+adapter" in report["problems"][0]["message"]
 
 
 def test_in_recipes(shardwright, tmp_path):

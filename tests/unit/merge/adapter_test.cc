@@ -220,11 +220,29 @@ TEST_CASE("adapter: pairs that fit nothing are problems with both shapes") {
         std::string::npos);
 }
 
+TEST_CASE("adapter: no row is changed by two pairs") {
+  const std::string twice = tensor_of(kPair + "lora_A.weight", "[2, 5]", "one") + "," +
+                            tensor_of(kPair + "lora_B.weight", "[6, 2]", "one") + "," +
+                            tensor_of(kPair + "base_layer.lora_A.weight", "[2, 5]", "one") + "," +
+                            tensor_of(kPair + "base_layer.lora_B.weight", "[6, 2]", "one");
+  const BaseAndAdapter files(tensor_of("m.q.weight", "[6, 5]", "zero"), R"("r": 2)", twice);
+  CHECK(!files.only_problem().empty());
+}
+
+TEST_CASE("adapter: extents of zero divide nothing") {
+  const BaseAndAdapter files(tensor_of("m.q.weight", "[6, 0]", "zero"), R"("r": 2)",
+                             tensor_of(kPair + "lora_A.weight", "[2, 0]", "one") + "," +
+                                 tensor_of(kPair + "lora_B.weight", "[6, 2]", "one"));
+  CHECK(files.only_problem().find("do not fit") != std::string::npos);
+}
+
 TEST_CASE("adapter: a base of whole numbers is not changed") {
   const BaseAndAdapter files(tensor_of("m.q.weight", "[6, 5]", "zero", "I8"), R"("r": 2)",
                              tensor_of(kPair + "lora_A.weight", "[2, 5]", "one") + "," +
                                  tensor_of(kPair + "lora_B.weight", "[6, 2]", "one"));
-  CHECK(files.only_problem() == "'m.q.weight' of the base is I8: adapters change floats alone");
+  CHECK(files.only_problem() ==
+        "'m.q.weight' of the base is I8: 'base_model.model.m.q.lora_A.weight' cannot change it, "
+        "floats alone");
 }
 
 TEST_CASE("adapter config: rank and scale by module") {
