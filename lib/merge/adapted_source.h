@@ -21,7 +21,7 @@ struct LowRank {
   Factor left{};   // [rows, rank]
   Factor right{};  // [rank, columns]
   float scale{};
-  bool rounds{};  // where AdaptedTensor::rounds: the delta, too, as PEFT does with fused experts
+  bool rounds{};  // where AdaptedTensor::rounds: the delta, too, as PEFT does with some
 };
 
 // Rows that stand in the place of the base's: row i of `values` in that of row rows[i].

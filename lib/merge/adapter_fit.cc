@@ -180,6 +180,12 @@ class PairFitter {
     return std::nullopt;
   }
 
+  // Whether PEFT rounds the delta to the base's dtype before it adds it.
+  static bool rounds_delta(const Fitting& fitting) {
+    if (fitting.pair->magnitude != nullptr) return false;
+    return fitting.pair->embedding || is_stack(fitting);
+  }
+
   static bool is_stack(const Fitting& fitting) {
     return fitting.target.shape.size() == 3 && fitting.pair->a->shape.size() == 2;
   }
@@ -259,7 +265,7 @@ class PairFitter {
                  .left = turned ? transposed(a) : b,
                  .right = turned ? transposed(b) : a,
                  .scale = static_cast<float>(fitting.scale.scale),
-                 .rounds = is_stack(fitting)};
+                 .rounds = rounds_delta(fitting)};
     made.left.offset += row * made.left.row_step;
     made.left.rows = rows;
     return made;
