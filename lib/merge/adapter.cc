@@ -162,6 +162,13 @@ Result<Adapter> read_adapter(const Checkpoint& folder) {
     any = true;
     reader.take(tensor);
   }
+  const auto stray = std::ranges::find(folder.shards, kAdapterWeights, &Shard::file);
+  if (!any && stray != folder.shards.end() && stray->use == ShardUse::kStray) {
+    return Error{
+        ErrorCode::kUnsupported,
+        fmt::format("{} holds a model beside its {}: the adapter needs a folder of its own",
+                    quoted(folder.path, kShownPath), kAdapterWeights)};
+  }
   if (!any) {
     return Error{ErrorCode::kUnsupported,
                  fmt::format("{} holds no {} with a tensor: save the adapter again with PEFT "

@@ -245,6 +245,26 @@ TEST_CASE("adapter: a base of whole numbers is not changed") {
         "floats alone");
 }
 
+TEST_CASE("adapter: what is no folder of an adapter is told so") {
+  const auto says = [](const std::string& files, std::string_view words) {
+    const Checkpoint folder = folder_of(R"({"files": {)" + files + "}}");
+    const auto adapter = read_adapter(folder);
+    REQUIRE(!adapter);
+    CHECK_MESSAGE(adapter.error().message.find(words) != std::string::npos,
+                  adapter.error().message);
+  };
+  const std::string config = R"("adapter_config.json": {"json": {"peft_type": "LORA"}})";
+  const std::string weights = R"("adapter_model.safetensors": {"tensors": {)" +
+                              tensor_of("base_model.model.a", "[1]", "one") + "}}";
+  const std::string model =
+      R"("model.safetensors": {"tensors": {)" + tensor_of("a", "[1]", "one") + "}}";
+  says(weights, "has no adapter_config.json");
+  says(R"("adapter_config.json": {"text": "{,"}, )" + weights, "adapter_config.json': line 1");
+  says(R"("adapter_config.json": {"text": "[]"}, )" + weights, "it is no object");
+  says(config + "," + model, "holds no adapter_model.safetensors");
+  says(config + "," + weights + "," + model, "a folder of its own");
+}
+
 TEST_CASE("adapter config: rank and scale by module") {
   const auto config = config_from(
       R"({"peft_type": "LORA", "r": 8, "lora_alpha": 16,
