@@ -426,7 +426,8 @@ class Planner {
     const Tensor& tensor = candidate.tensor->tensor;
     const DType stored = candidate.tensor->stored;
     made.dtype = kernel::is_float(stored) ? target_dtype({stored}) : stored;
-    made.action = made.dtype == tensor.dtype ? TensorAction::kCopy : TensorAction::kCast;
+    const bool as_it_is = made.dtype == tensor.dtype && !candidate.tensor->adapted;
+    made.action = as_it_is ? TensorAction::kCopy : TensorAction::kCast;
     made.inputs.push_back({static_cast<std::uint32_t>(slice.sources[candidate.source].input),
                            tensor, candidate.tensor->read_bytes});
     add(std::move(made));
