@@ -11,6 +11,7 @@
 #include "tools/cmd_check.h"
 #include "tools/cmd_explain.h"
 #include "tools/cmd_inspect.h"
+#include "tools/cmd_lora.h"
 #include "tools/cmd_merge.h"
 #include "tools/cmd_repair.h"
 #include "tools/cmd_schema.h"
@@ -21,12 +22,12 @@
 namespace shardwright {
 namespace {
 
-constexpr std::array<const Command*, 7> kCommands = {
-    &kCheckCommand,   &kRepairCommand, &kMergeCommand, &kInspectCommand,
-    &kExplainCommand, &kSchemaCommand, &kSynthCommand};
+constexpr std::array<const Command*, 8> kCommands = {
+    &kCheckCommand,   &kRepairCommand,  &kMergeCommand,  &kLoraCommand,
+    &kInspectCommand, &kExplainCommand, &kSchemaCommand, &kSynthCommand};
 
 // What the command line has room for, and this version lacks.
-constexpr std::array<std::string_view, 3> kToCome = {"moe", "lora", "diff"};
+constexpr std::array<std::string_view, 2> kToCome = {"moe", "diff"};
 
 std::string overview() {
   std::string text =

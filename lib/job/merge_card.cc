@@ -10,9 +10,9 @@ namespace shardwright {
 namespace {
 
 // A hub id as it is; of a local path the folder's name, which is no business of readers.
-std::string public_name(const ModelRef& model) {
-  const std::filesystem::path path(model.path);
-  if (!path.is_absolute() && !std::filesystem::exists(path)) return model.path;
+std::string public_name(const std::string& model) {
+  const std::filesystem::path path(model);
+  if (!path.is_absolute() && !std::filesystem::exists(path)) return model;
   return path.filename().empty() ? path.parent_path().filename().string()
                                  : path.filename().string();
 }
@@ -37,7 +37,9 @@ std::string merge_card(const Recipe& recipe, std::string_view recipe_text) {
   card += fmt::format("# A merge by `{}`\n\nMerged from:\n\n", recipe.method);
   for (const ModelRef& model : models) {
     const bool base = recipe.base && model == *recipe.base;
-    card += fmt::format("- {}{}\n", public_name(model), base ? " (base)" : "");
+    const std::string adapter =
+        model.lora.empty() ? "" : fmt::format(" with the adapter {}", public_name(model.lora));
+    card += fmt::format("- {}{}{}\n", public_name(model.path), adapter, base ? " (base)" : "");
   }
   card += fmt::format("\n## Recipe\n\n```yaml\n{}{}```\n", recipe_text,
                       recipe_text.ends_with('\n') ? "" : "\n");

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -16,12 +17,15 @@
 #include "base/try.h"
 #include "base/utf8.h"
 #include "check/engine.h"
+#include "check/purpose.h"
 #include "check/tie.h"
 #include "checkpoint/index.h"
 #include "checkpoint/shard_split.h"
 #include "io/folder.h"
 #include "job/check_model.h"
 #include "job/merge_card.h"
+#include "job/run_merge.h"
+#include "merge/adapt.h"
 #include "merge/engine.h"
 #include "merge/plan.h"
 #include "merge/recipe.h"
@@ -82,10 +86,46 @@ class MergeRun {
       std::string path = model.path;
       if (!model.revision.empty()) path += '@' + model.revision;
       SW_TRY(CheckedModel checked, check_model(path, catalogue_, check));
+      if (is_adapter(checked.model.checkpoint)) {
+        report_.problems.push_back(
+            {model.at.line, model.at.column,
+             fmt::format("{} is an adapter: a model with it is written base+adapter",
+                         quoted(model.text))});
+      }
       SW_TRY_OK(prove_ties(checked));
       report_.inputs.push_back(checked.report);
       inputs_.push_back(std::make_unique<CheckedModel>(std::move(checked)));
       refs_.push_back(model);
+      adapters_.emplace_back();
+      if (!model.lora.empty()) SW_TRY_OK(open_adapter(model));
+    }
+    return ok();
+  }
+
+  Status open_adapter(const ModelRef& model) {
+    std::string path = model.lora;
+    if (!model.lora_revision.empty()) path += '@' + model.lora_revision;
+    SW_TRY(CheckedModel checked, check_model(path, catalogue_, check_options()));
+    report_.inputs.push_back(checked.report);
+    adapters_.back().checked = std::make_unique<CheckedModel>(std::move(checked));
+    return ok();
+  }
+
+  // Pairs are fitted to their targets; where one has none, the report says so and refuses.
+  Status apply_adapters() {
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      AdapterInput& adapter = adapters_[i];
+      if (!adapter.checked) continue;
+      SW_TRY(adapter.adaptation,
+             adapt(input_of(i), adapter.checked->model.checkpoint, options_.compat));
+      const Adaptation& made = *adapter.adaptation;
+      report_.adapters.push_back({.model = refs_[i].path,
+                                  .adapter = adapter.checked->report.path,
+                                  .modules = made.modules,
+                                  .applied = made.applied,
+                                  .saved = made.saved,
+                                  .problems = made.problems});
+      if (!made.problems.empty()) report_.refused = "an adapter does not fit its base";
     }
     return ok();
   }
@@ -95,13 +135,9 @@ class MergeRun {
     const auto place = real_path(options_.output);
     if (!place) return ok();  // the staging says what is wrong with it
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      SW_TRY(const std::string input, real_path(inputs_[i]->model.checkpoint.directory));
-      const bool is_folder = inputs_[i]->model.checkpoint.kind != CheckpointKind::kFile;
-      const bool would_go = is_within(input, *place) && (is_folder || options_.overwrite);
-      if (!would_go && !(is_folder && is_within(*place, input))) continue;
-      return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("output {} and the model {} lie inside each other",
-                               quoted(options_.output), quoted(refs_[i].text))};
+      SW_TRY_OK(stays_out(*place, inputs_[i]->model.checkpoint, refs_[i]));
+      if (adapters_[i].checked)
+        SW_TRY_OK(stays_out(*place, adapters_[i].checked->model.checkpoint, refs_[i]));
     }
     return ok();
   }
@@ -117,14 +153,13 @@ class MergeRun {
   void plan(const Recipe& recipe) {
     std::vector<MergeInput> inputs;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      const Model& model = inputs_[i]->model;
-      MergeInput input{.model = refs_[i], .checkpoint = &model.checkpoint};
-      if (model.expected && model.expected->usable) input.expected = &*model.expected;
-      for (const TieFacts& tie : model.data.ties) {
-        const bool tied = model.expected && model.expected->tie.tied;
-        if (tied && tie.bytes == TieBytes::kEqual) input.redundant.push_back(tie.target);
-      }
-      inputs.push_back(std::move(input));
+      inputs.push_back(input_of(i));
+      if (!adapters_[i].adaptation) continue;
+      const Adaptation& adaptation = *adapters_[i].adaptation;
+      inputs.back().adaptation = &adaptation;
+      std::erase_if(inputs.back().redundant, [&](const std::string& name) {
+        return std::ranges::find(adaptation.untied, name) != adaptation.untied.end();
+      });
     }
     planned_ = plan_merge(recipe, std::move(inputs),
                           {.max_shard_size = options_.max_shard_size,
@@ -185,6 +220,34 @@ class MergeRun {
   }
 
  private:
+  struct AdapterInput {
+    std::unique_ptr<CheckedModel> checked{};  // null: the input has no adapter
+    std::optional<Adaptation> adaptation{};
+  };
+
+  Status stays_out(const std::string& place, const Checkpoint& checkpoint,
+                   const ModelRef& model) const {
+    SW_TRY(const std::string input, real_path(checkpoint.directory));
+    const bool is_folder = checkpoint.kind != CheckpointKind::kFile;
+    const bool would_go = is_within(input, place) && (is_folder || options_.overwrite);
+    if (!would_go && !(is_folder && is_within(place, input))) return ok();
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("output {} and the model {} lie inside each other",
+                             quoted(options_.output), quoted(model.text))};
+  }
+
+  // An input as the planner sees it, without its adapter.
+  [[nodiscard]] MergeInput input_of(std::size_t i) const {
+    const Model& model = inputs_[i]->model;
+    MergeInput input{.model = refs_[i], .checkpoint = &model.checkpoint};
+    if (model.expected && model.expected->usable) input.expected = &*model.expected;
+    for (const TieFacts& tie : model.data.ties) {
+      const bool tied = model.expected && model.expected->tie.tied;
+      if (tied && tie.bytes == TieBytes::kEqual) input.redundant.push_back(tie.target);
+    }
+    return input;
+  }
+
   [[nodiscard]] CheckOptions check_options() const {
     CheckOptions check{.rules_dir = options_.rules_dir, .threads = options_.threads};
     check.monitor.stop = options_.monitor.stop;
@@ -262,7 +325,12 @@ class MergeRun {
     }
     for (const DroppedTensor& drop : plan.dropped)
       report_.dropped.push_back({refs_[drop.model].text, drop.name, drop.why});
-    report_.notes = plan.notes;
+    for (const AdapterInput& adapter : adapters_) {
+      if (!adapter.adaptation) continue;
+      report_.notes.insert(report_.notes.end(), adapter.adaptation->notes.begin(),
+                           adapter.adaptation->notes.end());
+    }
+    report_.notes.insert(report_.notes.end(), plan.notes.begin(), plan.notes.end());
     report_.shards = plan.shards.size();
     report_.tensor_bytes = plan.tensor_bytes;
     report_.read_bytes = plan.read_bytes;
@@ -338,6 +406,7 @@ class MergeRun {
   MergeReport& report_;
   std::vector<ModelRef> refs_;
   std::vector<std::unique_ptr<CheckedModel>> inputs_;
+  std::vector<AdapterInput> adapters_;  // by input
   Planned planned_;
   MergeFiles files_;
   Outcome outcome_;
@@ -347,8 +416,13 @@ class MergeRun {
 }  // namespace
 
 Result<MergeReport> merge(const std::string& recipe_path, const MergeOptions& options) {
-  MergeReport report{.recipe = recipe_path};
   SW_TRY(const std::string text, read_recipe(recipe_path));
+  return merge_by_text(recipe_path, text, options);
+}
+
+Result<MergeReport> merge_by_text(const std::string& name, const std::string& text,
+                                  const MergeOptions& options) {
+  MergeReport report{.recipe = name};
   SW_TRY(const RecipeFile file, parse_recipe(text, method_table()));
   report.remarks = problems_of(file.notes);
   report.problems = problems_of(file.mistakes);
@@ -366,11 +440,14 @@ Result<MergeReport> merge(const std::string& recipe_path, const MergeOptions& op
   SW_TRY(auto catalogue, load_catalogue(options.rules_dir));
   MergeRun run(options, std::move(catalogue), report);
   SW_TRY_OK(run.open_inputs(recipe));
+  if (!report.problems.empty()) return report;
   SW_TRY_OK(run.check_output());
   if (!run.inputs_are_sound()) {
     report.refused = "inputs have errors";
     return report;
   }
+  SW_TRY_OK(run.apply_adapters());
+  if (!report.refused.empty()) return report;
   run.plan(recipe);
   if (!report.problems.empty()) return report;
   SW_TRY_OK(run.rehearse(text, recipe));

@@ -130,6 +130,8 @@ struct Method {
   Result<std::unique_ptr<MergeProgram>> (*make)(const MergeCase& merge_case){};
   // Numbers of the peer's generator that a tensor takes; null: none does.
   std::uint64_t (*draws)(const MergeCase& merge_case){};
+  // Whether the result is its one input as it is; null: never.
+  bool (*is_copy)(const MergeCase& merge_case){};
 };
 
 std::span<const Method* const> method_table();  // by name

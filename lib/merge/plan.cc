@@ -100,10 +100,6 @@ class Planner {
     }
     for (const MergeInput& input : inputs_) {
       const ModelRef& model = input.model;
-      if (!model.lora.empty()) {
-        mistake(model.at, fmt::format("adapters are not built yet: merge {} into {} first",
-                                      quoted(model.lora), quoted(model.path)));
-      }
       if (!model.architecture.empty())
         mistake(model.at, "'override_architecture' is not built yet");
       if (is_quantized(input)) {
@@ -437,11 +433,12 @@ class Planner {
 
   void copy(const Slice& slice, PlannedTensor made, const Candidate& candidate) {
     const Tensor& tensor = candidate.tensor->tensor;
-    made.dtype =
-        kernel::is_float(tensor.dtype) ? target_dtype({candidate.tensor->stored}) : tensor.dtype;
-    made.action = made.dtype == tensor.dtype ? TensorAction::kCopy : TensorAction::kCast;
+    const DType stored = candidate.tensor->stored;
+    made.dtype = kernel::is_float(stored) ? target_dtype({stored}) : stored;
+    const bool as_it_is = made.dtype == tensor.dtype && !candidate.tensor->adapted;
+    made.action = as_it_is ? TensorAction::kCopy : TensorAction::kCast;
     made.inputs.push_back({static_cast<std::uint32_t>(slice.sources[candidate.source].input),
-                           tensor, candidate.tensor->stored});
+                           tensor, candidate.tensor->read_bytes});
     add(std::move(made));
   }
 
@@ -505,7 +502,7 @@ class Planner {
       dtypes.push_back(candidate.tensor->stored);
       if (slice.base == candidate.source) made.base = made.inputs.size();
       made.inputs.push_back({static_cast<std::uint32_t>(slice.sources[candidate.source].input),
-                             tensor, candidate.tensor->stored});
+                             tensor, candidate.tensor->read_bytes});
     }
     made.dtype = target_dtype(dtypes);
     for (const ParameterRow& row : method_->parameters) {
@@ -545,6 +542,12 @@ class Planner {
     if (const auto program = method_->make(merge_case); !program) {
       mistake(slice.at, fmt::format("{}: {}", quoted(made.name), program.error().message));
       return;
+    }
+    // Bytes need no arithmetic; what an adapter changes is computed, whatever the dtype.
+    const Candidate& first = candidates.front();
+    if (method_->is_copy != nullptr && method_->is_copy(merge_case) && !first.tensor->adapted &&
+        made.dtype == first.tensor->stored) {
+      made.action = TensorAction::kCopy;
     }
     add(std::move(made));
   }
@@ -604,8 +607,7 @@ class Planner {
         const auto passes = tensor.action == TensorAction::kMerge
                                 ? static_cast<std::uint64_t>(method_->passes) + 1
                                 : 1;
-        plan().read_bytes +=
-            input.tensor.bytes / dtype_bits(input.tensor.dtype) * dtype_bits(input.stored) * passes;
+        plan().read_bytes += input.read_bytes * passes;
       }
     }
     plan().shards = split_by_size(bytes, options_.max_shard_size);

@@ -19,12 +19,15 @@
 
 namespace shardwright {
 
+struct Adaptation;
+
 // An input as the planner sees it.
 struct MergeInput {
   ModelRef model{};
   const Checkpoint* checkpoint{};
   const Expansion* expected{};           // null where no rule describes it
   std::vector<std::string> redundant{};  // stored names that are proven to repeat another
+  const Adaptation* adaptation{};        // of its adapter (adapt.h), or null
 };
 
 enum class TensorAction : std::uint8_t {
@@ -37,7 +40,7 @@ enum class TensorAction : std::uint8_t {
 struct TensorInput {
   std::uint32_t model{};  // position among the inputs
   Tensor tensor{};
-  DType stored{};  // of what is read for it
+  std::uint64_t read_bytes{};  // of the disk, for all of it
 };
 
 struct PlannedTensor {

@@ -340,6 +340,8 @@ class TokenizerPlanner {
       return;
     }
     auto source = std::make_shared<RowSource>(std::move(gather), tensor.tensor);
+    tensor.read_bytes =
+        tensor.read_bytes / std::max<std::uint64_t>(1, tensor.tensor.shape.front()) * size_;
     tensor.tensor = source->tensor();
     plan_.sources.push_back(std::move(source));
   }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "merge/adapt.h"
 
 namespace shardwright {
 namespace {
@@ -28,6 +29,25 @@ LayerNumber layer_of(std::string_view name, const ExpectedTensor* expected) {
   return {};
 }
 
+// Heads that are stored nowhere, and that an adapter gave weights of their own.
+void add_untied(const MergeInput& input, View& view) {
+  for (const Adapted& adapted : input.adaptation->tensors) {
+    if (view.tensors.contains(adapted.name)) continue;
+    ViewTensor seen{.tensor = adapted.tensor,
+                    .stored = adapted.stored,
+                    .adapted = true,
+                    .read_bytes = adapted.read_bytes};
+    const ExpectedTensor* expected =
+        input.expected == nullptr ? nullptr : input.expected->find(adapted.name);
+    if (expected != nullptr) {
+      seen.role = expected->role;
+      seen.known = true;
+      seen.optional = expected->optional;
+    }
+    view.tensors[adapted.name] = seen;
+  }
+}
+
 }  // namespace
 
 View view_of(const MergeInput& input) {
@@ -41,7 +61,15 @@ View view_of(const MergeInput& input) {
         input.expected->is_ignored(tensor.name)) {
       continue;
     }
-    ViewTensor seen{.tensor = tensor, .stored = tensor.dtype, .known = expected != nullptr};
+    ViewTensor seen{.tensor = tensor,
+                    .stored = tensor.dtype,
+                    .read_bytes = tensor.bytes,
+                    .known = expected != nullptr};
+    if (const Adapted* found = input.adaptation ? input.adaptation->find(tensor.name) : nullptr) {
+      seen.tensor = found->tensor;
+      seen.adapted = true;
+      seen.read_bytes = found->read_bytes;
+    }
     if (expected != nullptr) {
       seen.role = expected->role;
       seen.optional = expected->optional;
@@ -56,6 +84,7 @@ View view_of(const MergeInput& input) {
     }
     view.tensors[tensor.name] = seen;
   }
+  if (input.adaptation != nullptr) add_untied(input, view);
   if (of_rule.size() == 1) view.stack = of_rule.begin()->first;
   if (of_rule.empty() && view.depths.size() == 1) view.stack = view.depths.begin()->first;
   return view;

@@ -14,7 +14,9 @@ namespace shardwright {
 
 struct ViewTensor {
   Tensor tensor{};
-  DType stored{};  // that of the input, also where `tensor` is made up in another
+  DType stored{};              // its dtype in the model; that of `tensor` may hold more
+  bool adapted{};              // an adapter has changed it
+  std::uint64_t read_bytes{};  // for all of it
   Role role{};
   bool known{};     // the rule has it
   bool optional{};  // by the rule

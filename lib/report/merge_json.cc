@@ -1,3 +1,4 @@
+#include "report/adapters.h"
 #include "report/json_parts.h"
 #include "shardwright/dtype.h"
 #include "shardwright/report.h"
@@ -47,6 +48,7 @@ std::string merge_json(const MergeReport& report) {
       {"problems", json_array(report.problems, problem_json)},
       {"remarks", json_array(report.remarks, problem_json)},
       {"inputs", json_array(report.inputs, model_json)},
+      {"adapters", json_array(report.adapters, adapter_json)},
       {"tensors", json_array(report.tensors, tensor_json)},
       {"dropped", json_array(report.dropped, drop_json)},
       {"notes", json_array(report.notes, json_text)},

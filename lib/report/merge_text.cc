@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "report/adapters.h"
 #include "report/findings_text.h"
 #include "report/words.h"
 #include "shardwright/report.h"
@@ -67,11 +68,12 @@ std::string merge_plan_text(const MergeReport& report, const TextStyle& style) {
   std::uint64_t merged = 0;
   for (const MergedTensor& tensor : report.tensors)
     merged += tensor.action == "merge" ? 1U : 0U;
-  const std::string head = fmt::format(
-      "{} of {}: {}, {} merged, {} in {}; reads {} in {}\n", report.method,
-      counted(report.inputs.size(), "model"), counted(report.tensors.size(), "tensor"),
-      grouped(merged), human_bytes(report.tensor_bytes), counted(report.shards, "shard"),
-      human_bytes(report.read_bytes), counted(report.passes, "pass", "passes"));
+  const std::string head =
+      fmt::format("{} of {}: {}, {} merged, {} in {}; reads {} in {}\n", report.method,
+                  counted(report.inputs.size() - report.adapters.size(), "model"),
+                  counted(report.tensors.size(), "tensor"), grouped(merged),
+                  human_bytes(report.tensor_bytes), counted(report.shards, "shard"),
+                  human_bytes(report.read_bytes), counted(report.passes, "pass", "passes"));
   return head + actions_text(report, style);
 }
 
@@ -89,7 +91,7 @@ std::string merge_text(const MergeReport& report, const MergeOptions& options,
   if (!style.quiet) {
     out += problems_text(report.recipe, report.remarks, "note", Ink::kInfo, style);
   }
-  out += inputs_text(report, style);
+  out += inputs_text(report, style) + adapters_text(report.adapters, style);
   if (!style.quiet && !report.tensors.empty()) out += merge_plan_text(report, style);
   if (report.result && !report.result->findings.empty()) {
     out += inked(style, Ink::kHeading, "the result") + "\n";

@@ -45,6 +45,15 @@ struct MergedTensor {
   std::string why{};
 };
 
+// An adapter of an input. With a problem, nothing is merged.
+struct AppliedAdapter {
+  std::string model{}, adapter{};       // the base, as the recipe has it, and the adapter's path
+  std::uint64_t modules{};              // pairs that the adapter holds
+  std::uint64_t applied{};              // of them, those that have a target
+  std::uint64_t saved{};                // parameters that it holds whole, and sets of tokens' rows
+  std::vector<std::string> problems{};  // pairs without a target, shapes that do not fit...
+};
+
 struct MergeDrop {
   std::string model{}, tensor{}, why{};
 };
@@ -55,6 +64,7 @@ struct MergeReport {
   std::vector<RecipeProblem> problems{};  // the recipe cannot be used: nothing else is set
   std::vector<RecipeProblem> remarks{};   // keys that mean nothing here
   std::vector<ModelReport> inputs{};      // in the order of their first mention
+  std::vector<AppliedAdapter> adapters{};
   std::vector<MergedTensor> tensors{};
   std::vector<MergeDrop> dropped{};
   std::vector<std::string> notes{};

@@ -11,6 +11,7 @@
 
 #include "shardwright/check_job.h"
 #include "shardwright/inspect_job.h"
+#include "shardwright/lora_job.h"
 #include "shardwright/merge_job.h"
 #include "shardwright/repair_job.h"
 #include "shardwright/schema_job.h"
@@ -47,6 +48,10 @@ std::string repair_json(const RepairReport& report);
 std::string merge_text(const MergeReport& report, const MergeOptions& options,
                        const TextStyle& style = {});
 std::string merge_json(const MergeReport& report);
+
+// Which tensors lack what the adapter changes, and how much of it.
+std::string verify_text(const VerifyReport& report, const TextStyle& style = {});
+std::string verify_json(const VerifyReport& report);
 
 // Files, dtypes and tensors, with one row for tensors that differ in their layer or expert alone.
 std::string inspect_text(const InspectReport& report, const TextStyle& style = {});

@@ -18,10 +18,14 @@ class Scaled final : public MergeProgram {
   float factor_;
 };
 
-Result<std::unique_ptr<MergeProgram>> make_passthrough(const MergeCase& merge_case) {
+bool is_unscaled(const MergeCase& merge_case) {
   const double factor = merge_case.values[0][0];
-  if (std::isnan(factor) || factor == 1) return make_copy(0);
-  return make_program<Scaled>(static_cast<float>(factor));
+  return std::isnan(factor) || factor == 1;
+}
+
+Result<std::unique_ptr<MergeProgram>> make_passthrough(const MergeCase& merge_case) {
+  if (is_unscaled(merge_case)) return make_copy(0);
+  return make_program<Scaled>(static_cast<float>(merge_case.values[0][0]));
 }
 
 constexpr ParameterRow kPassthroughParameters[] = {
@@ -46,6 +50,7 @@ const Method kPassthrough = {
     .most_inputs = 1,
     .passes = 0,
     .make = make_passthrough,
+    .is_copy = is_unscaled,
 };
 
 }  // namespace shardwright

@@ -1,0 +1,15 @@
+// A merge by the text of a recipe, wherever that comes from.
+#pragma once
+
+#include <string>
+
+#include "shardwright/merge_job.h"
+#include "shardwright/result.h"
+
+namespace shardwright {
+
+// As merge(); `name` stands for the recipe in messages.
+Result<MergeReport> merge_by_text(const std::string& name, const std::string& text,
+                                  const MergeOptions& options);
+
+}  // namespace shardwright
