@@ -1,9 +1,12 @@
 #include "checkpoint/checkpoint.h"
 
 #include <algorithm>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include "base/try.h"
+#include "base/units.h"
 #include "base/utf8.h"
 
 namespace shardwright {
@@ -15,6 +18,21 @@ Status Tensor::read(std::uint64_t from, MutableBytes into) const {
                              quoted(name), readable ? bytes : 0)};
   }
   return source->read(offset + from, into);
+}
+
+Result<bool> same_bytes(const Tensor& a, const Tensor& b) {
+  constexpr std::size_t kPiece = kMiB;
+  if (a.dtype != b.dtype || a.bytes != b.bytes) return false;
+  std::vector<std::byte> left(std::min<std::uint64_t>(a.bytes, kPiece));
+  std::vector<std::byte> right(left.size());
+  for (std::uint64_t at = 0; at < a.bytes; at += left.size()) {
+    const std::size_t part = std::min<std::uint64_t>(left.size(), a.bytes - at);
+    SW_TRY_OK(a.read(at, MutableBytes(left).first(part)));
+    SW_TRY_OK(b.read(at, MutableBytes(right).first(part)));
+    if (!std::ranges::equal(MutableBytes(left).first(part), MutableBytes(right).first(part)))
+      return false;
+  }
+  return true;
 }
 
 std::optional<std::uint32_t> Checkpoint::position(std::string_view name) const {

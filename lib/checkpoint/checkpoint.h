@@ -62,6 +62,9 @@ struct Tensor {
   [[nodiscard]] Status read(std::uint64_t from, MutableBytes into) const;
 };
 
+// Whether dtype and every byte are the same; both are read in pieces, up to the first difference.
+Result<bool> same_bytes(const Tensor& a, const Tensor& b);
+
 // A JSON file beside the shards.
 struct SideFile {
   std::string name{};

@@ -266,25 +266,11 @@ class MergeRun {
     Model& model = checked.model;
     for (TieFacts& tie : model.data.ties) {
       if (tie.bytes != TieBytes::kEqualSample) continue;
-      SW_TRY(tie.bytes,
-             compare_whole(*model.checkpoint.find(tie.target), *model.checkpoint.find(tie.source)));
+      SW_TRY(const bool same,
+             same_bytes(*model.checkpoint.find(tie.target), *model.checkpoint.find(tie.source)));
+      tie.bytes = same ? TieBytes::kEqual : TieBytes::kDiffer;
     }
     return ok();
-  }
-
-  static Result<TieBytes> compare_whole(const Tensor& a, const Tensor& b) {
-    std::vector<std::byte> left(1U << 20U);
-    std::vector<std::byte> right(left.size());
-    for (std::uint64_t at = 0; at < a.bytes; at += left.size()) {
-      const std::size_t part = std::min<std::uint64_t>(left.size(), a.bytes - at);
-      SW_TRY_OK(a.read(at, MutableBytes(left).first(part)));
-      SW_TRY_OK(b.read(at, MutableBytes(right).first(part)));
-      if (!std::equal(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(part),
-                      right.begin())) {
-        return TieBytes::kDiffer;
-      }
-    }
-    return TieBytes::kEqual;
   }
 
   // Files of the donor that the result does not get, or gets with another text.

@@ -1,28 +1,9 @@
 #include "merge/adapter_change.h"
 
-#include <algorithm>
-#include <vector>
-
 #include "base/try.h"
 
 namespace shardwright {
 namespace {
-
-Result<bool> same_values(const Tensor& a, const Tensor& b) {
-  if (a.dtype != b.dtype || a.bytes != b.bytes) return false;
-  std::vector<std::byte> left(std::min<std::uint64_t>(a.bytes, 1U << 20U));
-  std::vector<std::byte> right(left.size());
-  for (std::uint64_t at = 0; at < a.bytes; at += left.size()) {
-    const std::size_t part = std::min<std::uint64_t>(left.size(), a.bytes - at);
-    SW_TRY_OK(a.read(at, MutableBytes(left).first(part)));
-    SW_TRY_OK(b.read(at, MutableBytes(right).first(part)));
-    if (!std::equal(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(part),
-                    right.begin())) {
-      return false;
-    }
-  }
-  return true;
-}
 
 std::uint64_t bytes_of(const Factor& factor) {
   return factor.rows * factor.columns * (dtype_bits(factor.tensor.dtype) / 8);
@@ -63,7 +44,7 @@ Result<bool> same_change(const AdapterChange& a, const AdapterChange& b) {
     if (!left || !right) return false;
   }
   if (a.saved == nullptr || b.saved == nullptr) return a.saved == b.saved;
-  return same_values(*a.saved, *b.saved);
+  return same_bytes(*a.saved, *b.saved);
 }
 
 }  // namespace shardwright
