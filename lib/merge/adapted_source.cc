@@ -108,8 +108,8 @@ Status AdaptedSource::add_low_rank(const LowRank& product, std::uint64_t first, 
 Status AdaptedSource::add_block(const LowRank& product, std::uint64_t row, std::size_t rows,
                                 std::uint64_t column, std::size_t columns, float* to) const {
   const std::uint64_t rank = product.left.columns;
-  const auto length = [](std::uint64_t whole, std::uint64_t from, std::size_t block) {
-    return static_cast<std::size_t>(std::min<std::uint64_t>(block, whole - from));
+  const auto length = [](std::uint64_t whole, std::uint64_t from, std::size_t most) {
+    return static_cast<std::size_t>(std::min<std::uint64_t>(most, whole - from));
   };
   for (std::uint64_t c = column; c < column + columns;) {
     const std::uint64_t c_block = c / kBlockColumns * kBlockColumns;

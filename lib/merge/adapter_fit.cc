@@ -112,7 +112,7 @@ class PairFitter {
   }
 
   // Ranks and extents of the pair, and which ways round it fits its target.
-  bool measure(Fitting& fitting) const {
+  static bool measure(Fitting& fitting) {
     const ShapeView a = fitting.pair->a->shape;
     const ShapeView b = fitting.pair->b->shape;
     const Shape& target = fitting.target.shape;

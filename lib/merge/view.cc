@@ -65,7 +65,8 @@ View view_of(const MergeInput& input) {
                     .stored = tensor.dtype,
                     .read_bytes = tensor.bytes,
                     .known = expected != nullptr};
-    if (const Adapted* found = input.adaptation ? input.adaptation->find(tensor.name) : nullptr) {
+    if (const Adapted* found =
+            input.adaptation != nullptr ? input.adaptation->find(tensor.name) : nullptr) {
       seen.tensor = found->tensor;
       seen.adapted = true;
       seen.read_bytes = found->read_bytes;
