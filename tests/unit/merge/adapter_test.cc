@@ -190,8 +190,10 @@ TEST_CASE("adapter: an embedding and a transposed weight take the product turned
           tensor_of("base_model.model.m.q.lora_embedding_B", "[3, 2]", "one"));
   // A is 0 to 6 and 7 to 13: a row of the result is the sum of a column of A.
   const Row made = values_of(files.adapt_all().tensors.at(0).tensor);
-  for (std::size_t i = 0; i < made.size(); ++i)
-    CHECK(made[i] == static_cast<float>(2 * (i / 3) + 7));
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    const std::size_t row = i / 3;
+    CHECK(made[i] == static_cast<float>(2 * row + 7));
+  }
 }
 
 TEST_CASE("adapter: pairs that fit nothing are problems with both shapes") {

@@ -21,7 +21,7 @@ Vocabulary tokens(std::string_view vocab) {
   return *std::move(vocabulary);
 }
 
-ModelRef model(std::string path) {
+ModelRef model(const std::string& path) {
   return {.text = path, .path = path};
 }
 
