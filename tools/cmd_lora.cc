@@ -9,6 +9,7 @@
 #include "report/words.h"
 #include "shardwright/lora_job.h"
 #include "shardwright/report.h"
+#include "tools/cmd_merge.h"
 #include "tools/values.h"
 
 namespace shardwright {
@@ -44,11 +45,7 @@ Result<int> merge_adapter(LoraArguments& arguments, Terminal& terminal) {
   const Result<MergeReport> report = lora_merge(arguments.words[1], arguments.words[2], options);
   progress.clear();
   if (!report) return report.error();
-  terminal.print(arguments.json
-                     ? merge_json(*report)
-                     : merge_text(*report, options, terminal.style(arguments.common.quiet)));
-  if (!report->problems.empty()) return kExitFailed;
-  return report->refused.empty() ? kExitClean : kExitFindings;
+  return tell_merge(*report, options, arguments.json, arguments.common.quiet, terminal);
 }
 
 Result<int> verify_adapter(const LoraArguments& arguments, Terminal& terminal) {

@@ -124,14 +124,17 @@ Result<int> run_merge(std::span<const std::string> words, Terminal& terminal) {
   const Result<MergeReport> report = merge(arguments.names[0], options);
   progress.clear();
   if (!report) return report.error();
-  terminal.print(arguments.json
-                     ? merge_json(*report)
-                     : merge_text(*report, options, terminal.style(arguments.common.quiet)));
-  if (!report->problems.empty()) return kExitFailed;
-  return report->refused.empty() ? kExitClean : kExitFindings;
+  return tell_merge(*report, options, arguments.json, arguments.common.quiet, terminal);
 }
 
 }  // namespace
+
+int tell_merge(const MergeReport& report, const MergeOptions& options, bool json, bool quiet,
+               Terminal& terminal) {
+  terminal.print(json ? merge_json(report) : merge_text(report, options, terminal.style(quiet)));
+  if (!report.problems.empty()) return kExitFailed;
+  return report.refused.empty() ? kExitClean : kExitFindings;
+}
 
 constinit const Command kMergeCommand{
     .name = "merge",

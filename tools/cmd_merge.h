@@ -1,10 +1,15 @@
 // `shardwright merge`.
 #pragma once
 
+#include "shardwright/merge_job.h"
 #include "tools/command.h"
 
 namespace shardwright {
 
 extern const Command kMergeCommand;
+
+// Prints what became of a merge, and gives the exit code of it.
+int tell_merge(const MergeReport& report, const MergeOptions& options, bool json, bool quiet,
+               Terminal& terminal);
 
 }  // namespace shardwright

@@ -19,9 +19,7 @@ bool has_transformers_config(const Checkpoint& checkpoint) {
 }  // namespace
 
 bool is_adapter(const Checkpoint& checkpoint) {
-  const bool described = std::ranges::find(checkpoint.side_files, "adapter_config.json",
-                                           &SideFile::name) != checkpoint.side_files.end();
-  return described && !checkpoint.index &&
+  return checkpoint.side_file("adapter_config.json") != nullptr && !checkpoint.index &&
          std::ranges::all_of(checkpoint.shards, [](const Shard& shard) {
            return shard.use != ShardUse::kLoaded || shard.file == kAdapter;
          });

@@ -41,6 +41,11 @@ std::optional<std::uint32_t> Checkpoint::position(std::string_view name) const {
   return static_cast<std::uint32_t>(*found);
 }
 
+const SideFile* Checkpoint::side_file(std::string_view name) const {
+  const auto found = std::ranges::find(side_files, name, &SideFile::name);
+  return found == side_files.end() ? nullptr : &*found;
+}
+
 const Tensor* Checkpoint::find(std::string_view name) const {
   const auto found = position(name);
   return found ? &tensors[*found] : nullptr;

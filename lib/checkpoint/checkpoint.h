@@ -116,6 +116,8 @@ struct Checkpoint {
   [[nodiscard]] const Tensor* find(std::string_view name) const;
   // Its position in `tensors`.
   [[nodiscard]] std::optional<std::uint32_t> position(std::string_view name) const;
+  // Of `side_files` the one of that name, or null.
+  [[nodiscard]] const SideFile* side_file(std::string_view name) const;
   [[nodiscard]] const json::Value* config_value() const;  // the config's root object, or null
 
   // Positions in `tensors` by name, for find(), and of the tensors of which find() gives a later

@@ -1,4 +1,5 @@
 // dump() of value.h, in the form that Python's json writes, since configs are written by it.
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -70,6 +71,16 @@ std::string dump(const Value& value, int indent) {
   Writer writer(indent);
   std::visit(writer, value.data);
   return writer.take();
+}
+
+std::string dump_inside(const Value& value, int indent, std::size_t depth) {
+  const std::string margin(static_cast<std::size_t>(std::max(indent, 0)) * depth, ' ');
+  std::string text;
+  for (const char c : dump(value, indent)) {
+    text += c;
+    if (c == '\n') text += margin;
+  }
+  return text;
 }
 
 }  // namespace shardwright::json

@@ -69,6 +69,9 @@ Result<Document> parse(std::string_view text);
 // invalid UTF-8 becomes U+FFFD.
 std::string dump(const Value& value, int indent = -1);
 
+// The same for a value that will stand `depth` levels deep in a text of that indent.
+std::string dump_inside(const Value& value, int indent, std::size_t depth);
+
 // "key" as a step of a JSON pointer (RFC 6901): ~ and / escaped.
 std::string pointer_step(std::string_view key);
 

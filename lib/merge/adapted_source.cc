@@ -7,6 +7,7 @@
 
 #include "base/try.h"
 #include "merge/kernels.h"
+#include "merge/read_floats.h"
 
 namespace shardwright {
 namespace {
@@ -19,11 +20,8 @@ constexpr std::size_t kBlockRank = 64;
 constexpr std::size_t kBlockColumns = 16U << 10U;
 
 Status read_elements(const Tensor& tensor, std::uint64_t first, std::size_t count, float* to) {
-  const std::uint64_t width = dtype_bits(tensor.dtype) / 8;
-  std::vector<std::byte> raw(count * width);
-  SW_TRY_OK(tensor.read(first * width, raw));
-  kernel::decode(tensor.dtype, raw, to);
-  return ok();
+  std::vector<std::byte> raw;
+  return read_floats(tensor, first, {to, count}, raw);
 }
 
 // The end of the run of whole blocks of `size` that `at` lies in, no more than `end`.

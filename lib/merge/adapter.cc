@@ -134,15 +134,10 @@ class AdapterReader {
   std::map<std::pair<std::string, std::size_t>, AdapterPair> pairs_;
 };
 
-const SideFile* config_file(const Checkpoint& folder) {
-  const auto found = std::ranges::find(folder.side_files, kAdapterConfig, &SideFile::name);
-  return found == folder.side_files.end() ? nullptr : &*found;
-}
-
 }  // namespace
 
 Result<Adapter> read_adapter(const Checkpoint& folder) {
-  const SideFile* file = config_file(folder);
+  const SideFile* file = folder.side_file(kAdapterConfig);
   if (file == nullptr) {
     return Error{ErrorCode::kUnsupported,
                  fmt::format("{} is no adapter: it has no {}", quoted(folder.path, kShownPath),

@@ -128,21 +128,20 @@ class PairFitter {
       fitting.turned = target.size() == 2 && target[0] == shape.in && target[1] == shape.out;
       return fitting.turned && shape.rank == fitting.scale.rank;
     }
-    if (target.size() == 3 && a.size() == 2 && shape.rank != fitting.scale.rank) {
+    // PEFT's pair of a stack of one expert looks as that of a plain parameter does.
+    const bool stack = is_stack(fitting) && (target[0] == 1 || shape.rank != fitting.scale.rank);
+    if (stack && shape.rank != fitting.scale.rank) {
       // Of a stack of experts the ranks stand one after the other.
       fitting.experts = target[0];
       if (checked_mul(fitting.scale.rank, fitting.experts) != shape.rank) return false;
       shape.rank = fitting.scale.rank;
+    }
+    if (stack) {
       fitting.straight = target[1] == shape.out && target[2] == shape.in;
       fitting.turned = target[1] == shape.in && target[2] == shape.out;
     } else {
-      if (target.size() == 3 && target[0] == 1 && a.size() == 2) {
-        fitting.straight = target[1] == shape.out && target[2] == shape.in;
-        fitting.turned = target[1] == shape.in && target[2] == shape.out;
-      } else {
-        fitting.straight = target[0] == shape.out && width_of(target) == shape.in;
-        fitting.turned = target.size() == 2 && target[0] == shape.in && target[1] == shape.out;
-      }
+      fitting.straight = target[0] == shape.out && width_of(target) == shape.in;
+      fitting.turned = target.size() == 2 && target[0] == shape.in && target[1] == shape.out;
     }
     return shape.rank == fitting.scale.rank && (fitting.straight || fitting.turned);
   }

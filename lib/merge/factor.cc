@@ -4,20 +4,10 @@
 #include <utility>
 
 #include "base/try.h"
-#include "merge/kernels.h"
+#include "merge/read_floats.h"
 
 namespace shardwright {
 namespace {
-
-// Elements [first, first + count) of a stored tensor.
-Status read_floats(const Tensor& tensor, std::uint64_t first, std::size_t count,
-                   std::vector<std::byte>& raw, float* to) {
-  const std::uint64_t width = dtype_bits(tensor.dtype) / 8;
-  raw.resize(count * width);
-  SW_TRY_OK(tensor.read(first * width, raw));
-  kernel::decode(tensor.dtype, raw, to);
-  return ok();
-}
 
 // Reads along the direction in which elements lie closer together, so that a call gets many.
 Result<FactorBlock> load_block(const Factor& factor, std::uint64_t row, std::size_t rows,
@@ -32,12 +22,12 @@ Result<FactorBlock> load_block(const Factor& factor, std::uint64_t row, std::siz
   const std::uint64_t start = factor.offset + row * factor.row_step + column * factor.column_step;
   std::vector<std::byte> raw;
   if (by_rows && step == 1 && far_step == columns) {
-    SW_TRY_OK(read_floats(factor.tensor, start, rows * columns, raw, block.values.data()));
+    SW_TRY_OK(read_floats(factor.tensor, start, block.values, raw));
     return block;
   }
   std::vector<float> line((inner - 1) * step + 1);
   for (std::size_t i = 0; i < outer; ++i) {
-    SW_TRY_OK(read_floats(factor.tensor, start + i * far_step, line.size(), raw, line.data()));
+    SW_TRY_OK(read_floats(factor.tensor, start + i * far_step, line, raw));
     for (std::size_t j = 0; j < inner; ++j)
       block.values[by_rows ? i * columns + j : j * columns + i] = line[j * step];
   }

@@ -10,6 +10,8 @@
 #include <hwy/foreach_target.h>  // must come before highway.h
 #include <hwy/highway.h>
 
+#include "merge/fused-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace shardwright::kernel::HWY_NAMESPACE {
 namespace {
@@ -82,25 +84,6 @@ void add_all_scaled(const float* a, float factor, float* to, std::size_t count) 
   map(to, a, to, count, [f](auto sum, auto x) { return hn::Add(sum, hn::Mul(x, f)); });
 }
 
-// x * f + sum in one rounding, also where no instruction does it.
-template <typename V>
-HWY_INLINE V fused(V x, V f, V sum) {
-#if HWY_NATIVE_FMA
-  return hn::MulAdd(x, f, sum);
-#else
-  const Floats tag;
-  HWY_ALIGN std::array<float, kMostLanes> xs{};
-  HWY_ALIGN std::array<float, kMostLanes> fs{};
-  HWY_ALIGN std::array<float, kMostLanes> sums{};
-  hn::Store(x, tag, xs.data());
-  hn::Store(f, tag, fs.data());
-  hn::Store(sum, tag, sums.data());
-  for (std::size_t i = 0; i < hn::Lanes(tag); ++i)
-    sums[i] = std::fma(xs[i], fs[i], sums[i]);
-  return hn::Load(tag, sums.data());
-#endif
-}
-
 void all_weighted(std::span<const float* const> inputs, std::span<const float> factors, float* to,
                   std::size_t count) {
   const Floats tag;
@@ -112,8 +95,8 @@ void all_weighted(std::span<const float* const> inputs, std::span<const float> f
     auto s1 = hn::Mul(hn::LoadU(tag, inputs[0] + at + lanes), factor);
     for (std::size_t i = 1; i < inputs.size(); ++i) {
       factor = hn::Set(tag, factors[i]);
-      s0 = fused(hn::LoadU(tag, inputs[i] + at), factor, s0);
-      s1 = fused(hn::LoadU(tag, inputs[i] + at + lanes), factor, s1);
+      s0 = fused(tag, hn::LoadU(tag, inputs[i] + at), factor, s0);
+      s1 = fused(tag, hn::LoadU(tag, inputs[i] + at + lanes), factor, s1);
     }
     hn::StoreU(s0, tag, to + at);
     hn::StoreU(s1, tag, to + at + lanes);

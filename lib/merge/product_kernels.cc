@@ -2,37 +2,18 @@
 #define HWY_TARGET_INCLUDE "merge/product_kernels.cc"
 #include "merge/product_kernels.h"
 
-#include <array>
 #include <cmath>
 
 #include <hwy/foreach_target.h>  // must come before highway.h
 #include <hwy/highway.h>
+
+#include "merge/fused-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace shardwright::kernel::HWY_NAMESPACE {
 namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
-
-// x * f + sum in one rounding, also where no instruction does it. D may have one lane.
-template <typename D, typename V = hn::Vec<D>>
-HWY_INLINE V fused_in(D tag, V x, V f, V sum) {
-#if HWY_NATIVE_FMA
-  (void)tag;
-  return hn::MulAdd(x, f, sum);
-#else
-  constexpr std::size_t kLanes = HWY_MAX_BYTES / sizeof(float);
-  HWY_ALIGN std::array<float, kLanes> xs{};
-  HWY_ALIGN std::array<float, kLanes> fs{};
-  HWY_ALIGN std::array<float, kLanes> sums{};
-  hn::Store(x, tag, xs.data());
-  hn::Store(f, tag, fs.data());
-  hn::Store(sum, tag, sums.data());
-  for (std::size_t i = 0; i < hn::Lanes(tag); ++i)
-    sums[i] = std::fma(xs[i], fs[i], sums[i]);
-  return hn::Load(tag, sums.data());
-#endif
-}
 
 // Columns from `at` on of kRows rows, as far as they fill whole vectors: the sums of two vectors of
 // each row stay in registers over all of k.
@@ -64,18 +45,18 @@ HWY_INLINE std::size_t add_rows(D tag, Panel left, Panel right, std::size_t rank
       const auto x1 = hn::LoadU(tag, row + lanes);
       const float* factor = left.data + k;
       auto f = hn::Set(tag, factor[0]);
-      a0 = fused_in(tag, x0, f, a0);
-      a1 = fused_in(tag, x1, f, a1);
+      a0 = fused(tag, x0, f, a0);
+      a1 = fused(tag, x1, f, a1);
       if constexpr (kRows > 1) {
         f = hn::Set(tag, factor[left.stride]);
-        b0 = fused_in(tag, x0, f, b0);
-        b1 = fused_in(tag, x1, f, b1);
+        b0 = fused(tag, x0, f, b0);
+        b1 = fused(tag, x1, f, b1);
         f = hn::Set(tag, factor[2 * left.stride]);
-        c0 = fused_in(tag, x0, f, c0);
-        c1 = fused_in(tag, x1, f, c1);
+        c0 = fused(tag, x0, f, c0);
+        c1 = fused(tag, x1, f, c1);
         f = hn::Set(tag, factor[3 * left.stride]);
-        d0 = fused_in(tag, x0, f, d0);
-        d1 = fused_in(tag, x1, f, d1);
+        d0 = fused(tag, x0, f, d0);
+        d1 = fused(tag, x1, f, d1);
       }
     }
     auto store = [&](auto v, std::size_t row, std::size_t half) {

@@ -8,6 +8,7 @@
 #include "base/try.h"
 #include "base/units.h"
 #include "merge/kernels.h"
+#include "merge/read_floats.h"
 
 namespace shardwright {
 namespace {
@@ -16,13 +17,6 @@ constexpr std::uint64_t kPart = 64 * kKiB / sizeof(float);  // elements that are
 
 std::uint64_t width_of(DType dtype) {
   return dtype_bits(dtype) / 8;
-}
-
-Status read_floats(const Tensor& from, std::uint64_t first, std::span<float> into) {
-  std::vector<std::byte> raw(into.size() * width_of(from.dtype));
-  SW_TRY_OK(from.read(first * width_of(from.dtype), raw));
-  kernel::decode(from.dtype, raw, into.data());
-  return ok();
 }
 
 }  // namespace
@@ -78,8 +72,9 @@ struct RowSource::State {
                             std::span<float> into) const {
     std::vector<float> part(into.size());
     std::vector<double> sums(into.size());
+    std::vector<std::byte> raw;
     for (const RowPlace& place : of) {
-      SW_TRY_OK(read_floats(gather.matrices[place.model], place.row * row + first, part));
+      SW_TRY_OK(read_floats(gather.matrices[place.model], place.row * row + first, part, raw));
       for (std::size_t i = 0; i < part.size(); ++i)
         sums[i] =
             gather.round_to ? rounded(static_cast<float>(sums[i]) + part[i]) : sums[i] + part[i];
@@ -116,7 +111,9 @@ struct RowSource::State {
   Status floats(std::uint64_t at, std::uint64_t first, std::span<float> into) {
     const TokenRow& which = rows()[at];
     if (which.kind != TokenRow::Kind::kRow) return compute(which, first, into);
-    return read_floats(gather.matrices[which.place.model], which.place.row * row + first, into);
+    std::vector<std::byte> raw;
+    return read_floats(gather.matrices[which.place.model], which.place.row * row + first, into,
+                       raw);
   }
 
   // Elements [first, first + count) of stored rows that lie one behind the other from `place` on.
@@ -128,9 +125,10 @@ struct RowSource::State {
       return from.read(begin * width_of(dtype), {into, count * width_of(dtype)});
     }
     std::vector<float> part(std::min(count, kPart));
+    std::vector<std::byte> raw;
     for (std::uint64_t at = 0; at < count; at += part.size()) {
       const auto piece = std::span(part).first(std::min<std::uint64_t>(part.size(), count - at));
-      SW_TRY_OK(read_floats(from, begin + at, piece));
+      SW_TRY_OK(read_floats(from, begin + at, piece, raw));
       kernel::encode(dtype, piece.data(), piece.size(), into + at * width_of(dtype));
     }
     return ok();

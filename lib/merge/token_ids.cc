@@ -19,8 +19,8 @@ namespace {
 constexpr std::string_view kGeneration = "generation_config.json";
 
 const SideFile* generation_of(const Checkpoint& checkpoint) {
-  const auto found = std::ranges::find(checkpoint.side_files, kGeneration, &SideFile::name);
-  return found == checkpoint.side_files.end() || !found->document ? nullptr : &*found;
+  const SideFile* file = checkpoint.side_file(kGeneration);
+  return file == nullptr || !file->document ? nullptr : file;
 }
 
 class IdMapper {

@@ -48,11 +48,6 @@ Result<std::string> read_whole_file(const Checkpoint& checkpoint, const std::str
   return text;
 }
 
-const SideFile* side_file(const Checkpoint& checkpoint, std::string_view name) {
-  const auto found = std::ranges::find(checkpoint.side_files, name, &SideFile::name);
-  return found == checkpoint.side_files.end() ? nullptr : &*found;
-}
-
 PlannedText* file_of(std::vector<PlannedText>& files, std::string_view name) {
   const auto found = std::ranges::find(files, name, &PlannedText::name);
   return found == files.end() ? nullptr : &*found;
@@ -66,7 +61,7 @@ std::string json_string(std::string_view text) {
 
 // Tokens that transformers adds when it loads the tokenizer.
 Status add_configured(const Checkpoint& checkpoint, Vocabulary& vocabulary) {
-  const SideFile* file = side_file(checkpoint, kSettingsName);
+  const SideFile* file = checkpoint.side_file(kSettingsName);
   if (file == nullptr || !file->document) return ok();
   const json::Value* decoder = file->document->root.find(kDecoderKey);
   const auto* members = decoder == nullptr ? nullptr : decoder->object();
@@ -144,12 +139,8 @@ Status set_decoder(PlannedText& file, const Vocabulary& vocabulary) {
   json::Value::Object object;
   for (const AddedEntry& added : vocabulary.added)
     object.push_back({std::to_string(added.id), without_id(added.entry)});
-  std::string text;
-  for (const char c : json::dump({std::move(object)}, 2)) {
-    text += c;
-    if (c == '\n') text += "  ";
-  }
-  SW_TRY(file.text, json::set_value(file.text, "/" + std::string(kDecoderKey), text));
+  SW_TRY(file.text, json::set_value(file.text, "/" + std::string(kDecoderKey),
+                                    json::dump_inside({std::move(object)}, 2, 1)));
   return ok();
 }
 
@@ -237,7 +228,7 @@ std::string chat_template_of(const Checkpoint& checkpoint) {
     const auto text = read_whole_file(checkpoint, std::string(kTemplateName));
     return text ? *text : std::string();
   }
-  const SideFile* file = side_file(checkpoint, kSettingsName);
+  const SideFile* file = checkpoint.side_file(kSettingsName);
   const json::Value* value =
       file == nullptr || !file->document ? nullptr : file->document->root.find("chat_template");
   const std::string* text = value == nullptr ? nullptr : template_text(*value);

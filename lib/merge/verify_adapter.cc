@@ -2,53 +2,35 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <vector>
 
 #include "base/try.h"
-#include "merge/kernels.h"
+#include "merge/read_floats.h"
 
 namespace shardwright {
 namespace {
 
 constexpr std::size_t kCompared = 32U << 10U;  // elements at once
 
-// The distance of two neighbours of the dtype, by their size.
-double spacing_of(DType dtype) {
+// The distance of two neighbours of a dtype: by their size, and the smallest between any two.
+struct Spacing {
+  double relative{}, least{};
+};
+
+Spacing spacing_of(DType dtype) {
   switch (dtype) {
     case DType::kBF16:
-      return 0x1p-7;
+      return {0x1p-7, 0x1p-133};
     case DType::kF16:
-      return 0x1p-10;
+      return {0x1p-10, 0x1p-24};
     case DType::kF8E4M3:
-      return 0x1p-3;
+      return {0x1p-3, 0x1p-9};
     case DType::kF8E5M2:
-      return 0x1p-2;
+      return {0x1p-2, 0x1p-16};
     default:
-      return 0x1p-22;  // F32 and wider; sums are taken in fp32
+      return {0x1p-22, 0x1p-133};  // F32 and wider; sums are taken in fp32
   }
-}
-
-// And the smallest that there is between any two.
-double least_spacing_of(DType dtype) {
-  switch (dtype) {
-    case DType::kF16:
-      return 0x1p-24;
-    case DType::kF8E4M3:
-      return 0x1p-9;
-    case DType::kF8E5M2:
-      return 0x1p-16;
-    default:
-      return 0x1p-133;
-  }
-}
-
-Status read_run(const Tensor& tensor, std::uint64_t first, std::size_t count,
-                std::vector<std::byte>& raw, std::vector<float>& to) {
-  const std::uint64_t width = dtype_bits(tensor.dtype) / 8;
-  raw.resize(count * width);
-  SW_TRY_OK(tensor.read(first * width, raw));
-  kernel::decode(tensor.dtype, raw, to.data());
-  return ok();
 }
 
 }  // namespace
@@ -60,13 +42,15 @@ Result<DeltaMatch> match_delta(const Adapted& adapted, const Tensor& merged) {
   std::vector<float> base(std::min<std::uint64_t>(kCompared, elements));
   std::vector<float> with(base.size());
   std::vector<float> found(base.size());
-  const double relative = std::max(spacing_of(adapted.stored), spacing_of(merged.dtype));
-  const double least = std::max(least_spacing_of(adapted.stored), least_spacing_of(merged.dtype));
+  const Spacing before = spacing_of(adapted.stored);
+  const Spacing after = spacing_of(merged.dtype);
+  const double relative = std::max(before.relative, after.relative);
+  const double least = std::max(before.least, after.least);
   for (std::uint64_t first = 0; first < elements; first += kCompared) {
     const std::size_t count = std::min<std::uint64_t>(kCompared, elements - first);
-    SW_TRY_OK(read_run(*adapted.base, first, count, raw, base));
-    SW_TRY_OK(read_run(adapted.tensor, first, count, raw, with));
-    SW_TRY_OK(read_run(merged, first, count, raw, found));
+    SW_TRY_OK(read_floats(*adapted.base, first, std::span(base).first(count), raw));
+    SW_TRY_OK(read_floats(adapted.tensor, first, std::span(with).first(count), raw));
+    SW_TRY_OK(read_floats(merged, first, std::span(found).first(count), raw));
     for (std::size_t i = 0; i < count; ++i) {
       const double b = base[i];
       const double w = with[i];

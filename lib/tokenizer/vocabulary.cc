@@ -195,14 +195,8 @@ std::string added_tokens_text(const Vocabulary& vocabulary) {
   json::Value::Array list;
   for (const AddedEntry& added : vocabulary.added)
     list.push_back(added.entry);
-  const std::string flat = json::dump({std::move(list)}, 2);
   // As deep as in a file that the library writes.
-  std::string text;
-  for (const char c : flat) {
-    text += c;
-    if (c == '\n') text += "  ";
-  }
-  return text;
+  return json::dump_inside({std::move(list)}, 2, 1);
 }
 
 json::Value plain_entry(std::string_view text) {

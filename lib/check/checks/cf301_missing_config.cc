@@ -1,6 +1,5 @@
 // CF301: there is no config.json beside the weights.
 // docs/checks/CF301-missing-config.md
-#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -14,10 +13,7 @@ namespace {
 void missing_config(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
   if (checkpoint.kind == CheckpointKind::kFile || checkpoint.config) return;
-  const bool adapter = std::ranges::any_of(checkpoint.side_files, [](const SideFile& file) {
-    return file.name == "adapter_config.json";
-  });
-  if (adapter) return;
+  if (checkpoint.side_file("adapter_config.json") != nullptr) return;
   // Folders of weights that no transformers class reads are legal: parts of a pipeline, adapters'
   // bases.
   if (model.detection.schema == nullptr) {

@@ -23,11 +23,6 @@ bool is_same_file(const Shard& a, const Shard& b) {
   return a.entry.inode != 0 && a.entry.inode == b.entry.inode && a.entry.device == b.entry.device;
 }
 
-bool has_side_file(const Checkpoint& checkpoint, std::string_view name) {
-  return std::ranges::find(checkpoint.side_files, name, &SideFile::name) !=
-         checkpoint.side_files.end();
-}
-
 bool shares_a_name(const Checkpoint& checkpoint, const Shard& stray) {
   return stray.header &&
          std::ranges::any_of(stray.header->tensors, [&](const safetensors::TensorEntry& tensor) {
@@ -49,7 +44,7 @@ class Judge {
     if (std::ranges::any_of(checkpoint_.shards, same)) return StrayKind::kQuiet;
     if (two_sets_ && is_indexed(stray.file)) return StrayKind::kQuiet;  // IX212
     if (stray.file == "adapter_model.safetensors" &&
-        has_side_file(checkpoint_, "adapter_config.json")) {
+        checkpoint_.side_file("adapter_config.json") != nullptr) {
       return StrayKind::kQuiet;  // PEFT loads it
     }
     const auto is_of = [&](const ShardFamily& family) { return family.has(stray.file); };
