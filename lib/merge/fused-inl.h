@@ -1,10 +1,10 @@
 // x * f + sum in one rounding, for kernels: included anew for each instruction set, as Highway
 // asks.
-#if defined(SHARDWRIGHT_MERGE_FUSED_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef SHARDWRIGHT_MERGE_FUSED_INL_H_
-#undef SHARDWRIGHT_MERGE_FUSED_INL_H_
+#if defined(SHARDWRIGHT_MERGE_FUSED_TOGGLE) == defined(HWY_TARGET_TOGGLE)
+#ifdef SHARDWRIGHT_MERGE_FUSED_TOGGLE
+#undef SHARDWRIGHT_MERGE_FUSED_TOGGLE
 #else
-#define SHARDWRIGHT_MERGE_FUSED_INL_H_
+#define SHARDWRIGHT_MERGE_FUSED_TOGGLE
 #endif
 
 #include <array>
@@ -39,4 +39,4 @@ HWY_INLINE V fused(D tag, V x, V f, V sum) {
 }  // namespace shardwright::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
-#endif  // SHARDWRIGHT_MERGE_FUSED_INL_H_
+#endif  // SHARDWRIGHT_MERGE_FUSED_TOGGLE

@@ -12,6 +12,8 @@
 namespace shardwright {
 namespace {
 
+using Kind = YamlNode::Kind;
+
 constexpr std::string_view kDigits = "0123456789";
 constexpr std::string_view kDigitsAndBars = "0123456789_";
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -200,7 +202,6 @@ constexpr std::array<std::string_view, 3> kNans = {".nan", ".NaN", ".NAN"};
 }  // namespace
 
 void resolve_plain(YamlNode& node) {
-  using Kind = YamlNode::Kind;
   const std::string_view text = node.text;
   const auto is = [&node](Kind kind, double number = 0) {
     node.kind = kind;
