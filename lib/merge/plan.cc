@@ -16,6 +16,8 @@
 #include "base/utf8.h"
 #include "checkpoint/shard_split.h"
 #include "merge/kernels.h"
+#include "merge/modules.h"
+#include "merge/parts.h"
 #include "merge/plan_config.h"
 #include "merge/plan_tokenizer.h"
 #include "merge/view.h"
@@ -24,23 +26,6 @@ namespace shardwright {
 namespace {
 
 constexpr std::size_t kMostMistakes = 100;  // of one kind there may be one a tensor
-
-// A source of a slice: an input, and which of its layers.
-struct Source {
-  std::size_t input{};
-  std::uint64_t begin{}, end{};  // of a slice that is not whole
-  const Parameters* parameters{};
-  Mark at{};
-};
-
-// What the recipe asks for, in one form: `models` are one slice of all layers.
-struct Slice {
-  std::vector<Source> sources{};
-  std::optional<std::size_t> base{};  // position in `sources`
-  const Parameters* parameters{};
-  bool whole{};  // names stay as they are
-  Mark at{};
-};
 
 // A tensor of a source, for a tensor of the result.
 struct Candidate {
@@ -68,14 +53,14 @@ class Planner {
     plan().compat = options_.compat;
     for (const MergeInput& input : inputs_)
       views_.push_back(view_of(input));
-    read_slices();
+    if (result_.mistakes.empty())
+      parts_ = parts_of(recipe_, *method_, inputs_, views_, result_.mistakes);
     if (!result_.mistakes.empty()) return std::move(result_);
     plan().donor = donor();
-    for (const Slice& slice : slices_)
-      check_slice(slice);
     make_tokenizer();
     if (!result_.mistakes.empty()) return std::move(result_);
-    plan_tensors();
+    for (const Part& part : parts_)
+      plan_part(part);
     account_for_the_rest();
     order_and_split();
     if (result_.mistakes.empty()) write_config();
@@ -94,10 +79,6 @@ class Planner {
 
   // Parts of the grammar that parse, and that this version cannot follow: never passed over.
   void refuse_what_is_not_built() {
-    if (!recipe_.modules.empty()) {
-      mistake(recipe_.modules.front().at,
-              "'modules' is not built yet: 'models' merges all of a model");
-    }
     for (const MergeInput& input : inputs_) {
       const ModelRef& model = input.model;
       if (!model.architecture.empty())
@@ -120,120 +101,17 @@ class Planner {
     });
   }
 
-  [[nodiscard]] std::size_t input_of(const ModelRef& model) const {
-    const auto found = std::ranges::find(inputs_, model, &MergeInput::model);
-    return static_cast<std::size_t>(found - inputs_.begin());
-  }
-
-  void read_slices() {
-    if (!result_.mistakes.empty()) return;
-    if (!recipe_.body.models.empty()) {
-      slices_.push_back(whole_slice());
-      return;
-    }
-    for (const RecipeSlice& slice : recipe_.body.slices)
-      read_slice(slice);
-  }
-
-  Slice whole_slice() {
-    Slice whole{.whole = true, .at = recipe_.at};
-    for (const RecipeSource& source : recipe_.body.models) {
-      whole.sources.push_back(
-          {.input = input_of(source.model), .parameters = &source.parameters, .at = source.at});
-    }
-    if (!recipe_.base) return whole;
-    const std::size_t base = input_of(*recipe_.base);
-    const auto found = std::ranges::find(whole.sources, base, &Source::input);
-    whole.base = static_cast<std::size_t>(found - whole.sources.begin());
-    if (found == whole.sources.end())
-      whole.sources.push_back({.input = base, .at = recipe_.base->at});
-    return whole;
-  }
-
-  void read_slice(const RecipeSlice& from) {
-    Slice slice{.parameters = &from.parameters, .at = from.at};
-    const std::optional<ModelRef>& base = from.base ? from.base : recipe_.base;
-    for (const RecipeSource& source : from.sources) {
-      const std::size_t input = input_of(source.model);
-      const View& view = views_[input];
-      const auto depth = view.depths.find(view.stack);
-      if (view.stack.empty() || depth == view.depths.end()) {
-        mistake(source.at,
-                fmt::format("which tensors of {} are layers is not clear, so they cannot "
-                            "be sliced",
-                            quoted(source.model.text)));
-        continue;
-      }
-      const LayerRange layers = source.layers.value_or(LayerRange{0, depth->second});
-      if (layers.end > depth->second) {
-        mistake(source.at,
-                fmt::format("layer_range [{}, {}] reaches beyond the {} layers of {}", layers.begin,
-                            layers.end, depth->second, quoted(source.model.text)));
-      }
-      slice.sources.push_back({.input = input,
-                               .begin = layers.begin,
-                               .end = layers.end,
-                               .parameters = &source.parameters,
-                               .at = source.at});
-    }
-    if (slice.sources.empty()) return;
-    for (const Source& source : slice.sources) {
-      const Source& first = slice.sources.front();
-      if (source.end - source.begin != first.end - first.begin) {
-        mistake(source.at,
-                fmt::format("the sources of a slice have different numbers of layers: {} "
-                            "and {}",
-                            first.end - first.begin, source.end - source.begin));
-      }
-    }
-    if (base) {
-      const auto found = std::ranges::find(slice.sources, input_of(*base), &Source::input);
-      if (found != slice.sources.end()) {
-        slice.base = static_cast<std::size_t>(found - slice.sources.begin());
-      }
-    }
-    slices_.push_back(std::move(slice));
-  }
-
-  void check_slice(const Slice& slice) {
-    if (method_->base == BaseRule::kRequired || method_->base == BaseRule::kInput) {
-      if (!slice.base) {
-        mistake(slice.at, recipe_.base
-                              ? fmt::format("{} needs the base model {} among the sources of each "
-                                            "slice",
-                                            method_->name, quoted(recipe_.base->text))
-                              : fmt::format("{} needs 'base_model'", method_->name));
-      }
-    }
-    const bool apart = slice.base && is_base_apart();
-    const std::size_t count = slice.sources.size() - (apart ? 1 : 0);
-    const bool too_many = method_->most_inputs > 0 && count > method_->most_inputs;
-    if (count < method_->least_inputs || too_many) {
-      mistake(slice.at, fmt::format("{} takes {} models{}, not {}", method_->name, wanted_inputs(),
-                                    apart ? " beside the base" : "", count));
-    }
-  }
-
-  [[nodiscard]] bool is_base_apart() const {
-    return method_->base == BaseRule::kRequired || method_->base == BaseRule::kOptional;
-  }
-
-  [[nodiscard]] std::string wanted_inputs() const {
-    if (method_->most_inputs == method_->least_inputs)
-      return fmt::format("{}", method_->least_inputs);
-    if (method_->most_inputs == 0) return fmt::format("{} or more", method_->least_inputs);
-    return fmt::format("{} to {}", method_->least_inputs, method_->most_inputs);
-  }
-
   // The input whose config and side files the result gets.
   [[nodiscard]] std::size_t donor() const {
-    if (recipe_.base) return input_of(*recipe_.base);
-    return slices_.front().sources.front().input;
+    if (recipe_.base) return input_of(inputs_, *recipe_.base);
+    return parts_.front().slices.front().sources.front().input;
   }
 
   [[nodiscard]] bool is_merged(std::size_t input) const {
-    return std::ranges::any_of(slices_, [input](const Slice& slice) {
-      return std::ranges::find(slice.sources, input, &Source::input) != slice.sources.end();
+    return std::ranges::any_of(parts_, [input](const Part& part) {
+      return std::ranges::any_of(part.slices, [input](const Slice& slice) {
+        return std::ranges::find(slice.sources, input, &SliceSource::input) != slice.sources.end();
+      });
     });
   }
 
@@ -248,28 +126,29 @@ class Planner {
 
   // --- tensors ---------------------------------------------------------------------------------
 
-  void plan_tensors() {
-    if (slices_.front().whole) {
-      plan_whole(slices_.front());
+  void plan_part(const Part& part) {
+    if (part.slices.front().whole) {
+      plan_whole(part, part.slices.front());
       return;
     }
-    plan_outside(slices_.front(), true);
+    plan_outside(part, part.slices.front(), true);
     std::uint64_t layer = 0;
-    for (const Slice& slice : slices_) {
+    for (const Slice& slice : part.slices) {
       const std::uint64_t layers = slice.sources.front().end - slice.sources.front().begin;
       for (std::uint64_t i = 0; i < layers; ++i)
-        plan_layer(slice, i,
+        plan_layer(part, slice, i,
                    layers == 1 ? 1.0 : static_cast<double>(i) / static_cast<double>(layers - 1),
                    layer++);
     }
-    plan_outside(slices_.back(), false);
+    plan_outside(part, part.slices.back(), false);
   }
 
-  void plan_whole(const Slice& slice) {
+  void plan_whole(const Part& part, const Slice& slice) {
     std::map<std::string_view, std::vector<Candidate>> wanted;
     for (std::size_t i = 0; i < slice.sources.size(); ++i) {
-      for (const auto& [name, tensor] : views_[slice.sources[i].input].tensors)
-        wanted[name].push_back({.source = i, .tensor = &tensor});
+      for (const auto& [name, tensor] : views_[slice.sources[i].input].tensors) {
+        if (is_of(part, recipe_, name)) wanted[name].push_back({.source = i, .tensor = &tensor});
+      }
     }
     for (auto& [name, candidates] : wanted) {
       const double place = place_of(*candidates.front().tensor, slice);
@@ -281,7 +160,7 @@ class Planner {
   double place_of(const ViewTensor& tensor, const Slice& slice) {
     if (tensor.stack.empty()) return 0;
     std::uint64_t depth = 0;
-    for (const Source& source : slice.sources) {
+    for (const SliceSource& source : slice.sources) {
       const auto& depths = views_[source.input].depths;
       const auto found = depths.find(tensor.stack);
       if (found != depths.end()) depth = std::max(depth, found->second);
@@ -292,12 +171,12 @@ class Planner {
 
   // Tensors that belong to no layer: what comes before the layers from the first slice, what comes
   // behind them from the last.
-  void plan_outside(const Slice& slice, bool before) {
+  void plan_outside(const Part& part, const Slice& slice, bool before) {
     std::map<std::string_view, std::vector<Candidate>> wanted;
     for (std::size_t i = 0; i < slice.sources.size(); ++i) {
-      const View& view = views_[slice.sources[i].input];
-      for (const auto& [name, tensor] : view.tensors) {
-        if (tensor.stack == view.stack) continue;
+      const std::size_t input = slice.sources[i].input;
+      for (const auto& [name, tensor] : views_[input].tensors) {
+        if (tensor.stack == part.stacks[input] || !is_of(part, recipe_, name)) continue;
         const bool comes_before = !tensor.known || tensor.role == Role::kEmbedding ||
                                   tensor.role == Role::kPosition || !tensor.stack.empty();
         if (comes_before == before) wanted[name].push_back({.source = i, .tensor = &tensor});
@@ -307,12 +186,14 @@ class Planner {
       plan_tensor(slice, std::string(name), std::move(candidates), 0);
   }
 
-  void plan_layer(const Slice& slice, std::uint64_t offset, double t, std::uint64_t layer) {
+  void plan_layer(const Part& part, const Slice& slice, std::uint64_t offset, double t,
+                  std::uint64_t layer) {
     std::map<std::string, std::vector<Candidate>> wanted;
     for (std::size_t i = 0; i < slice.sources.size(); ++i) {
-      const Source& source = slice.sources[i];
+      const SliceSource& source = slice.sources[i];
       const View& view = views_[source.input];
-      const std::string prefix = fmt::format("{}{}.", view.stack, source.begin + offset);
+      const std::string prefix =
+          fmt::format("{}{}.", part.stacks[source.input], source.begin + offset);
       for (auto at = view.tensors.lower_bound(prefix);
            at != view.tensors.end() && at->first.starts_with(prefix); ++at) {
         wanted[with_layer(at->first, at->second, layer)].push_back(
@@ -517,11 +398,11 @@ class Planner {
     }
     for (const Candidate& candidate : candidates) {
       std::vector<double> values;
-      const Source& source = slice.sources[candidate.source];
+      const SliceSource& source = slice.sources[candidate.source];
       for (const ParameterRow& row : method_->parameters) {
         if (row.scope != ParameterScope::kInput) continue;
         auto value = find_value(row, source.parameters, slice, candidate.tensor->tensor.name, t);
-        const bool exempt = slice.base == candidate.source && is_base_apart();
+        const bool exempt = slice.base == candidate.source && is_base_apart(*method_);
         if (!value && exempt) value = std::numeric_limits<double>::quiet_NaN();
         if (!value) {
           mistake(source.at, fmt::format("{} needs '{}' of {} for {}", method_->name, row.name,
@@ -556,7 +437,7 @@ class Planner {
   [[nodiscard]] std::optional<double> find_value(const ParameterRow& row, const Parameters* own,
                                                  const Slice& slice, std::string_view name,
                                                  double t) const {
-    for (const Parameters* level : {own, slice.parameters, &recipe_.parameters}) {
+    for (const Parameters* level : {own, slice.parameters, slice.of_module, &recipe_.parameters}) {
       if (level == nullptr) continue;
       const auto found = std::ranges::find(*level, row.name, &Parameter::name);
       if (found == level->end()) continue;
@@ -613,18 +494,29 @@ class Planner {
     plan().shards = split_by_size(bytes, options_.max_shard_size);
   }
 
+  StackLayers layers_of(const Part& part) {
+    StackLayers out;
+    for (const Slice& slice : part.slices) {
+      const SliceSource& source = slice.sources[slice.base.value_or(0)];
+      if (out.stack.empty()) out.stack = part.stacks[source.input];
+      for (std::uint64_t i = source.begin; i < source.end; ++i)
+        out.layers.push_back({.input = source.input, .layer = i});
+    }
+    const View& donor = views_[plan().donor];
+    const auto depth = donor.depths.find(out.stack);
+    if (depth != donor.depths.end()) out.depth = depth->second;
+    out.is_main = out.stack == donor.stack || module_kind_of(out.stack) == ModuleKind::kRest;
+    return out;
+  }
+
   void write_config() {
     const MergeInput& input = inputs_[plan().donor];
     if (!input.checkpoint->config || !input.checkpoint->config->document) return;
-    std::vector<LayerOrigin> layers;
-    if (!slices_.front().whole) {
-      for (const Slice& slice : slices_) {
-        const Source& source = slice.base ? slice.sources[*slice.base] : slice.sources.front();
-        for (std::uint64_t i = source.begin; i < source.end; ++i)
-          layers.push_back({.input = source.input, .layer = i});
-      }
+    std::vector<StackLayers> stacks;
+    for (const Part& part : parts_) {
+      if (!part.slices.front().whole) stacks.push_back(layers_of(part));
     }
-    auto text = config_of(plan(), inputs_, layers);
+    auto text = config_of(plan(), inputs_, stacks);
     if (text) {
       plan().config = *std::move(text);
     } else {
@@ -637,7 +529,7 @@ class Planner {
   const PlanOptions& options_;
   const Method* method_;
   std::vector<View> views_;
-  std::vector<Slice> slices_;
+  std::vector<Part> parts_;
   std::set<std::pair<std::size_t, std::string_view>> used_;
   Planned result_;
 };

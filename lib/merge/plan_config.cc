@@ -13,6 +13,7 @@
 #include "json/edit.h"
 #include "json/value.h"
 #include "merge/kernels.h"
+#include "merge/modules.h"
 
 namespace shardwright {
 namespace {
@@ -106,15 +107,95 @@ Status splice(ConfigEditor& editor, std::string_view key, std::span<const MergeI
   return editor.set(pointer_of(key), json::dump(json::Value{std::move(list)}));
 }
 
-Status set_layers(ConfigEditor& editor, const Expansion& expected, const json::Value& config,
-                  std::span<const MergeInput> inputs, std::span<const LayerOrigin> layers) {
-  for (const std::string& key : expected.schema->per_layer_keys) {
-    const json::Value* value = config.find_path(key);
-    if (value != nullptr && value->array() != nullptr)
-      SW_TRY_OK(splice(editor, key, inputs, layers));
+// Where configs count the layers of a kind of stack.
+struct CountRow {
+  ModuleKind kind{};
+  std::array<std::string_view, 6> keys;
+};
+constexpr std::array<CountRow, 5> kCounts = {{
+    {ModuleKind::kRest,
+     {"text_config.num_hidden_layers", "num_hidden_layers", "num_layers", "n_layers", "n_layer"}},
+    {ModuleKind::kVision,
+     {"vision_config.depth", "vision_config.num_hidden_layers", "vision_config.num_layers",
+      "vision_config.n_layers", "vision_config.layers"}},
+    {ModuleKind::kAudio,
+     {"audio_config.num_hidden_layers", "audio_config.encoder_layers", "audio_config.depth",
+      "audio_config.num_layers"}},
+    {ModuleKind::kEncoder,
+     {"encoder_layers", "num_encoder_layers", "n_layers", "num_layers", "num_hidden_layers"}},
+    {ModuleKind::kDecoder, {"decoder_layers", "num_decoder_layers", "n_layers"}},
+}};
+
+// Lists of numbers of layers, which slices would have to rewrite.
+constexpr std::array<std::string_view, 4> kIndexKeys = {
+    "vision_config.fullatt_block_indexes", "vision_config.deepstack_visual_indexes",
+    "vision_config.global_attn_indexes", "deepstack_visual_indexes"};
+
+// T5: a decoder of which nothing is said has as many layers as the encoder.
+constexpr std::string_view kDecoderKey = "/num_decoder_layers";
+
+bool follows_the_encoder(const json::Value& config) {
+  const json::Value* own = config.find("num_decoder_layers");
+  return config.find("num_layers") != nullptr && (own == nullptr || own->is_null());
+}
+
+// The key that counts the layers of the stack: the first that says their number.
+Result<std::string> count_pointer(const StackLayers& stack, const json::Value& config) {
+  const ModuleKind kind = module_kind_of(stack.stack);
+  for (const CountRow& row : kCounts) {
+    if (row.kind != kind) continue;
+    for (const std::string_view key : row.keys) {
+      const json::Value* value = key.empty() ? nullptr : config.find_path(key);
+      const auto number = value == nullptr ? std::nullopt : value->whole_number();
+      if (number && *number >= 0 && static_cast<std::uint64_t>(*number) == stack.depth)
+        return pointer_of(key);
+    }
   }
-  if (expected.layers_pointer.empty()) return ok();
-  return editor.set(expected.layers_pointer, std::to_string(layers.size()));
+  if (kind == ModuleKind::kDecoder && follows_the_encoder(config)) return std::string(kDecoderKey);
+  return Error{ErrorCode::kUnsupported,
+               fmt::format("no key of config.json is known to count the {} layers of {}",
+                           stack.depth, quoted(stack.stack.substr(0, stack.stack.size() - 1)))};
+}
+
+Status set_count(ConfigEditor& editor, const StackLayers& stack, const json::Value& config) {
+  for (const std::string_view key : kIndexKeys) {
+    if (module_kind_of(stack.stack) == ModuleKind::kRest || config.find_path(key) == nullptr)
+      continue;
+    return Error{
+        ErrorCode::kUnsupported,
+        fmt::format("{} of config.json names layers by their numbers, so that layers of {} "
+                    "cannot be sliced",
+                    quoted(key), quoted(stack.stack.substr(0, stack.stack.size() - 1)))};
+  }
+  SW_TRY(const std::string pointer, count_pointer(stack, config));
+  if (module_kind_of(stack.stack) == ModuleKind::kEncoder && follows_the_encoder(config))
+    SW_TRY_OK(editor.set(kDecoderKey, std::to_string(stack.depth)));
+  return editor.set(pointer, std::to_string(stack.layers.size()));
+}
+
+// "text_config." where the number of layers stands in it.
+std::string beside_the_count(const Expansion& expected) {
+  std::string out;
+  const std::vector<std::string_view> steps = split(expected.layers_pointer, '/');
+  for (std::size_t i = 1; i + 1 < steps.size(); ++i)
+    out += std::string(steps[i]) + '.';
+  return out;
+}
+
+Status set_layers(ConfigEditor& editor, const MergeInput& donor, const json::Value& config,
+                  std::span<const MergeInput> inputs, const StackLayers& stack) {
+  const Expansion* expected = donor.expected;
+  if (expected == nullptr || !stack.is_main) return set_count(editor, stack, config);
+  for (const std::string& key : expected->schema->per_layer_keys) {
+    for (const std::string& place : {key, beside_the_count(*expected) + key}) {
+      const json::Value* value = config.find_path(place);
+      if (value == nullptr || value->array() == nullptr) continue;
+      SW_TRY_OK(splice(editor, place, inputs, stack.layers));
+      break;
+    }
+  }
+  if (expected->layers_pointer.empty()) return set_count(editor, stack, config);
+  return editor.set(expected->layers_pointer, std::to_string(stack.layers.size()));
 }
 
 // A result with a head of its own is not tied.
@@ -130,15 +211,18 @@ Status set_tie(ConfigEditor& editor, const MergePlan& plan, const Expansion& exp
 }  // namespace
 
 Result<std::string> config_of(const MergePlan& plan, std::span<const MergeInput> inputs,
-                              std::span<const LayerOrigin> layers) {
+                              std::span<const StackLayers> stacks) {
   const MergeInput& donor = inputs[plan.donor];
   const json::Value& config = donor.checkpoint->config->document->root;
   ConfigEditor editor(donor.checkpoint->config->text);
   SW_TRY_OK(set_dtype(editor, plan, config));
-  if (donor.expected != nullptr) {
-    if (!layers.empty()) SW_TRY_OK(set_layers(editor, *donor.expected, config, inputs, layers));
-    SW_TRY_OK(set_tie(editor, plan, *donor.expected));
-  }
+  // An encoder comes before its decoder, whose number may have to be said because of it.
+  std::vector<StackLayers> in_order(stacks.begin(), stacks.end());
+  std::ranges::stable_sort(in_order, {},
+                           [](const StackLayers& stack) { return module_kind_of(stack.stack); });
+  for (const StackLayers& stack : in_order)
+    SW_TRY_OK(set_layers(editor, donor, config, inputs, stack));
+  if (donor.expected != nullptr) SW_TRY_OK(set_tie(editor, plan, *donor.expected));
   for (const ConfigValue& value : plan.config_values)
     SW_TRY_OK(editor.set(value.pointer, value.text));
   return std::move(editor).take();
