@@ -8,6 +8,7 @@
 #include "base/try.h"
 #include "base/utf8.h"
 #include "job/check_model.h"
+#include "job/merge_model.h"
 #include "merge/adapt.h"
 #include "merge/kernels.h"
 #include "merge/verify_adapter.h"
@@ -85,10 +86,8 @@ Result<VerifyReport> lora_verify(const std::string& base, const std::string& ada
   SW_TRY(const CheckedModel base_model, check_model(base, catalogue, check));
   SW_TRY(const CheckedModel adapter_model, check_model(adapter, catalogue, check));
   SW_TRY(const CheckedModel merged_model, check_model(merged, catalogue, check));
-  MergeInput input{.checkpoint = &base_model.model.checkpoint};
-  if (base_model.model.expected && base_model.model.expected->usable)
-    input.expected = &*base_model.model.expected;
-  SW_TRY(const Adaptation adaptation, adapt(input, adapter_model.model.checkpoint, false));
+  SW_TRY(const Adaptation adaptation,
+         adapt(merge_input(base_model.model), adapter_model.model.checkpoint, false));
   report.applied = {.model = base,
                     .adapter = adapter,
                     .modules = adaptation.modules,

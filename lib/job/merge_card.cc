@@ -1,6 +1,8 @@
 #include "job/merge_card.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -23,10 +25,25 @@ bool is_hub_id(const ModelRef& model) {
          model.path.find('/') != std::string::npos && !std::filesystem::exists(model.path);
 }
 
+// The models of all documents, but for those that a document makes.
+std::vector<ModelRef> models_of_all(std::span<const Recipe* const> recipes) {
+  std::vector<ModelRef> out;
+  for (const Recipe* recipe : recipes) {
+    for (const ModelRef& model : models_of(*recipe)) {
+      const bool is_made = std::ranges::any_of(recipes, [&](const Recipe* other) {
+        return !other->name.empty() && other->name == model.path;
+      });
+      if (!is_made && std::ranges::find(out, model) == out.end()) out.push_back(model);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
-std::string merge_card(const Recipe& recipe, std::string_view recipe_text) {
-  const std::vector<ModelRef> models = models_of(recipe);
+std::string merge_card(std::span<const Recipe* const> recipes, std::string_view recipe_text) {
+  const std::vector<ModelRef> models = models_of_all(recipes);
+  const Recipe& recipe = *recipes.back();
   std::string card = "---\n";
   std::string bases;
   for (const ModelRef& model : models) {

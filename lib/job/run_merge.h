@@ -2,7 +2,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "merge/recipe.h"
 #include "shardwright/merge_job.h"
 #include "shardwright/result.h"
 
@@ -11,5 +13,8 @@ namespace shardwright {
 // As merge(); `name` stands for the recipe in messages.
 Result<MergeReport> merge_by_text(const std::string& name, const std::string& text,
                                   const MergeOptions& options);
+
+// With their places.
+std::vector<RecipeProblem> problems_of(const std::vector<Mistake>& mistakes);
 
 }  // namespace shardwright

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <condition_variable>
 #include <mutex>
 #include <utility>
 
@@ -85,6 +86,8 @@ class Engine final : public Preparation {
     return ok();
   }
 
+  void compute_when_read() { on_demand_ = true; }
+
   [[nodiscard]] ScanResult seen(std::size_t i) {
     const std::scoped_lock lock(mutex_);
     return states_[i].seen;
@@ -159,9 +162,32 @@ class Engine final : public Preparation {
     }
   }
 
+  // All passes of a tensor, by as many threads as ask for it: each does the blocks that are left,
+  // and waits for those of the others.
+  Status prepare(std::size_t i) {
+    for (;;) {
+      Preparation::Work work;
+      {
+        std::unique_lock lock(mutex_);
+        const bool ready = settle(i);
+        if (!status_) return status_;
+        if (ready) return ok();
+        if (!take(i, work)) {
+          changed_.wait(lock);
+          continue;
+        }
+      }
+      Status done = work();
+      const std::scoped_lock lock(mutex_);
+      if (!done) status_ = std::move(done);
+      changed_.notify_all();
+    }
+  }
+
   Status compute(std::size_t i, std::uint64_t from, MutableBytes into) {
     const TensorState& state = states_[i];
     const PlannedTensor& tensor = *state.tensor;
+    if (on_demand_ && tensor.action == TensorAction::kMerge) SW_TRY_OK(prepare(i));
     if (tensor.action == TensorAction::kMerge && !state.program) {  // next() could not make it
       const std::scoped_lock lock(mutex_);
       if (!status_) return status_;
@@ -304,7 +330,9 @@ class Engine final : public Preparation {
   std::vector<std::vector<Place>> places_;  // by file, in order
   WorkspacePool spaces_;
   std::mutex mutex_;  // over states_ but for what one thread alone holds, begun_ and status_
-  bool begun_{};      // tiles were asked for: from now on every byte is a result
+  std::condition_variable changed_;  // a block was gathered
+  bool on_demand_{};
+  bool begun_{};  // tiles were asked for: from now on every byte is a result
   Status status_ = ok();
 };
 
@@ -344,6 +372,7 @@ Result<MergeFiles> merge_files(const MergePlan& plan) {
     SW_TRY(auto file, merged_shard(plan, i, *engine));
     files.shards.push_back(std::move(file));
   }
+  files.compute_when_read = [to = engine.get()] { to->compute_when_read(); };
   files.watched = [seen = engine.get()](std::size_t i) { return seen->seen(i); };
   files.preparation = std::move(engine);
   return files;

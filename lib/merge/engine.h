@@ -18,6 +18,10 @@ namespace shardwright {
 struct MergeFiles {
   std::vector<std::unique_ptr<PlannedFile>> shards{};
   std::unique_ptr<Preparation> preparation{};  // for write_files()
+  // Before it is called, what is read of a tensor that is merged is zeros, until write_files()
+  // begins: the plan is looked at. Afterwards it is computed, for a merge whose input this one is:
+  // nothing of these files is ever written.
+  std::function<void()> compute_when_read{};
   // What was seen of the values of tensor `i` of the plan as they were written; nothing of tensors
   // that are copied.
   std::function<ScanResult(std::size_t i)> watched{};

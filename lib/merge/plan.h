@@ -28,6 +28,7 @@ struct MergeInput {
   const Expansion* expected{};           // null where no rule describes it
   std::vector<std::string> redundant{};  // stored names that are proven to repeat another
   const Adaptation* adaptation{};        // of its adapter (adapt.h), or null
+  double reads_per_byte{1};              // of the disk, where the checkpoint is computed
 };
 
 enum class TensorAction : std::uint8_t {

@@ -63,7 +63,8 @@ View view_of(const MergeInput& input) {
     }
     ViewTensor seen{.tensor = tensor,
                     .stored = tensor.dtype,
-                    .read_bytes = tensor.bytes,
+                    .read_bytes = static_cast<std::uint64_t>(static_cast<double>(tensor.bytes) *
+                                                             input.reads_per_byte),
                     .known = expected != nullptr};
     if (const Adapted* found =
             input.adaptation != nullptr ? input.adaptation->find(tensor.name) : nullptr) {

@@ -64,17 +64,32 @@ std::string actions_text(const MergeReport& report, const TextStyle& style) {
   return out;
 }
 
+// "first: ", or nothing for the result.
+std::string document_prefix(const MergeReport& report) {
+  return report.document.empty() ? "" : printable(report.document) + ": ";
+}
+
 std::string merge_plan_text(const MergeReport& report, const TextStyle& style) {
   std::uint64_t merged = 0;
   for (const MergedTensor& tensor : report.tensors)
     merged += tensor.action == "merge" ? 1U : 0U;
-  const std::string head =
-      fmt::format("{} of {}: {}, {} merged, {} in {}; reads {} in {}\n", report.method,
-                  counted(report.inputs.size() - report.adapters.size(), "model"),
-                  counted(report.tensors.size(), "tensor"), grouped(merged),
-                  human_bytes(report.tensor_bytes), counted(report.shards, "shard"),
-                  human_bytes(report.read_bytes), counted(report.passes, "pass", "passes"));
+  const std::string head = fmt::format(
+      "{}{} of {}: {}, {} merged, {} in {}; reads {} in {}\n",
+      report.document.empty() ? "" : printable(report.document) + ": ", report.method,
+      counted(report.models, "model"), counted(report.tensors.size(), "tensor"), grouped(merged),
+      human_bytes(report.tensor_bytes), counted(report.shards, "shard"),
+      human_bytes(report.read_bytes), counted(report.passes, "pass", "passes"));
   return head + actions_text(report, style);
+}
+
+// What is said of the merge of one document.
+std::string document_text(const MergeReport& report, const TextStyle& style) {
+  std::string out = inputs_text(report, style) + adapters_text(report.adapters, style);
+  if (!style.quiet && !report.tensors.empty()) out += merge_plan_text(report, style);
+  if (!report.result || report.result->findings.empty()) return out;
+  const std::string name = report.document.empty() ? "the result" : printable(report.document);
+  return out + inked(style, Ink::kHeading, name) + "\n" +
+         findings_text(report.result->findings, style);
 }
 
 }  // namespace
@@ -91,15 +106,12 @@ std::string merge_text(const MergeReport& report, const MergeOptions& options,
   if (!style.quiet) {
     out += problems_text(report.recipe, report.remarks, "note", Ink::kInfo, style);
   }
-  out += inputs_text(report, style) + adapters_text(report.adapters, style);
-  if (!style.quiet && !report.tensors.empty()) out += merge_plan_text(report, style);
-  if (report.result && !report.result->findings.empty()) {
-    out += inked(style, Ink::kHeading, "the result") + "\n";
-    out += findings_text(report.result->findings, style);
-  }
+  for (const MergeReport& document : report.documents)
+    out += document_text(document, style);
+  out += document_text(report, style);
   if (!report.refused.empty()) {
-    return out + fmt::format("{}: {}\n", inked(style, Ink::kError, "nothing was written"),
-                             report.refused);
+    return out + fmt::format("{}: {}{}\n", inked(style, Ink::kError, "nothing was written"),
+                             document_prefix(report), report.refused);
   }
   if (style.quiet) return out;
   if (options.dry_run) return out + "dry run: nothing was written\n";

@@ -59,11 +59,15 @@ struct MergeDrop {
 };
 
 struct MergeReport {
-  std::string recipe{};  // the path as given
+  std::string recipe{};    // the path as given
+  std::string document{};  // the name that the recipe gives it; empty: the result
   std::string method{};
   std::vector<RecipeProblem> problems{};  // the recipe cannot be used: nothing else is set
   std::vector<RecipeProblem> remarks{};   // keys that mean nothing here
-  std::vector<ModelReport> inputs{};      // in the order of their first mention
+  std::uint64_t models{};                 // that the recipe names
+  // The models, and their adapters, in the order of their first mention; but for those that other
+  // documents make.
+  std::vector<ModelReport> inputs{};
   std::vector<AppliedAdapter> adapters{};
   std::vector<MergedTensor> tensors{};
   std::vector<MergeDrop> dropped{};
@@ -76,6 +80,10 @@ struct MergeReport {
   std::string refused{};                // why nothing was written; empty where all is well
   bool published{};
   double seconds{};  // that the writing took
+  // The documents of the recipe that the result is made of, in the order in which they are merged.
+  // Their results are computed as they are read, and written nowhere. Where one has problems or is
+  // refused, nothing after it was looked at: it is the report itself.
+  std::vector<MergeReport> documents{};
 };
 
 // Reads the recipe, checks its inputs, plans, checks what would come of it, and writes it. Nothing

@@ -1,0 +1,79 @@
+#include "job/merge_model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/try.h"
+#include "check/tie.h"
+
+namespace shardwright {
+namespace {
+
+std::string path_of(const std::string& path, const std::string& revision) {
+  return revision.empty() ? path : path + '@' + revision;
+}
+
+Status prove_ties(Model& model) {
+  for (TieFacts& tie : model.data.ties) {
+    if (tie.bytes != TieBytes::kEqualSample) continue;
+    SW_TRY(const bool same,
+           same_bytes(*model.checkpoint.find(tie.target), *model.checkpoint.find(tie.source)));
+    tie.bytes = same ? TieBytes::kEqual : TieBytes::kDiffer;
+  }
+  return ok();
+}
+
+}  // namespace
+
+Result<MergeModel> open_merge_model(const ModelRef& ref, std::shared_ptr<const Catalogue> catalogue,
+                                    const CheckOptions& options) {
+  SW_TRY(CheckedModel checked, check_model(path_of(ref.path, ref.revision), catalogue, options));
+  return merge_model_of(ref, std::make_shared<CheckedModel>(std::move(checked)),
+                        std::move(catalogue), options);
+}
+
+Result<MergeModel> merge_model_of(const ModelRef& ref, std::shared_ptr<CheckedModel> checked,
+                                  std::shared_ptr<const Catalogue> catalogue,
+                                  const CheckOptions& options) {
+  MergeModel model{.ref = ref, .checked = std::move(checked)};
+  SW_TRY_OK(prove_ties(model.checked->model));
+  if (ref.lora.empty()) return model;
+  SW_TRY(CheckedModel adapter,
+         check_model(path_of(ref.lora, ref.lora_revision), std::move(catalogue), options));
+  model.adapter = std::make_unique<CheckedModel>(std::move(adapter));
+  return model;
+}
+
+Status adapt_model(MergeModel& model, bool compat) {
+  if (!model.adapter) return ok();
+  SW_TRY(model.adaptation, adapt(merge_input(model), model.adapter->model.checkpoint, compat));
+  return ok();
+}
+
+MergeInput merge_input(const MergeModel& model) {
+  MergeInput input = merge_input(model.checked->model);
+  input.model = model.ref;
+  if (const MergePlan* plan = model.made_by; plan != nullptr && plan->tensor_bytes > 0) {
+    input.reads_per_byte =
+        static_cast<double>(plan->read_bytes) / static_cast<double>(plan->tensor_bytes);
+  }
+  if (!model.adaptation) return input;
+  input.adaptation = &*model.adaptation;
+  std::erase_if(input.redundant, [&](const std::string& name) {
+    const auto& untied = model.adaptation->untied;
+    return std::ranges::find(untied, name) != untied.end();
+  });
+  return input;
+}
+
+MergeInput merge_input(const Model& model) {
+  MergeInput input{.checkpoint = &model.checkpoint};
+  if (model.expected && model.expected->usable) input.expected = &*model.expected;
+  for (const TieFacts& tie : model.data.ties) {
+    const bool tied = model.expected && model.expected->tie.tied;
+    if (tied && tie.bytes == TieBytes::kEqual) input.redundant.push_back(tie.target);
+  }
+  return input;
+}
+
+}  // namespace shardwright

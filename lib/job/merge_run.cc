@@ -1,0 +1,351 @@
+#include "job/merge_run.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <unordered_map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/meter.h"
+#include "base/try.h"
+#include "base/utf8.h"
+#include "check/purpose.h"
+#include "checkpoint/index.h"
+#include "checkpoint/shard_split.h"
+#include "io/folder.h"
+#include "job/merge_card.h"
+#include "job/run_merge.h"
+#include "write/carry.h"
+#include "write/place.h"
+#include "write/staged_dir.h"
+#include "write/write_file.h"
+#include "write/write_files.h"
+
+namespace shardwright {
+namespace {
+
+constexpr std::string_view kIndexFile = "model.safetensors.index.json";
+constexpr std::string_view kConfigName = "config.json";
+constexpr std::string_view kRecipeName = "mergekit_config.yml";
+constexpr std::string_view kCardName = "README.md";
+
+bool is_weights_or_index(std::string_view name) {
+  constexpr std::array<std::string_view, 8> kEndings = {
+      ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".gguf", ".pt", ".pth",
+      ".h5"};
+  return std::ranges::any_of(kEndings,
+                             [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
+// Files of the donor that stay behind: weights, what the merge writes itself, and the donor's own
+// papers.
+bool stays_behind(std::string_view name) {
+  return is_weights_or_index(name) || name == kConfigName || name == kRecipeName ||
+         name == kCardName || name == "LICENSE" || name == ".gitattributes" ||
+         name.starts_with(".git/") || name.starts_with(".cache/") ||
+         name.find('/') != std::string_view::npos;
+}
+
+// The plan's files outlive whatever looks at them.
+std::shared_ptr<const PlannedFile> share(const PlannedFile* file) {
+  return {std::shared_ptr<void>(), file};
+}
+
+}  // namespace
+
+MergeRun::MergeRun(const MergeContext& context, const Recipe& recipe, const Documents& earlier)
+    : context_(context), recipe_(recipe), earlier_(earlier) {
+  report_.document = recipe.name;
+  report_.method = recipe.method;
+}
+
+Status MergeRun::prepare() {
+  SW_TRY_OK(open_models());
+  if (!report_.problems.empty()) return ok();
+  SW_TRY_OK(check_output());
+  if (!inputs_are_sound()) {
+    report_.refused = "inputs have errors";
+    return ok();
+  }
+  SW_TRY_OK(apply_adapters());
+  if (!report_.refused.empty()) return ok();
+  plan();
+  return report_.problems.empty() ? rehearse() : ok();
+}
+
+Status MergeRun::open_models() {
+  const CheckOptions check = check_options();
+  for (const ModelRef& ref : models_of(recipe_)) {
+    const auto document = earlier_.find(ref.path);
+    const bool is_made = document != earlier_.end();
+    SW_TRY(MergeModel model,
+           is_made ? merge_model_of(ref, document->second->result_, context_.catalogue, check)
+                   : open_merge_model(ref, context_.catalogue, check));
+    if (is_made) {
+      model.made_by = &document->second->planned_.plan;
+    } else {
+      report_.inputs.push_back(model.checked->report);
+    }
+    if (is_adapter(model.checkpoint())) {
+      report_.problems.push_back(
+          {ref.at.line, ref.at.column,
+           fmt::format("{} is an adapter: a model with it is written base+adapter",
+                       quoted(ref.text))});
+    }
+    if (model.adapter) report_.inputs.push_back(model.adapter->report);
+    models_.push_back(std::move(model));
+  }
+  report_.models = models_.size();
+  return ok();
+}
+
+// Nothing is written into an input, nor around one.
+Status MergeRun::check_output() const {
+  const auto place = real_path(options().output);
+  if (!place) return ok();  // the staging says what is wrong with it
+  for (const MergeModel& model : models_) {
+    if (model.made_by == nullptr) SW_TRY_OK(stays_out(*place, model.checkpoint(), model.ref));
+    if (model.adapter) SW_TRY_OK(stays_out(*place, model.adapter->model.checkpoint, model.ref));
+  }
+  return ok();
+}
+
+Status MergeRun::stays_out(const std::string& place, const Checkpoint& checkpoint,
+                           const ModelRef& ref) const {
+  SW_TRY(const std::string input, real_path(checkpoint.directory));
+  const bool is_folder = checkpoint.kind != CheckpointKind::kFile;
+  const bool would_go = is_within(input, place) && (is_folder || options().overwrite);
+  if (!would_go && !(is_folder && is_within(place, input))) return ok();
+  return Error{ErrorCode::kInvalidArgument,
+               fmt::format("output {} and the model {} lie inside each other",
+                           quoted(options().output), quoted(ref.text))};
+}
+
+// Findings of the inputs that stop the merge: errors, but those that are allowed.
+bool MergeRun::inputs_are_sound() const {
+  return std::ranges::none_of(report_.inputs, [this](const ModelReport& input) {
+    return std::ranges::any_of(input.findings,
+                               [this](const Finding& finding) { return stops(finding); });
+  });
+}
+
+// Pairs are fitted to their targets; where one has none, the report says so and refuses.
+Status MergeRun::apply_adapters() {
+  for (MergeModel& model : models_) {
+    SW_TRY_OK(adapt_model(model, options().compat));
+    if (!model.adaptation) continue;
+    const Adaptation& made = *model.adaptation;
+    report_.adapters.push_back({.model = model.ref.path,
+                                .adapter = model.adapter->report.path,
+                                .modules = made.modules,
+                                .applied = made.applied,
+                                .saved = made.saved,
+                                .problems = made.problems});
+    if (!made.problems.empty()) report_.refused = "an adapter does not fit its base";
+  }
+  return ok();
+}
+
+void MergeRun::plan() {
+  std::vector<MergeInput> inputs;
+  for (const MergeModel& model : models_)
+    inputs.push_back(merge_input(model));
+  planned_ = plan_merge(recipe_, std::move(inputs),
+                        {.max_shard_size = options().max_shard_size,
+                         .seed = options().seed,
+                         .compat = options().compat});
+  report_.problems = problems_of(planned_.mistakes);
+  if (report_.problems.empty()) describe();
+}
+
+void MergeRun::serve() {
+  files_.compute_when_read();
+}
+
+// Lays the files out, and checks them as if they were there.
+Status MergeRun::rehearse() {
+  SW_TRY(files_, merge_files(planned_.plan));
+  const MergePlan& plan = planned_.plan;
+  for (std::size_t i = 0; i < files_.shards.size(); ++i)
+    outcome_.files[shard_name(i, files_.shards.size())].content = share(files_.shards[i].get());
+  if (files_.shards.size() > 1) add_text(kIndexFile, index_text());
+  if (!plan.config.empty()) add_text(kConfigName, plan.config);
+  for (const PlannedText& file : plan.files)
+    add_text(file.name, file.text);
+  add_text(kRecipeName, context_.text);
+  if (options().card) add_text(kCardName, merge_card(context_.recipes, context_.text));
+  if (const MergeRun* maker = maker_of_donor()) {
+    for (const auto& [name, text] : maker->texts_) {
+      if (!is_left(name)) add_text(name, text);
+    }
+  }
+  const Checkpoint& donor = donor_checkpoint();
+  for (const FolderEntry& entry : donor.folder->entries()) {
+    if (is_left(entry.name)) outcome_.gone.insert(entry.name);
+  }
+  SW_TRY(Checkpoint result,
+         open_checkpoint(preview(*donor.folder, outcome_), open_options(check_options())));
+  return judge(std::move(result), false);
+}
+
+Status MergeRun::write() {
+  const auto begin = std::chrono::steady_clock::now();
+  const Disk disk;
+  SW_TRY(StagedDir staged,
+         StagedDir::create(disk, options().output,
+                           options().overwrite ? Existing::kReplaceModel : Existing::kRefuse));
+  SW_TRY_OK(carry(disk, staged.path(), [](std::string_view) { return false; }));
+  Meter meter(options().monitor, "merging", planned_.plan.tensor_bytes);
+  std::vector<FileToWrite> shards;
+  for (std::size_t i = 0; i < files_.shards.size(); ++i) {
+    const std::string name = shard_name(i, files_.shards.size());
+    shards.push_back({join_path(staged.path(), name), files_.shards[i].get()});
+  }
+  SW_TRY_OK(write_files(disk, shards, *files_.preparation,
+                        {.threads = options().threads, .meter = &meter}));
+  for (const auto& [name, text] : texts_)
+    SW_TRY_OK(write_text(disk, join_path(staged.path(), name), text));
+  SW_TRY(auto folder, open_folder(staged.path()));
+  SW_TRY(Checkpoint result, open_checkpoint(std::move(folder), open_options(check_options())));
+  SW_TRY_OK(judge(std::move(result), true));
+  if (!report_.refused.empty()) return ok();
+  const std::array<std::string, 2> last = {std::string(kIndexFile), std::string(kConfigName)};
+  SW_TRY_OK(staged.publish(last));
+  report_.published = true;
+  report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return ok();
+}
+
+CheckOptions MergeRun::check_options() const {
+  CheckOptions check{.rules_dir = options().rules_dir, .threads = options().threads};
+  check.monitor.stop = options().monitor.stop;
+  return check;
+}
+
+bool MergeRun::stops(const Finding& finding) const {
+  if (finding.severity != Severity::kError) return false;
+  return std::ranges::none_of(options().allow, [&](const std::string& word) {
+    return word == finding.name || (word.size() >= 2 && finding.code.starts_with(word));
+  });
+}
+
+// Files of the donor that the result does not get, or gets with another text.
+bool MergeRun::is_left(std::string_view name) const {
+  const MergePlan& plan = planned_.plan;
+  return stays_behind(name) || std::ranges::find(plan.left, name) != plan.left.end() ||
+         std::ranges::find(plan.files, name, &PlannedText::name) != plan.files.end();
+}
+
+const Checkpoint& MergeRun::donor_checkpoint() const {
+  return models_[planned_.plan.donor].checkpoint();
+}
+
+// The document that makes the donor; null where files hold it.
+const MergeRun* MergeRun::maker_of_donor() const {
+  const MergeModel& donor = models_[planned_.plan.donor];
+  return donor.made_by == nullptr ? nullptr : earlier_.find(donor.ref.path)->second;
+}
+
+void MergeRun::describe() {
+  const MergePlan& plan = planned_.plan;
+  std::vector<std::size_t> shard_of(plan.tensors.size());
+  for (std::size_t i = 0; i < plan.shards.size(); ++i) {
+    for (const std::size_t tensor : plan.shards[i])
+      shard_of[tensor] = i;
+  }
+  for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
+    const PlannedTensor& tensor = plan.tensors[i];
+    MergedTensor row{.name = tensor.name,
+                     .dtype = tensor.dtype,
+                     .shape = tensor.shape,
+                     .file = shard_name(shard_of[i], plan.shards.size()),
+                     .action = tensor.action == TensorAction::kMerge  ? "merge"
+                               : tensor.action == TensorAction::kCast ? "cast"
+                                                                      : "copy",
+                     .why = tensor.why};
+    for (const TensorInput& input : tensor.inputs) {
+      const std::string& model = models_[input.model].ref.text;
+      row.sources.push_back(input.tensor.name == tensor.name
+                                ? model
+                                : fmt::format("{}: {}", model, input.tensor.name));
+    }
+    report_.tensors.push_back(std::move(row));
+  }
+  for (const DroppedTensor& drop : plan.dropped)
+    report_.dropped.push_back({models_[drop.model].ref.text, drop.name, drop.why});
+  for (const MergeModel& model : models_) {
+    if (!model.adaptation) continue;
+    report_.notes.insert(report_.notes.end(), model.adaptation->notes.begin(),
+                         model.adaptation->notes.end());
+  }
+  report_.notes.insert(report_.notes.end(), plan.notes.begin(), plan.notes.end());
+  report_.shards = plan.shards.size();
+  report_.tensor_bytes = plan.tensor_bytes;
+  report_.read_bytes = plan.read_bytes;
+  report_.passes = static_cast<std::uint64_t>(plan.method->passes) + 1;
+}
+
+void MergeRun::add_text(std::string_view name, std::string text) {
+  texts_[std::string(name)] = text;
+  outcome_.files[std::string(name)].content = std::make_shared<PlannedFile>(std::move(text));
+}
+
+std::string MergeRun::index_text() const {
+  const MergePlan& plan = planned_.plan;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < plan.shards.size(); ++i)
+    names.push_back(shard_name(i, plan.shards.size()));
+  std::vector<std::pair<std::string_view, std::string_view>> entries;
+  for (std::size_t i = 0; i < plan.shards.size(); ++i) {
+    for (const std::size_t tensor : plan.shards[i])
+      entries.emplace_back(plan.tensors[tensor].name, names[i]);
+  }
+  return write_index(entries, plan.tensor_bytes, {});
+}
+
+// What a check of the result says; a refusal where it has an error.
+Status MergeRun::judge(Checkpoint result, bool written) {
+  CheckOptions check = check_options();
+  // What these say depends on values that are not there yet.
+  if (!written) check.ignore = {"AR412", "AR413", "AR415"};
+  DataRequest data;
+  if (written) data.watched = watched();
+  const std::string& name = recipe_.name.empty() ? options().output : recipe_.name;
+  SW_TRY(CheckedModel checked,
+         check_checkpoint(std::move(result), name, context_.catalogue, check, std::move(data)));
+  result_ = std::make_shared<CheckedModel>(std::move(checked));
+  report_.result = result_->report;
+  const auto& findings = report_.result->findings;
+  const auto bad =
+      std::ranges::find_if(findings, [this](const Finding& finding) { return stops(finding); });
+  if (bad != findings.end()) {
+    report_.refused = fmt::format("the result {} an error, {} {}", written ? "has" : "would have",
+                                  bad->code, bad->name);
+  }
+  return ok();
+}
+
+// What the engine saw of tensors' values while they were written.
+std::function<std::optional<ScanResult>(const Tensor&)> MergeRun::watched() const {
+  std::unordered_map<std::string_view, std::size_t> positions;
+  for (std::size_t i = 0; i < planned_.plan.tensors.size(); ++i)
+    positions.emplace(planned_.plan.tensors[i].name, i);
+  return [this, positions = std::move(positions)](const Tensor& tensor) {
+    const auto found = positions.find(tensor.name);
+    return found == positions.end() ? std::nullopt : std::optional(files_.watched(found->second));
+  };
+}
+
+// Tokenizer, generation config, templates and code of the donor.
+Status MergeRun::carry(const Disk& disk, const std::string& to,
+                       const std::function<bool(std::string_view name)>& also_left) const {
+  const auto skip = [&](std::string_view name) { return is_left(name) || also_left(name); };
+  if (const MergeRun* maker = maker_of_donor()) return maker->carry(disk, to, skip);
+  CarryCount count;
+  return carry_folder(disk, donor_checkpoint().directory, to,
+                      {.copy = true, .threads = options().threads, .skip = skip}, count);
+}
+
+}  // namespace shardwright

@@ -1,0 +1,88 @@
+// One merge, step by step: its models, its plan, the rehearsal, the writing.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arch/catalogue.h"
+#include "job/check_model.h"
+#include "job/merge_model.h"
+#include "merge/engine.h"
+#include "merge/plan.h"
+#include "merge/recipe.h"
+#include "repair/outcome.h"
+#include "shardwright/merge_job.h"
+#include "shardwright/result.h"
+#include "write/disk.h"
+
+namespace shardwright {
+
+// What the recipe's text has to say beside the document that is merged.
+struct MergeContext {
+  const MergeOptions& options;
+  std::shared_ptr<const Catalogue> catalogue{};
+  std::string text{};                    // of the recipe, for the folder of the result
+  std::vector<const Recipe*> recipes{};  // all that are merged, for its card; the result's last
+};
+
+class MergeRun {
+ public:
+  using Documents = std::map<std::string, MergeRun*, std::less<>>;  // by name
+
+  // `earlier`: the documents that the recipe may refer to, each prepared. All must outlive this.
+  MergeRun(const MergeContext& context, const Recipe& recipe, const Documents& earlier);
+
+  // Opens and checks the models, plans, lays the files out, and checks them as if they were there.
+  // What stands in the way is in the report: its problems, or why it refuses.
+  Status prepare();
+
+  // Its result is an input of another merge: it is computed as it is read, and written nowhere.
+  void serve();
+
+  // Writes aside, checks what was written, and publishes it.
+  Status write();
+
+  [[nodiscard]] MergeReport& report() { return report_; }
+
+ private:
+  Status open_models();
+  [[nodiscard]] Status check_output() const;
+  Status stays_out(const std::string& place, const Checkpoint& checkpoint,
+                   const ModelRef& ref) const;
+  [[nodiscard]] bool inputs_are_sound() const;
+  Status apply_adapters();
+  void plan();
+  void describe();
+  Status rehearse();
+  Status judge(Checkpoint result, bool written);
+  Status carry(const Disk& disk, const std::string& to,
+               const std::function<bool(std::string_view name)>& also_left) const;
+  void add_text(std::string_view name, std::string text);
+  [[nodiscard]] std::string index_text() const;
+  [[nodiscard]] std::function<std::optional<ScanResult>(const Tensor&)> watched() const;
+  [[nodiscard]] CheckOptions check_options() const;
+  [[nodiscard]] bool stops(const Finding& finding) const;
+  [[nodiscard]] bool is_left(std::string_view name) const;
+  [[nodiscard]] const Checkpoint& donor_checkpoint() const;
+  [[nodiscard]] const MergeRun* maker_of_donor() const;
+  [[nodiscard]] const MergeOptions& options() const { return context_.options; }
+
+  const MergeContext& context_;
+  const Recipe& recipe_;
+  const Documents& earlier_;
+  MergeReport report_{};
+  std::vector<MergeModel> models_;
+  Planned planned_;
+  MergeFiles files_;
+  Outcome outcome_;
+  std::map<std::string, std::string> texts_;  // files of the result, by name
+  std::shared_ptr<CheckedModel> result_;      // as it was checked last
+};
+
+}  // namespace shardwright
