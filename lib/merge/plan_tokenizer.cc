@@ -157,6 +157,12 @@ class TokenizerPlanner {
       return;
     }
     size_ = (end + multiple - 1) / multiple * multiple;
+    if (keeps_padding(recipe)) size_ = std::max(size_, rows_[source_]);
+  }
+
+  // Whoever pads a model's matrices wants them so; the peer cuts the rows off.
+  [[nodiscard]] bool keeps_padding(const TokenizerRecipe& recipe) const {
+    return !task_.compat && recipe.pad_to_multiple_of == 0;
   }
 
   // Tokens of the source that its embedding has no row for.
@@ -250,26 +256,34 @@ class TokenizerPlanner {
                         .rows = rows_[i],
                         .merged = task_.merged[i]});
     }
-    auto rows = std::make_shared<TokenRows>(
-        rows_of_tokens(result_, size_, inputs, task_.donor, recipe, mistakes_));
+    auto rows = std::make_shared<TokenRows>(rows_of_tokens(
+        result_, size_, inputs, task_.donor, keeps_padding(recipe), recipe, mistakes_));
     if (!rows->unknown.empty()) {
       plan_.notes.push_back(
           fmt::format("no model that is merged has a row for {}: zeros; a 'source' "
                       "under 'tokens' gives one",
                       some_of(rows->unknown)));
     }
-    for (std::size_t i = 0; i < task_.inputs.size(); ++i) {
-      const std::uint64_t own = vocabularies_[i]->end();
-      if (task_.merged[i] && own < rows_[i]) {
-        plan_.notes.push_back(
-            fmt::format("{} has {} rows and {} tokens: its rows of no token are "
-                        "left out; 'pad_to_multiple_of' pads the result",
-                        text_of(i), rows_[i], own));
-      }
-    }
+    tell_padding();
     tokens_ = std::move(rows);
     stand_in();
     gather(recipe.at);
+  }
+
+  void tell_padding() {
+    const std::uint64_t tokens = result_.end();
+    if (tokens < size_) {
+      plan_.notes.push_back(fmt::format("the result has {} rows and {} tokens: {} are padding",
+                                        size_, tokens, size_ - tokens));
+    }
+    for (std::size_t i = 0; i < task_.inputs.size(); ++i) {
+      const std::uint64_t own = vocabularies_[i]->end();
+      if (!task_.merged[i] || own >= rows_[i] || rows_[i] <= size_) continue;
+      plan_.notes.push_back(fmt::format(
+          "{} has {} rows and {} tokens: the result has no more than {}, so that rows of "
+          "no token are left out; 'pad_to_multiple_of' pads it",
+          text_of(i), rows_[i], own, size_));
+    }
   }
 
   // Where one input stores a head, those that are tied have their embedding as theirs.

@@ -125,12 +125,30 @@ class RowFinder {
   TokenRows out_;
 };
 
+// Rows that are no token's, neither in the result nor in the input.
+void keep_own_padding(const TokenInput& input, std::uint32_t position,
+                      std::vector<TokenRow>& rows) {
+  const std::uint64_t both = std::min<std::uint64_t>(input.rows, rows.size());
+  std::vector<bool> is_token(both);
+  for (const auto& [token, id] : input.vocabulary->ids) {
+    if (id < both) is_token[id] = true;
+  }
+  for (std::uint64_t i = 0; i < both; ++i) {
+    if (rows[i].kind == TokenRow::Kind::kPadding && !is_token[i])
+      rows[i] = {.place = {position, i}};
+  }
+}
+
 }  // namespace
 
 TokenRows rows_of_tokens(const Vocabulary& result, std::uint64_t rows,
-                         const std::vector<TokenInput>& inputs, std::size_t base,
+                         const std::vector<TokenInput>& inputs, std::size_t base, bool keep_padding,
                          const TokenizerRecipe& recipe, std::vector<Mistake>& mistakes) {
-  return RowFinder(result, inputs, base, mistakes).find(rows, recipe);
+  TokenRows out = RowFinder(result, inputs, base, mistakes).find(rows, recipe);
+  for (std::size_t i = 0; i < inputs.size() && keep_padding; ++i) {
+    if (inputs[i].merged) keep_own_padding(inputs[i], static_cast<std::uint32_t>(i), out.inputs[i]);
+  }
+  return out;
 }
 
 bool is_as_stored(const std::vector<TokenRow>& rows, std::size_t input, std::uint64_t stored) {

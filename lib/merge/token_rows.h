@@ -57,10 +57,11 @@ struct TokenInput {
 };
 
 // `rows`: of the result, no fewer than result.end(). `base`: the input that decides where several
-// know a token. A token of `tokens` that has no source and that no input knows, and a source that
-// is not there, are mistakes.
+// know a token. Rows of no token are padding; with `keep_padding` an input's are its own, where it
+// has a row of that number and no token either. A token of `tokens` that has no source and that no
+// input knows, and a source that is not there, are mistakes.
 TokenRows rows_of_tokens(const Vocabulary& result, std::uint64_t rows,
-                         const std::vector<TokenInput>& inputs, std::size_t base,
+                         const std::vector<TokenInput>& inputs, std::size_t base, bool keep_padding,
                          const TokenizerRecipe& recipe, std::vector<Mistake>& mistakes);
 
 // Whether the rows of an input are its own in order, as many as it has.

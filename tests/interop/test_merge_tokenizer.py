@@ -130,6 +130,9 @@ def peers(recipe, output):
     return Result(output)
 
 
+TOKEN_TENSORS = {"lm_head.weight", "model.embed_tokens.weight"}
+
+
 class Result:
     def __init__(self, folder, said=None):
         self.folder, self.said = folder, said
@@ -137,6 +140,12 @@ class Result:
         self.ids = self.tokenizer.get_vocab()
         self.tensors = load_file(folder / "model.safetensors")
         self.config = json.loads((folder / "config.json").read_text())
+
+    def without_padding(self, like):
+        """With as many rows as another."""
+        for name in TOKEN_TENSORS & set(self.tensors):
+            self.tensors[name] = self.tensors[name][: len(like.tensors[name])]
+        return self
 
     def words_of(self, text):
         return self.tokenizer.convert_ids_to_tokens(self.tokenizer(text)["input_ids"])
@@ -149,7 +158,7 @@ def rows_apart(left, right):
     for name, tensor in left.tensors.items():
         other = right.tensors[name]
         assert tensor.shape == other.shape and tensor.dtype == other.dtype, name
-        if name in ("lm_head.weight", "model.embed_tokens.weight"):
+        if name in TOKEN_TENSORS:
             order = list(left.ids)
             padding = range(len(order), len(tensor))
             tensor = tensor[[*(left.ids[token] for token in order), *padding]]
@@ -205,7 +214,8 @@ def test_same_tokens_and_rows(shardwright, family, tmp_path, tokenizer):
     theirs = peers(asked, tmp_path / "theirs")
     mine = ours(shardwright, asked, tmp_path / "mine")
     assert set(mine.ids) == set(theirs.ids)
-    assert mine.config["vocab_size"] == theirs.config["vocab_size"]
+    if tokenizer != "base":  # whose padding rows mergekit cuts off
+        assert mine.config["vocab_size"] == theirs.config["vocab_size"]
     # Where mergekit orders new tokens by chance, those of the base keep their ids.
     base = AutoTokenizer.from_pretrained(family / "a").get_vocab()
     if tokenizer != "of-a-model":
@@ -213,10 +223,50 @@ def test_same_tokens_and_rows(shardwright, family, tmp_path, tokenizer):
     if tokenizer in ("base", "of-a-model"):
         assert mine.ids == theirs.ids
     assert mine.words_of(TEXT) == theirs.words_of(TEXT)
-    assert rows_apart(mine, theirs) <= 2.0**-11
+    assert rows_apart(mine.without_padding(theirs), theirs) <= 2.0**-11
     compatible = ours(shardwright, asked, tmp_path / "compatible", "--compat", "mergekit")
     assert rows_apart(compatible, theirs) == 0
     assert_loads(mine)
+
+
+def test_padding_rows_stay(shardwright, plain, tmp_path):
+    asked = recipe(plain, each=WEIGHTS, tokenizer_source="base")
+    mine = ours(shardwright, asked, tmp_path / "mine")
+    assert_loads(mine)
+    a, b, c = (load_file(plain / name / "model.safetensors") for name in "abc")
+    tokens, rows = len(mine.ids), len(a["lm_head.weight"])
+    assert mine.config["vocab_size"] == rows == tokens + 3
+    assert any(f"{rows} rows and {tokens} tokens: 3 are padding" in note for note in mine.said["notes"])
+    known = {name: AutoTokenizer.from_pretrained(plain / name).get_vocab() for name in "bc"}
+    for name in TOKEN_TENSORS:
+        for row in range(tokens, rows):
+            total = 0.5 * a[name][row].double()
+            # The others' own where they have such a row and no token there, else the mean of their tokens' rows.
+            for weight, key, other in ((0.3, "b", b), (0.2, "c", c)):
+                is_padding = row < len(other[name]) and row not in known[key].values()
+                if is_padding:
+                    total += weight * other[name][row].double()
+                else:
+                    base = AutoTokenizer.from_pretrained(plain / "a").get_vocab()
+                    own = [
+                        other[name][known[key][token]] if token in known[key] else a[name][place]
+                        for token, place in base.items()
+                    ]
+                    total += weight * torch.stack(own).double().mean(0)
+            assert (mine.tensors[name][row].double() - total).abs().max() < 2.0**-9, (name, row)
+
+
+def test_new_tokens_take_padding_rows(shardwright, plain, tmp_path):
+    """A base with room for the tokens of the others keeps its size."""
+    write_tokenizer(tmp_path / "wide", bpe, ["the", "cat"], ["<a1>"], [])
+    size = len(AutoTokenizer.from_pretrained(tmp_path / "wide"))
+    write_model(tmp_path / "wide", size + 20, 7)
+    asked = recipe(plain, names="b", base_model=str(tmp_path / "wide"), tokenizer_source="union")
+    asked["models"][0]["parameters"] = {"weight": 0.5}
+    asked["models"].append({"model": str(tmp_path / "wide"), "parameters": {"weight": 0.5}})
+    mine = ours(shardwright, asked, tmp_path / "mine")
+    assert_loads(mine)
+    assert "<b1>" in mine.ids and mine.config["vocab_size"] == size + 20
 
 
 METHODS = {

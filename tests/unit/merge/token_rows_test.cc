@@ -33,6 +33,7 @@ struct Family {
   std::vector<ModelRef> models = {model("base"), model("second"), model("third")};
   std::vector<TokenInput> inputs{};
   std::vector<Mistake> mistakes{};
+  bool keep_padding{};
 
   Family() {
     for (std::size_t i = 0; i < models.size(); ++i) {
@@ -44,7 +45,7 @@ struct Family {
   }
 
   TokenRows rows(std::string_view result, std::uint64_t count, const TokenizerRecipe& recipe = {}) {
-    return rows_of_tokens(tokens(result), count, inputs, 0, recipe, mistakes);
+    return rows_of_tokens(tokens(result), count, inputs, 0, keep_padding, recipe, mistakes);
   }
 };
 
@@ -55,6 +56,21 @@ RowPlace at(std::uint32_t input, std::uint64_t row) {
 constexpr std::string_view kAll = R"({"a": 0, "b": 1, "c": 2, "d": 3})";
 
 }  // namespace
+
+TEST_CASE("token rows: padding that is kept is an input's own, where it has a row and no token") {
+  Family family;
+  family.keep_padding = true;
+  family.inputs[0].rows = 6;  // tokens 0 and 1
+  family.inputs[2].rows = 5;  // tokens 0 to 2
+  const TokenRows rows = family.rows(R"({"a": 0, "b": 1})", 5);
+  for (const std::uint64_t row : {2U, 3U, 4U}) {
+    CHECK(rows.inputs[0][row].kind == RowKind::kRow);
+    CHECK(rows.inputs[0][row].place == at(0, row));
+    CHECK(rows.inputs[1][row].kind == RowKind::kPadding);  // it has two rows
+  }
+  CHECK(rows.inputs[2][2].kind == RowKind::kPadding);  // a token's in that model
+  CHECK(rows.inputs[2][3].place == at(2, 3));
+}
 
 TEST_CASE("token rows: own rows first, then the only one, the base's, or the mean") {
   Family family;
