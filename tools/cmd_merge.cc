@@ -21,7 +21,7 @@ struct IdleFlag {
   std::string_view name;
   std::string_view value;  // placeholder; empty: a flag
 };
-constexpr std::array<IdleFlag, 20> kIdle = {{
+constexpr std::array<IdleFlag, 19> kIdle = {{
     {"cuda", ""},
     {"no-cuda", ""},
     {"lazy-unpickle", ""},
@@ -29,7 +29,6 @@ constexpr std::array<IdleFlag, 20> kIdle = {{
     {"low-cpu-memory", ""},
     {"no-low-cpu-memory", ""},
     {"copy-tokenizer", ""},
-    {"allow-crimes", ""},
     {"no-allow-crimes", ""},
     {"trust-remote-code", ""},
     {"no-trust-remote-code", ""},
@@ -50,6 +49,7 @@ struct MergeArguments {
   std::vector<std::string> names{};  // RECIPE and OUT
   bool json{};
   bool no_card{};
+  bool crimes{};
   std::array<bool, kIdle.size()> idle{};
 };
 
@@ -80,6 +80,7 @@ void declare(OptionSet& options, MergeArguments& into) {
   options.flag("overwrite", merge.overwrite, "replace the model in OUT, once the result is there");
   options.flag("no-write-model-card", into.no_card, "write no README.md on how it was made");
   options.values("allow", "CODES", merge.allow, "errors with these codes stop nothing");
+  options.flag("allow-crimes", into.crimes, "--allow MG701, as mergekit-yaml calls it");
   options.choice("format", {"text", "json"}, into.json, "form of the report (default: text)");
   for (std::size_t i = 0; i < kIdle.size(); ++i) {
     const std::string name(kIdle[i].name);
@@ -116,6 +117,7 @@ Result<int> run_merge(std::span<const std::string> words, Terminal& terminal) {
   MergeOptions& options = arguments.options;
   options.output = arguments.names[1];
   options.card = !arguments.no_card;
+  if (arguments.crimes) options.allow.emplace_back("MG701");
   options.threads = arguments.common.threads;
   options.rules_dir = arguments.common.rules_dir;
   note_idle(arguments, terminal);

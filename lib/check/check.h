@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +18,7 @@
 #include "check/join.h"
 #include "checkpoint/checkpoint.h"
 #include "shardwright/finding.h"
+#include "tokenizer/vocabulary.h"
 
 namespace shardwright {
 
@@ -27,6 +30,9 @@ struct Model {
   Join join{};                          // the stored tensors against the expected ones
   IndexJoin index_join{};               // and against the index
   DataFacts data{};                     // what the bytes say, as far as they were read
+  // Of its tokenizer.json; null where nobody wanted it, or there is none. Models whose files are
+  // the same share one.
+  std::shared_ptr<const Vocabulary> vocabulary{};
 
   // The expected tensor of the name of one of checkpoint.tensors, or null.
   [[nodiscard]] const ExpectedTensor* expected_of(const Tensor& tensor) const {
@@ -34,6 +40,8 @@ struct Model {
     return join.expected_of[static_cast<std::size_t>(&tensor - checkpoint.tensors.data())];
   }
 };
+
+using Inputs = std::span<const Model* const>;
 
 // What a check reports. The engine adds code, name and model, applies severities, and collapses
 // repeats.
@@ -57,8 +65,9 @@ struct Check {
   Severity severity{};
   Repair repair{};
   std::string_view since;
-  void (*run)(const Model& model, const Reporter& report){};                // each model alone
-  void (*across)(std::span<const Model> models, const Reporter& report){};  // all together
+  void (*run)(const Model& model, const Reporter& report){};  // each model alone
+  // The inputs of one merge, together; the result gets config and tokenizer of the first.
+  void (*across)(Inputs inputs, const Reporter& report){};
 };
 
 std::span<const Check* const> check_table();  // by code

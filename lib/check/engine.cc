@@ -51,9 +51,8 @@ Severity severity_of(const Check& check, const Report& report, const CheckSelect
 // Collects the reports of one check, one finding a group.
 class Collector {
  public:
-  Collector(const Check& check, std::size_t model, const CheckSelection& selection,
-            std::vector<Finding>& out)
-      : check_(check), model_(model), selection_(selection), out_(out), first_(out.size()) {}
+  Collector(const Check& check, const CheckSelection& selection, std::vector<Finding>& out)
+      : check_(check), selection_(selection), out_(out), first_(out.size()) {}
 
   void add(Report report) {
     // Reports of different severity or fix grade are never one finding.
@@ -79,7 +78,6 @@ class Collector {
       out_.push_back({.code = std::string(check_.code),
                       .name = std::string(check_.name),
                       .severity = severity,
-                      .model = model_,
                       .file = std::move(report.file),
                       .tensor = std::move(report.tensor),
                       .pointer = std::move(report.pointer),
@@ -119,13 +117,17 @@ class Collector {
 
  private:
   const Check& check_;
-  std::size_t model_;
   const CheckSelection& selection_;
   std::vector<Finding>& out_;
   std::size_t first_;
   std::unordered_map<std::string, std::size_t> groups_;
   std::vector<std::vector<std::string>> files_;
 };
+
+bool is_wanted(const Check& check, const CheckSelection& selection) {
+  return (selection.select.empty() || names_any(selection.select, check)) &&
+         !names_any(selection.ignore, check);
+}
 
 }  // namespace
 
@@ -150,28 +152,27 @@ Status validate(const CheckSelection& selection) {
   return ok();
 }
 
-std::vector<Finding> run_checks(std::span<const Model> models, const CheckSelection& selection) {
+std::vector<Finding> run_checks(const Model& model, const CheckSelection& selection) {
   std::vector<Finding> findings;
   for (const Check* check : check_table()) {
-    if (!selection.select.empty() && !names_any(selection.select, *check)) continue;
-    if (names_any(selection.ignore, *check)) continue;
-    if (check->run != nullptr) {
-      for (std::size_t i = 0; i < models.size(); ++i) {
-        Collector collector(*check, i, selection, findings);
-        check->run(models[i], [&](Report report) { collector.add(std::move(report)); });
-        collector.finish();
-      }
-    }
-    if (check->across != nullptr && models.size() > 1) {
-      Collector collector(*check, 0, selection, findings);
-      check->across(models, [&](Report report) { collector.add(std::move(report)); });
-      collector.finish();
-    }
+    if (check->run == nullptr || !is_wanted(*check, selection)) continue;
+    Collector collector(*check, selection, findings);
+    check->run(model, [&](Report report) { collector.add(std::move(report)); });
+    collector.finish();
   }
   // Checks report in the checkpoint's order, so a stable sort keeps places in order.
-  std::ranges::stable_sort(findings, [](const Finding& a, const Finding& b) {
-    return std::tie(a.model, a.file) < std::tie(b.model, b.file);
-  });
+  std::ranges::stable_sort(findings, {}, &Finding::file);
+  return findings;
+}
+
+std::vector<Finding> run_checks_across(Inputs inputs, const CheckSelection& selection) {
+  std::vector<Finding> findings;
+  for (const Check* check : check_table()) {
+    if (check->across == nullptr || inputs.size() < 2 || !is_wanted(*check, selection)) continue;
+    Collector collector(*check, selection, findings);
+    check->across(inputs, [&](Report report) { collector.add(std::move(report)); });
+    collector.finish();
+  }
   return findings;
 }
 

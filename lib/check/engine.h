@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -21,8 +20,10 @@ struct CheckSelection {
 // kInvalidArgument for a code, name or prefix that no check has, with the nearest one.
 Status validate(const CheckSelection& selection);
 
-// All findings of these models, sorted by model, file, place and code. The checkpoints that belong
-// together (the inputs of a merge) are in one span; `check` passes each model alone.
-std::vector<Finding> run_checks(std::span<const Model> models, const CheckSelection& selection);
+// All findings of a model, sorted by file, place and code.
+std::vector<Finding> run_checks(const Model& model, const CheckSelection& selection);
+
+// What the inputs of a merge are to each other. Their messages name the models.
+std::vector<Finding> run_checks_across(Inputs inputs, const CheckSelection& selection);
 
 }  // namespace shardwright

@@ -118,7 +118,7 @@ Result<CheckedModel> check_checkpoint(Checkpoint checkpoint, const std::string& 
                           .why = model.detection.why,
                           .requested = model.detection.by == DetectedBy::kRequest};
   }
-  report.findings = run_checks({&model, 1}, {options.select, options.ignore, options.severity});
+  report.findings = run_checks(model, {options.select, options.ignore, options.severity});
   return checked;
 }
 

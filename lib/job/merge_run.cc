@@ -11,12 +11,14 @@
 #include "base/meter.h"
 #include "base/try.h"
 #include "base/utf8.h"
+#include "check/engine.h"
 #include "check/purpose.h"
 #include "checkpoint/index.h"
 #include "checkpoint/shard_split.h"
 #include "io/folder.h"
 #include "job/merge_card.h"
 #include "job/run_merge.h"
+#include "merge/tokenizer_files.h"
 #include "write/carry.h"
 #include "write/place.h"
 #include "write/staged_dir.h"
@@ -53,6 +55,26 @@ std::shared_ptr<const PlannedFile> share(const PlannedFile* file) {
   return {std::shared_ptr<void>(), file};
 }
 
+// Of models that have a tokenizer; equal files are read once. One that cannot be used is not
+// compared: a merge that asks for no token does without.
+void read_vocabularies(const std::vector<Model*>& models) {
+  std::vector<std::pair<Digest, std::shared_ptr<const Vocabulary>>> known;
+  for (Model* model : models) {
+    const auto digest = vocabulary_digest(model->checkpoint);
+    if (!digest) continue;
+    const auto same =
+        std::ranges::find(known, *digest, [](const auto& entry) { return entry.first; });
+    if (same != known.end()) {
+      model->vocabulary = same->second;
+      continue;
+    }
+    auto vocabulary = read_vocabulary(model->checkpoint);
+    if (!vocabulary || !*vocabulary) continue;
+    model->vocabulary = std::make_shared<const Vocabulary>(**std::move(vocabulary));
+    known.emplace_back(*digest, model->vocabulary);
+  }
+}
+
 }  // namespace
 
 MergeRun::MergeRun(const MergeContext& context, const Recipe& recipe, const Documents& earlier)
@@ -67,6 +89,11 @@ Status MergeRun::prepare() {
   SW_TRY_OK(check_output());
   if (!inputs_are_sound()) {
     report_.refused = "inputs have errors";
+    return ok();
+  }
+  compare_inputs();
+  if (std::ranges::any_of(report_.findings, [this](const Finding& f) { return stops(f); })) {
+    report_.refused = "the inputs do not go together";
     return ok();
   }
   SW_TRY_OK(apply_adapters());
@@ -129,6 +156,31 @@ bool MergeRun::inputs_are_sound() const {
     return std::ranges::any_of(input.findings,
                                [this](const Finding& finding) { return stops(finding); });
   });
+}
+
+// What the models that are merged are to each other, the one first whose config the result gets.
+void MergeRun::compare_inputs() {
+  Recipe weights = recipe_;
+  weights.tokenizer.reset();  // a model that tokens alone are taken of may be any
+  const std::vector<ModelRef> merged = models_of(weights);
+  std::vector<Model*> models;
+  for (MergeModel& model : models_) {
+    if (std::ranges::find(merged, model.ref) == merged.end()) continue;
+    const bool leads = recipe_.base && model.ref == *recipe_.base;
+    models.insert(leads ? models.begin() : models.end(), &model.checked->model);
+  }
+  if (!recipe_.tokenizer && models.size() > 1) read_vocabularies(models);
+  const std::vector<const Model*> inputs(models.begin(), models.end());
+  report_.findings = run_checks_across(inputs, {.ignore = ignored_across()});
+}
+
+// What the recipe leaves no room for.
+std::vector<std::string> MergeRun::ignored_across() const {
+  std::vector<std::string> ignored;
+  const bool is_sliced = !recipe_.body.slices.empty() || !recipe_.modules.empty();
+  if (is_sliced) ignored.emplace_back("MG703");
+  if (!recipe_.dtype.empty() || !recipe_.out_dtype.empty()) ignored.emplace_back("MG706");
+  return ignored;
 }
 
 // Pairs are fitted to their targets; where one has none, the report says so and refuses.

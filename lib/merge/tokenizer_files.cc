@@ -191,6 +191,23 @@ Result<std::optional<Vocabulary>> read_vocabulary(const Checkpoint& checkpoint) 
   return std::optional(*std::move(vocabulary));
 }
 
+std::optional<Digest> vocabulary_digest(const Checkpoint& checkpoint) {
+  if (checkpoint.folder->find(kTokenizerName) == nullptr) return std::nullopt;
+  const auto source = checkpoint.folder->open(kTokenizerName);
+  if (!source) return std::nullopt;
+  Digester digester;
+  std::vector<std::byte> part(Digester::kBlockBytes);
+  for (std::uint64_t at = 0; at < (*source)->size(); at += part.size()) {
+    const auto piece =
+        MutableBytes(part).first(std::min<std::uint64_t>(part.size(), (*source)->size() - at));
+    if (!(*source)->read(at, piece)) return std::nullopt;
+    digester.add(piece);
+  }
+  const SideFile* settings = checkpoint.side_file(kSettingsName);
+  if (settings != nullptr) digester.add(std::as_bytes(std::span(settings->text)));
+  return digester.finish();
+}
+
 Result<std::vector<PlannedText>> tokenizer_files_of(const Checkpoint& checkpoint) {
   std::vector<PlannedText> files;
   for (const FolderEntry& entry : checkpoint.folder->entries()) {

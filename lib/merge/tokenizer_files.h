@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/digest.h"
 #include "checkpoint/checkpoint.h"
 #include "merge/plan.h"
 #include "shardwright/result.h"
@@ -20,6 +21,10 @@ bool is_tokenizer_file(std::string_view name);
 // none where the folder has no tokenizer. kUnsupported where it has one without a tokenizer.json,
 // kMalformed where that cannot be used.
 Result<std::optional<Vocabulary>> read_vocabulary(const Checkpoint& checkpoint);
+
+// Equal where read_vocabulary() gives the same because the files are; none where there is no
+// tokenizer.json, or it cannot be read.
+std::optional<Digest> vocabulary_digest(const Checkpoint& checkpoint);
 
 // All of a model's files of the tokenizer, as they are.
 Result<std::vector<PlannedText>> tokenizer_files_of(const Checkpoint& checkpoint);

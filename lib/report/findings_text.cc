@@ -114,14 +114,15 @@ std::string wrapped(const TextStyle& style, std::size_t indent, std::string_view
   return out + "\n";
 }
 
-std::string findings_text(std::span<const Finding> findings, const TextStyle& style) {
+std::string findings_text(std::span<const Finding> findings, const TextStyle& style,
+                          std::string_view whole) {
   std::string out;
   for (std::size_t i = 0; i < findings.size(); ++i) {
     const Finding& finding = findings[i];
     if (i == 0 || findings[i - 1].file != finding.file) {
       if (i > 0) out += "\n";
       out += inked(style, Ink::kHeading,
-                   finding.file.empty() ? "the checkpoint as a whole" : printable(finding.file));
+                   finding.file.empty() ? std::string(whole) : printable(finding.file));
       out += "\n";
     }
     append_finding(out, finding, style);

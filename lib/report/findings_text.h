@@ -21,6 +21,8 @@ Ink severity_ink(Severity severity);
 std::string wrapped(const TextStyle& style, std::size_t indent, std::string_view text,
                     std::string_view first = {}, std::size_t first_width = 0);
 
-std::string findings_text(std::span<const Finding> findings, const TextStyle& style);
+// `whole` stands above what is of no file.
+std::string findings_text(std::span<const Finding> findings, const TextStyle& style,
+                          std::string_view whole = "the checkpoint as a whole");
 
 }  // namespace shardwright

@@ -84,7 +84,9 @@ std::string merge_plan_text(const MergeReport& report, const TextStyle& style) {
 
 // What is said of the merge of one document.
 std::string document_text(const MergeReport& report, const TextStyle& style) {
-  std::string out = inputs_text(report, style) + adapters_text(report.adapters, style);
+  std::string out = inputs_text(report, style);
+  out += findings_text(report.findings, style, "the inputs together");
+  out += adapters_text(report.adapters, style);
   if (!style.quiet && !report.tensors.empty()) out += merge_plan_text(report, style);
   if (!report.result || report.result->findings.empty()) return out;
   const std::string name = report.document.empty() ? "the result" : printable(report.document);

@@ -9,6 +9,10 @@
 //   "model": "model.safetensors"                   the file to check; the folder where it is absent
 //   "check": {"data": true, "arch": "llama"}       options of check
 //   "repair": ["--unsafe"]                         also repair, with these options
+//   "merged_with": [{...}]                         instead: what the inputs of a merge of this
+//   model with
+//                                                  these are to each other
+//   "recipe": "dtype: float32"                     further lines of the merge's recipe
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
@@ -16,12 +20,15 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.h"
 #include "shardwright/check_job.h"
+#include "shardwright/merge_job.h"
 #include "shardwright/repair_job.h"
 #include "support/fixture.h"
 #include "support/rule_case.h"
@@ -169,8 +176,38 @@ bool run_repair(const Case& self, const Json& flags, const TempDir& scratch) {
   return good;
 }
 
+// What a linear merge of the models says of them together.
+std::string compared(const Json& root, const TempDir& scratch) {
+  std::vector<Json> models = {root};
+  for (const Json& other : root.at("merged_with"))
+    models.push_back(other);
+  std::string recipe = "merge_method: linear\nparameters: {weight: 1}\n";
+  recipe += root.value("recipe", "") + "\nmodels:\n";
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    const std::string model = scratch.file(fmt::format("model{}", i + 1));
+    write_fixture(rule_case(models[i].dump()), model);
+    recipe += fmt::format("  - model: {}\n", model);
+  }
+  write_file(scratch.file("recipe.yml"), recipe);
+  const auto report =
+      merge(scratch.file("recipe.yml"), {.output = scratch.file("output"), .dry_run = true});
+  if (!report) throw std::runtime_error(report.error().message);
+  std::string text;
+  for (const RecipeProblem& problem : report->problems)
+    text += problem.message + "\n";
+  for (const Finding& finding : report->findings)
+    text += finding_text(finding);
+  if (!report->refused.empty()) text += "refused: " + report->refused + "\n";
+  return without(std::move(text), scratch.file("model"));
+}
+
 bool run_case(const std::string& folder) {
-  const std::string description = rule_case(read_file(folder + "/case.json"));
+  const std::string written = read_file(folder + "/case.json");
+  if (const Json whole = Json::parse(written); whole.contains("merged_with")) {
+    const TempDir scratch;
+    return agrees(folder + "/check.out", compared(whole, scratch));
+  }
+  const std::string description = rule_case(written);
   const Json root = Json::parse(description);
   const Case self{.folder = folder,
                   .model = root.value("model", ""),

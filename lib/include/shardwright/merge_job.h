@@ -68,6 +68,7 @@ struct MergeReport {
   // The models, and their adapters, in the order of their first mention; but for those that other
   // documents make.
   std::vector<ModelReport> inputs{};
+  std::vector<Finding> findings{};  // what the inputs are to each other: MG7xx
   std::vector<AppliedAdapter> adapters{};
   std::vector<MergedTensor> tensors{};
   std::vector<MergeDrop> dropped{};

@@ -25,7 +25,7 @@ Model model_of(std::string_view description) {
 
 std::vector<Finding> run(std::string_view description, const CheckSelection& selection) {
   const Model model = model_of(description);
-  return run_checks({&model, 1}, selection);
+  return run_checks(model, selection);
 }
 
 // Three layers with a dtype that nobody knows, in two files, and a gap in the second.
