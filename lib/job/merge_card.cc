@@ -33,7 +33,10 @@ std::vector<ModelRef> models_of_all(std::span<const Recipe* const> recipes) {
       const bool is_made = std::ranges::any_of(recipes, [&](const Recipe* other) {
         return !other->name.empty() && other->name == model.path;
       });
-      if (!is_made && std::ranges::find(out, model) == out.end()) out.push_back(model);
+      const bool is_known = std::ranges::any_of(out, [&](const ModelRef& other) {
+        return other.path == model.path && other.lora == model.lora;
+      });
+      if (!is_made && !is_known) out.push_back(model);
     }
   }
   return out;

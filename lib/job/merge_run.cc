@@ -103,8 +103,19 @@ Status MergeRun::prepare() {
 }
 
 Status MergeRun::open_models() {
-  const CheckOptions check = check_options();
   for (const ModelRef& ref : models_of(recipe_)) {
+    CheckOptions check = check_options();
+    if (!ref.architecture.empty()) {
+      const Schema* schema = context_.catalogue->by_class(ref.architecture);
+      if (schema == nullptr) {
+        report_.problems.push_back(
+            {ref.at.line, ref.at.column,
+             fmt::format("'override_architecture': no rule describes the class {}",
+                         quoted(ref.architecture))});
+        continue;
+      }
+      check.arch = schema->name;
+    }
     const auto document = earlier_.find(ref.path);
     const bool is_made = document != earlier_.end();
     SW_TRY(MergeModel model,

@@ -81,8 +81,6 @@ class Planner {
   void refuse_what_is_not_built() {
     for (const MergeInput& input : inputs_) {
       const ModelRef& model = input.model;
-      if (!model.architecture.empty())
-        mistake(model.at, "'override_architecture' is not built yet");
       if (is_quantized(input)) {
         mistake(model.at, fmt::format("{} is quantised: its stored numbers are codes, which cannot "
                                       "be merged; save it in bfloat16 first",
@@ -512,6 +510,8 @@ class Planner {
   void write_config() {
     const MergeInput& input = inputs_[plan().donor];
     if (!input.checkpoint->config || !input.checkpoint->config->document) return;
+    if (const std::string& name = input.model.architecture; !name.empty())
+      plan().config_values.push_back({"/architectures", json::dump({json::Value::Array{{name}}})});
     std::vector<StackLayers> stacks;
     for (const Part& part : parts_) {
       if (!part.slices.front().whole) stacks.push_back(layers_of(part));

