@@ -20,6 +20,9 @@
 
 namespace shardwright {
 
+// As the reference library writes it beside several shards.
+inline constexpr std::string_view kIndexName = "model.safetensors.index.json";
+
 enum class IndexDefectKind : std::uint8_t {
   kNotUtf8,        // `detail` says where
   kByteOrderMark,  // Python refuses it; the rest is read

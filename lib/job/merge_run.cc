@@ -28,7 +28,6 @@
 namespace shardwright {
 namespace {
 
-constexpr std::string_view kIndexFile = "model.safetensors.index.json";
 constexpr std::string_view kConfigName = "config.json";
 constexpr std::string_view kRecipeName = "mergekit_config.yml";
 constexpr std::string_view kCardName = "README.md";
@@ -233,7 +232,7 @@ Status MergeRun::rehearse() {
   const MergePlan& plan = planned_.plan;
   for (std::size_t i = 0; i < files_.shards.size(); ++i)
     outcome_.files[shard_name(i, files_.shards.size())].content = share(files_.shards[i].get());
-  if (files_.shards.size() > 1) add_text(kIndexFile, index_text());
+  if (files_.shards.size() > 1) add_text(kIndexName, index_text());
   if (!plan.config.empty()) add_text(kConfigName, plan.config);
   for (const PlannedText& file : plan.files)
     add_text(file.name, file.text);
@@ -274,7 +273,7 @@ Status MergeRun::write() {
   SW_TRY(Checkpoint result, open_checkpoint(std::move(folder), open_options(check_options())));
   SW_TRY_OK(judge(std::move(result), true));
   if (!report_.refused.empty()) return ok();
-  const std::array<std::string, 2> last = {std::string(kIndexFile), std::string(kConfigName)};
+  const std::array<std::string, 2> last = {std::string(kIndexName), std::string(kConfigName)};
   SW_TRY_OK(staged.publish(last));
   report_.published = true;
   report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -25,8 +25,6 @@
 namespace shardwright {
 namespace {
 
-constexpr std::string_view kIndexName = "model.safetensors.index.json";
-
 Error invalid(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
 }

@@ -9,7 +9,6 @@
 #include "base/try.h"
 #include "base/units.h"
 #include "base/utf8.h"
-#include "repair/assemble.h"
 #include "safetensors/writer.h"
 #include "write/disk.h"
 
@@ -25,14 +24,14 @@ using safetensors::TensorSpec;
 constexpr std::uint64_t kWorthSharing = kMiB;
 
 // One range of a file.
-bool is_plain(const DraftPart& part) {
+bool is_plain(const TensorPart& part) {
   return part.rows == 1 && !part.transposed;
 }
 
 // Ranges that follow each other.
 bool is_plain(const DraftTensor& tensor) {
   std::uint64_t next = 0;
-  return std::ranges::all_of(tensor.parts, [&](const DraftPart& part) {
+  return std::ranges::all_of(tensor.parts, [&](const TensorPart& part) {
     const bool follows = is_plain(part) && part.to == next;
     next += part.bytes;
     return follows;
@@ -50,7 +49,7 @@ bool is_aligned(const DraftShard& shard, const HeaderImage& image) {
 std::optional<std::uint64_t> best_remainder(const DraftShard& shard, const HeaderImage& image) {
   std::map<std::uint64_t, std::uint64_t> bytes_by_remainder;
   for (const PlacedTensor& placed : image.tensors) {
-    for (const DraftPart& part : shard.tensors[placed.spec].parts) {
+    for (const TensorPart& part : shard.tensors[placed.spec].parts) {
       if (!is_plain(part)) continue;
       const std::uint64_t now = (part.source->offset + part.from) % kBlockBytes;
       const std::uint64_t then = (placed.begin + part.to) % kBlockBytes;
@@ -90,14 +89,14 @@ DraftTensor* DraftShard::find(std::string_view name) {
 
 std::uint64_t bytes_of(const DraftTensor& tensor) {
   std::uint64_t bytes = 0;
-  for (const DraftPart& part : tensor.parts)
+  for (const TensorPart& part : tensor.parts)
     bytes += part.rows * part.bytes;
   return bytes;
 }
 
 const Tensor* whole_source(const DraftTensor& tensor) {
   if (tensor.parts.size() != 1 || !is_plain(tensor)) return nullptr;
-  const DraftPart& part = tensor.parts.front();
+  const TensorPart& part = tensor.parts.front();
   return part.from == 0 && part.bytes == part.source->bytes ? part.source : nullptr;
 }
 
@@ -150,10 +149,13 @@ Result<std::shared_ptr<const PlannedFile>> lay_out(const DraftShard& shard) {
                       bytes_of(tensor), shape_text(tensor.shape), placed.end - placed.begin)};
     }
     if (!is_plain(tensor)) {
-      file->append(assembled(tensor.parts), bytes_of(tensor));
+      const auto source = std::make_shared<AssembledSource>(tensor.parts, bytes_of(tensor));
+      file->append(
+          [source](std::uint64_t from, MutableBytes into) { return source->read(from, into); },
+          source->size());
       continue;
     }
-    for (const DraftPart& part : tensor.parts)
+    for (const TensorPart& part : tensor.parts)
       file->append(*part.source->source, part.source->offset + part.from, part.bytes);
   }
   return std::shared_ptr<const PlannedFile>(std::move(file));

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "checkpoint/assembled.h"
 #include "checkpoint/checkpoint.h"
 #include "shardwright/dtype.h"
 #include "shardwright/result.h"
@@ -15,24 +16,12 @@
 
 namespace shardwright {
 
-// A part of a tensor to come, in bytes of whole elements: `rows` runs of `bytes`; run r comes from
-// `from + r * bytes` of the stored tensor, and goes to `to + r * stride`.
-struct DraftPart {
-  const Tensor* source{};
-  std::uint64_t from{};
-  std::uint64_t to{};
-  std::uint64_t bytes{};
-  std::uint64_t rows{1};
-  std::uint64_t stride{};
-  bool transposed{};  // positions in the source count as if its last two extents were swapped
-};
-
 struct DraftTensor {
   std::string name{};
   DType dtype{};
   Shape shape{};
-  const Tensor* stored{};          // the tensor that it was before, name and shape apart; or null
-  std::vector<DraftPart> parts{};  // together each byte of it once
+  const Tensor* stored{};           // the tensor that it was before, name and shape apart; or null
+  std::vector<TensorPart> parts{};  // together each byte of it once
 };
 
 struct DraftShard {

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "arch/layout.h"
-#include "base/checked.h"
 #include "base/try.h"
 #include "base/utf8.h"
 #include "repair/plan.h"
@@ -17,23 +16,6 @@ namespace {
 
 Error refused(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
-}
-
-// The bytes of that many elements.
-Result<std::uint64_t> bytes_for(const Tensor& tensor, std::uint64_t elements) {
-  const auto bits = checked_mul(elements, dtype_bits(tensor.dtype));
-  if (bits && *bits % 8 == 0) return *bits / 8;
-  return refused(
-      fmt::format("{} elements of {} are no whole number of bytes", elements, quoted(tensor.name)));
-}
-
-Result<DraftPart> part_of(const LayoutPart& part, const Tensor& source) {
-  DraftPart made{.source = &source, .rows = part.rows, .transposed = part.transposed};
-  SW_TRY(made.from, bytes_for(source, part.source_begin));
-  SW_TRY(made.to, bytes_for(source, part.target_begin));
-  SW_TRY(made.bytes, bytes_for(source, part.length));
-  SW_TRY(made.stride, bytes_for(source, part.target_stride));
-  return made;
 }
 
 class LayoutPlan {
@@ -102,16 +84,13 @@ class LayoutPlan {
                                    quoted(sources.front()->name), dtype_name(made.dtype),
                                    quoted(source.name), dtype_name(source.dtype)));
       }
-      SW_TRY(const DraftPart made_of, part_of(part, source));
-      const auto end = checked_mul(made_of.rows, made_of.bytes);
-      if (made_of.from > source.bytes || !end || *end > source.bytes - made_of.from) {
-        return refused(fmt::format("{} has shape {}, which is too small for a part of {}",
-                                   quoted(source.name), shape_text(source.shape),
-                                   quoted(target.name)));
-      }
-      if (part.transposed && (source.shape.size() < 2 || dtype_bits(source.dtype) % 8 != 0)) {
-        return refused(fmt::format("{} cannot be transposed", quoted(source.name)));
-      }
+      SW_TRY(const TensorPart made_of, in_bytes({.source = &source,
+                                                 .from = part.source_begin,
+                                                 .to = part.target_begin,
+                                                 .bytes = part.length,
+                                                 .rows = part.rows,
+                                                 .stride = part.target_stride,
+                                                 .transposed = part.transposed}));
       made.parts.push_back(made_of);
       transposed = transposed || part.transposed;
       consumed_.insert(&source);

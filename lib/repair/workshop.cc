@@ -9,14 +9,13 @@
 #include "base/try.h"
 #include "base/utf8.h"
 #include "check/shard_names.h"
+#include "checkpoint/index.h"
 #include "json/edit.h"
 
 namespace shardwright {
 namespace {
 
 constexpr std::uint64_t kMaxTextBytes = 256ULL << 20U;
-constexpr std::string_view kIndexName = "model.safetensors.index.json";
-
 bool is_known_format(std::string_view format) {
   return format == "pt" || format == "tf" || format == "flax" || format == "mlx";
 }
