@@ -85,7 +85,7 @@ class MergeRun {
     for (const ModelRef& model : models_of(recipe)) {
       std::string path = model.path;
       if (!model.revision.empty()) path += '@' + model.revision;
-      SW_TRY(CheckedModel checked, check_model(path, catalogue_, check));
+      SW_TRY(CheckedModel checked, open_input(path, check));
       if (is_adapter(checked.model.checkpoint)) {
         report_.problems.push_back(
             {model.at.line, model.at.column,
@@ -105,7 +105,7 @@ class MergeRun {
   Status open_adapter(const ModelRef& model) {
     std::string path = model.lora;
     if (!model.lora_revision.empty()) path += '@' + model.lora_revision;
-    SW_TRY(CheckedModel checked, check_model(path, catalogue_, check_options()));
+    SW_TRY(CheckedModel checked, open_input(path, check_options()));
     report_.inputs.push_back(checked.report);
     adapters_.back().checked = std::make_unique<CheckedModel>(std::move(checked));
     return ok();
@@ -234,6 +234,15 @@ class MergeRun {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("output {} and the model {} lie inside each other",
                              quoted(options_.output), quoted(model.text))};
+  }
+
+  // Checked as all models are; of inputs alone pickled weights are read, too.
+  [[nodiscard]] Result<CheckedModel> open_input(const std::string& path,
+                                                const CheckOptions& check) const {
+    OpenOptions open = open_options(check);
+    open.pickled = true;
+    SW_TRY(Checkpoint checkpoint, open_checkpoint(path, open));
+    return check_checkpoint(std::move(checkpoint), path, catalogue_, check);
   }
 
   // An input as the planner sees it, without its adapter.
