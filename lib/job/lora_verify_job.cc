@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "job/check_model.h"
 #include "merge/adapt.h"
+#include "merge/dequantize.h"
 #include "merge/kernels.h"
 #include "merge/verify_adapter.h"
 #include "shardwright/lora_job.h"
@@ -88,6 +89,12 @@ Result<VerifyReport> lora_verify(const std::string& base, const std::string& ada
   MergeInput input{.checkpoint = &base_model.model.checkpoint};
   if (base_model.model.expected && base_model.model.expected->usable)
     input.expected = &*base_model.model.expected;
+  const auto dequantized = dequantize(*input.checkpoint, input.expected);
+  if (dequantized && !dequantized->refusal.empty()) {
+    return Error{ErrorCode::kUnsupported,
+                 fmt::format("{} is quantised: {}", quoted(base), dequantized->refusal)};
+  }
+  if (dequantized) input.dequantized = &*dequantized;
   SW_TRY(const Adaptation adaptation, adapt(input, adapter_model.model.checkpoint, false));
   report.applied = {.model = base,
                     .adapter = adapter,

@@ -26,6 +26,7 @@
 #include "job/merge_card.h"
 #include "job/run_merge.h"
 #include "merge/adapt.h"
+#include "merge/dequantize.h"
 #include "merge/engine.h"
 #include "merge/plan.h"
 #include "merge/recipe.h"
@@ -97,6 +98,8 @@ class MergeRun {
       inputs_.push_back(std::make_unique<CheckedModel>(std::move(checked)));
       refs_.push_back(model);
       adapters_.emplace_back();
+      const Model& opened = inputs_.back()->model;
+      dequantized_.push_back(dequantize(opened.checkpoint, rule_of(opened)));
       if (!model.lora.empty()) SW_TRY_OK(open_adapter(model));
     }
     return ok();
@@ -245,11 +248,16 @@ class MergeRun {
     return check_checkpoint(std::move(checkpoint), path, catalogue_, check);
   }
 
+  [[nodiscard]] static const Expansion* rule_of(const Model& model) {
+    return model.expected && model.expected->usable ? &*model.expected : nullptr;
+  }
+
   // An input as the planner sees it, without its adapter.
   [[nodiscard]] MergeInput input_of(std::size_t i) const {
     const Model& model = inputs_[i]->model;
     MergeInput input{.model = refs_[i], .checkpoint = &model.checkpoint};
-    if (model.expected && model.expected->usable) input.expected = &*model.expected;
+    input.expected = rule_of(model);
+    if (dequantized_[i]) input.dequantized = &*dequantized_[i];
     for (const TieFacts& tie : model.data.ties) {
       const bool tied = model.expected && model.expected->tie.tied;
       if (tied && tie.bytes == TieBytes::kEqual) input.redundant.push_back(tie.target);
@@ -401,7 +409,8 @@ class MergeRun {
   MergeReport& report_;
   std::vector<ModelRef> refs_;
   std::vector<std::unique_ptr<CheckedModel>> inputs_;
-  std::vector<AdapterInput> adapters_;  // by input
+  std::vector<AdapterInput> adapters_;                      // by input
+  std::vector<std::optional<Dequantization>> dequantized_;  // likewise
   Planned planned_;
   MergeFiles files_;
   Outcome outcome_;

@@ -15,6 +15,7 @@
 #include "base/try.h"
 #include "base/utf8.h"
 #include "checkpoint/shard_split.h"
+#include "merge/dequantize.h"
 #include "merge/kernels.h"
 #include "merge/plan_config.h"
 #include "merge/plan_tokenizer.h"
@@ -102,22 +103,16 @@ class Planner {
       const ModelRef& model = input.model;
       if (!model.architecture.empty())
         mistake(model.at, "'override_architecture' is not built yet");
-      if (is_quantized(input)) {
-        mistake(model.at, fmt::format("{} is quantised: its stored numbers are codes, which cannot "
-                                      "be merged; save it in bfloat16 first",
-                                      quoted(model.text)));
+      if (input.dequantized == nullptr) continue;
+      const Dequantization& values = *input.dequantized;
+      if (!values.refusal.empty()) {
+        mistake(model.at, fmt::format("{} is quantised: {}", quoted(model.text), values.refusal));
+        continue;
       }
+      plan().notes.push_back(fmt::format(
+          "{} has {} fp8 weights: each is read as its value times the scale of its block",
+          quoted(model.text), values.tensors.size()));
     }
-  }
-
-  static bool is_quantized(const MergeInput& input) {
-    if (input.expected != nullptr && !input.expected->quantization.empty()) return true;
-    const json::Value* config = input.checkpoint->config_value();
-    const json::Value* stated = config == nullptr ? nullptr : config->find("quantization_config");
-    if (stated != nullptr && !stated->is_null()) return true;
-    return std::ranges::any_of(input.checkpoint->tensors, [](const Tensor& tensor) {
-      return dtype_class(tensor.dtype) == DTypeClass::kFloat && dtype_bits(tensor.dtype) < 16;
-    });
   }
 
   [[nodiscard]] std::size_t input_of(const ModelRef& model) const {
@@ -585,10 +580,13 @@ class Planner {
         const bool ignored = input.expected != nullptr &&
                              input.expected->find(tensor.name) == nullptr &&
                              input.expected->is_ignored(tensor.name);
+        const bool is_scale =
+            input.dequantized != nullptr && input.dequantized->is_scale(tensor.name);
         plan().dropped.push_back({.model = static_cast<std::uint32_t>(i),
                                   .name = std::string(tensor.name),
-                                  .why = redundant ? "it repeats the tied embedding"
-                                         : ignored ? "loaders pass over it"
+                                  .why = redundant  ? "it repeats the tied embedding"
+                                         : is_scale ? "the scale is in the weight"
+                                         : ignored  ? "loaders pass over it"
                                          : is_merged(i)
                                              ? "no layer of the result is made of it"
                                              : "the recipe takes no more than tokens of it"});

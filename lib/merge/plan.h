@@ -20,6 +20,7 @@
 namespace shardwright {
 
 struct Adaptation;
+struct Dequantization;
 
 // An input as the planner sees it.
 struct MergeInput {
@@ -28,6 +29,7 @@ struct MergeInput {
   const Expansion* expected{};           // null where no rule describes it
   std::vector<std::string> redundant{};  // stored names that are proven to repeat another
   const Adaptation* adaptation{};        // of its adapter (adapt.h), or null
+  const Dequantization* dequantized{};   // where it is quantised (dequantize.h), or null
 };
 
 enum class TensorAction : std::uint8_t {
