@@ -28,9 +28,9 @@ Status check_form(const ByteSource& source) {
   std::string start(std::min<std::uint64_t>(source.size(), kStart), '\0');
   SW_TRY_OK(source.read(0, std::as_writable_bytes(std::span(start))));
   if (start.starts_with("PK\x03\x04")) return ok();
-  if (start.starts_with("\x80\x02\x8a\x0a") || start.starts_with("\x80")) {
+  if (start.starts_with('\x80')) {
     return unsupported(
-        "it has the form that torch.save wrote before 1.6, which is not read: load it with a "
+        "it is a bare pickle, as torch.save wrote before 1.6, which is not read: load it with a "
         "recent torch and save it again, or convert it to safetensors");
   }
   if (start.empty()) return malformed("it is empty");
