@@ -38,7 +38,7 @@ class PickledSource final : public ByteSource {
     if (offset > size() || into.size() > size() - offset)
       return Error{ErrorCode::kIo, "a read past the end of a pickled shard"};
     const std::uint64_t header = image_.bytes.size();
-    if (offset < header) {
+    if (offset < header && !into.empty()) {
       const std::size_t part = std::min<std::uint64_t>(into.size(), header - offset);
       std::memcpy(into.data(), image_.bytes.data() + offset, part);
       into = into.subspan(part);

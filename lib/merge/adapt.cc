@@ -225,6 +225,7 @@ class AdapterRun {
     const auto cache = std::make_shared<FactorCache>();
     for (auto& [name, change] : changes_) {
       if (change.base == nullptr) continue;
+      change.base_bytes = stored_bytes(input_, *change.base);
       Adapted made{.name = name,
                    .tensor = change.from(),
                    .stored = stored_dtype(input_, *change.base),

@@ -101,6 +101,10 @@ class Dequantizer {
   Dequantization& made_;
 };
 
+const Dequantized* dequantized_of(const MergeInput& input, std::string_view name) {
+  return input.dequantized == nullptr ? nullptr : input.dequantized->find(name);
+}
+
 }  // namespace
 
 DequantizedSource::DequantizedSource(Tensor weight, Tensor scale,
@@ -171,14 +175,17 @@ std::optional<Dequantization> dequantize(const Checkpoint& checkpoint, const Exp
 }
 
 const Tensor* find_tensor(const MergeInput& input, std::string_view name) {
-  const Dequantized* found = input.dequantized == nullptr ? nullptr : input.dequantized->find(name);
+  const Dequantized* found = dequantized_of(input, name);
   return found != nullptr ? &found->tensor : input.checkpoint->find(name);
 }
 
 DType stored_dtype(const MergeInput& input, const Tensor& tensor) {
-  const bool was_fp8 =
-      input.dequantized != nullptr && input.dequantized->find(tensor.name) != nullptr;
-  return was_fp8 ? input.dequantized->plain : tensor.dtype;
+  return dequantized_of(input, tensor.name) != nullptr ? input.dequantized->plain : tensor.dtype;
+}
+
+std::uint64_t stored_bytes(const MergeInput& input, const Tensor& tensor) {
+  const Dequantized* found = dequantized_of(input, tensor.name);
+  return found != nullptr ? found->read_bytes : tensor.bytes;
 }
 
 }  // namespace shardwright

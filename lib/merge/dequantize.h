@@ -73,5 +73,7 @@ std::optional<Dequantization> dequantize(const Checkpoint& checkpoint, const Exp
 const Tensor* find_tensor(const MergeInput& input, std::string_view name);
 // The dtype that a tensor of find_tensor() has in a result where the recipe asks for none.
 DType stored_dtype(const MergeInput& input, const Tensor& tensor);
+// What reading all of one takes of the disk.
+std::uint64_t stored_bytes(const MergeInput& input, const Tensor& tensor);
 
 }  // namespace shardwright

@@ -21,7 +21,7 @@ class PickledBytes final : public ByteSource {
   [[nodiscard]] std::uint64_t size() const override { return bytes_.size(); }
   [[nodiscard]] Status read(std::uint64_t offset, MutableBytes into) const override {
     PROPERTY(offset <= bytes_.size() && into.size() <= bytes_.size() - offset);
-    std::memcpy(into.data(), bytes_.data() + offset, into.size());
+    if (!into.empty()) std::memcpy(into.data(), bytes_.data() + offset, into.size());
     return ok();
   }
 

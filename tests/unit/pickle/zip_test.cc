@@ -47,14 +47,11 @@ constexpr std::string_view kCentral = "PK\x01\x02";
 constexpr std::string_view kEnd = "PK\x05\x06";
 
 TEST_CASE("zip: entries by name, and where their bytes lie") {
-  const ArchiveForm forms[] = {{},
-                               {.zip64 = true},
-                               {.comment = "a comment PK\x05\x06 with a mark in it"},
-                               {.zip64 = true,
-                                .comment = "x",
-                                .extra = "FB\x03"
-                                         "\0"
-                                         "ZZZ"}};
+  const ArchiveForm forms[] = {
+      {},
+      {.zip64 = true},
+      {.comment = "a comment PK\x05\x06 with a mark in it"},
+      {.zip64 = true, .comment = "x", .extra = std::string("FB\3\0ZZZ", 7)}};
   for (const ArchiveForm& form : forms) {
     const std::string file = make_archive(kTwo, form);
     const auto read = read_bytes(file);
