@@ -201,6 +201,7 @@ Result<TracedExpansion> expand_traced(const Schema& schema, const json::Value& c
   values.check_requirements();
   values.check_lengths(schema.per_layer_keys);
   const BlockQuant quant = read_block_quant(values, expansion.quantization);
+  if (quant.on) expansion.block = quant.block;
   expansion.tie = read_tie(body.tied, values);
   expansion.vocabulary = values.number("vocab");
   expansion.vocabulary_pointer = values.pointer("vocab");

@@ -1,6 +1,7 @@
 // A rule and a config give the tensors that a checkpoint must hold.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -102,7 +103,9 @@ struct Expansion {
   std::string class_name{};
   std::string base_prefix{};   // what the bare model's class leaves out of all names: "model."
   std::string quantization{};  // quant_method of the config; `tensors` know of "fp8" alone
-  bool usable{};               // no problem stopped the expansion
+  // Rows and columns of a block that has a scale of its own, where fp8 weights have such.
+  std::optional<std::array<std::uint64_t, 2>> block{};
+  bool usable{};  // no problem stopped the expansion
 
   // The expected tensor of that name, or null.
   [[nodiscard]] const ExpectedTensor* find(std::string_view name) const;

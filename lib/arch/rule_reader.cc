@@ -21,8 +21,9 @@ constexpr std::array<Key, 19> kRule = {"$schema", "name",    "model_types", "ali
 constexpr std::array<Key, 2> kList = {"each", "is"};
 constexpr std::array<Key, 3> kTied = {"default", "tensors", "key"};
 constexpr std::array<Key, 3> kKeys = {"vocabulary", "layers", "per_layer"};
-constexpr std::array<Key, 9> kRoles = {"embedding",     "head", "router", "shared_gate", "expert",
-                                       "shared_expert", "norm", "score",  "position"};
+constexpr std::array<Key, 9> kRoleNames = {"embedding",   "head",   "router",
+                                           "shared_gate", "expert", "shared_expert",
+                                           "norm",        "score",  "position"};
 constexpr std::array<Key, 6> kBlock = {"each", "when", "under", "optional", "tensors", "else"};
 constexpr std::array<Key, 5> kClass = {"without", "with", "strip", "rename", "ignored"};
 constexpr std::array<Key, 9> kLayout = {"name",  "why",       "without", "stack", "concat",
@@ -37,7 +38,7 @@ constexpr std::array<RuleObject, 13> kObjects = {{{"rule", kRule},
                                                   {"list", kList},
                                                   {"tied", kTied},
                                                   {"keys", kKeys},
-                                                  {"roles", kRoles},
+                                                  {"roles", kRoleNames},
                                                   {"block", kBlock},
                                                   {"class", kClass},
                                                   {"layout", kLayout},

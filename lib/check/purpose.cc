@@ -10,6 +10,7 @@ namespace shardwright {
 namespace {
 
 constexpr std::string_view kAdapter = "adapter_model.safetensors";
+constexpr std::string_view kPickledAdapter = "adapter_model.bin";
 
 bool has_transformers_config(const Checkpoint& checkpoint) {
   const json::Value* config = checkpoint.config_value();
@@ -21,7 +22,8 @@ bool has_transformers_config(const Checkpoint& checkpoint) {
 bool is_adapter(const Checkpoint& checkpoint) {
   return checkpoint.side_file("adapter_config.json") != nullptr && !checkpoint.index &&
          std::ranges::all_of(checkpoint.shards, [](const Shard& shard) {
-           return shard.use != ShardUse::kLoaded || shard.file == kAdapter;
+           return shard.use != ShardUse::kLoaded || shard.file == kAdapter ||
+                  shard.file == kPickledAdapter;
          });
 }
 

@@ -133,11 +133,15 @@ std::vector<std::string_view> names_of(const Checkpoint& checkpoint);
 struct OpenOptions {
   int threads{};     // for headers of many shards; 0: all available
   bool tokenizer{};  // read the tokenizer's files, too
+  // Of a folder without any .safetensors file, read those that torch.save wrote (pytorch_model.bin,
+  // adapter_model.bin). What they hold beside tensors is an error, not a fact.
+  bool pickled{};
 };
 
 // Opens what a MODEL argument names (cli.md): a folder, a file, an index, or a hub id in the local
 // cache. kNotFound where there is no such path (for a hub id with the `hf download` line to run),
-// kUnsupported where nothing in it is a model, kIo where it cannot be read.
+// kUnsupported where nothing in it is a model, kIo where it cannot be read; what stands in the way
+// of pickled weights as pickle/archive.h has it.
 Result<Checkpoint> open_checkpoint(const std::string& path, const OpenOptions& options = {});
 
 // The same from a folder that is not on the local disk (tests, results that are not yet written,

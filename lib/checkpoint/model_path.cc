@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kPickledHelp =
     "pickled weights are not read: load the model in transformers and write it with "
-    "save_pretrained()";
+    "save_pretrained() (merge alone takes pytorch_model.bin as it is, by its folder)";
 
 bool is_pickled_name(std::string_view name) {
   constexpr std::array<std::string_view, 5> kEnds = {".bin", ".pt", ".pth", ".ckpt",

@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/model_path.h"
+#include "checkpoint/pickled_shard.h"
 #include "checkpoint/read_shard.h"
 #include "checkpoint/selection.h"
 #include "checkpoint/side_files.h"
@@ -131,6 +132,31 @@ void take_shards(Checkpoint& checkpoint, const Weights& weights,
   }
 }
 
+// The shards of a model that torch.save wrote: the files that count, and no others.
+Status take_pickled(Checkpoint& checkpoint, const Weights& weights, const OpenOptions& options) {
+  read_files(checkpoint, weights.index, {}, options);
+  Selection selection = select_shards(weights, {}, indexed_files(checkpoint));
+  checkpoint.index_decides = selection.index_decides;
+  checkpoint.outside = std::move(selection.outside);
+  const std::size_t count = selection.loaded.size();
+  checkpoint.shards.resize(count);
+  std::vector<Status> read(count, ok());
+  parallel_for(count, options.threads, [&](std::size_t i) {
+    auto shard = read_pickled_shard(*checkpoint.folder, selection.loaded[i]);
+    if (shard) {
+      checkpoint.shards[i] = *std::move(shard);
+    } else {
+      const std::string& name = selection.loaded[i];
+      const std::string& folder = checkpoint.directory;
+      read[i] = std::move(shard).error().within(
+          quoted(folder.empty() ? name : folder + '/' + name, kShownPath));
+    }
+  });
+  for (Status& status : read)
+    SW_TRY_OK(std::move(status));
+  return ok();
+}
+
 std::vector<std::string> shard_names(const Folder& folder) {
   std::vector<std::string> names;
   for (const FolderEntry& entry : folder.entries()) {
@@ -162,7 +188,12 @@ Status read_everything(Checkpoint& checkpoint, const std::string& named,
     if (!checkpoint.index->error.empty()) return Error{ErrorCode::kIo, checkpoint.index->error};
   } else {
     const std::vector<std::string> names = shard_names(folder);
-    if (names.empty() && !has_index(folder)) return not_a_model(checkpoint.path, folder);
+    if (names.empty() && !has_index(folder)) {
+      const Weights pickled = options.pickled ? choose_pickled(folder) : Weights{};
+      if (pickled.single.empty() && pickled.index.empty())
+        return not_a_model(checkpoint.path, folder);
+      return take_pickled(checkpoint, pickled, options);
+    }
     take_shards(checkpoint, choose_weights(folder, configured_weights(checkpoint)), names, options);
   }
   return ok();

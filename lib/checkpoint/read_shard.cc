@@ -38,7 +38,7 @@ class StartedSource final : public ByteSource {
 
 }  // namespace
 
-Shard read_shard(const Folder& folder, const std::string& name) {
+Shard open_shard(const Folder& folder, const std::string& name) {
   Shard shard{.file = name};
   const FolderEntry* listed = folder.find(name);
   shard.entry = listed != nullptr ? *listed : folder.describe(name);
@@ -57,6 +57,12 @@ Shard read_shard(const Folder& folder, const std::string& name) {
     return shard;
   }
   shard.source = *std::move(source);
+  return shard;
+}
+
+Shard read_shard(const Folder& folder, const std::string& name) {
+  Shard shard = open_shard(folder, name);
+  if (shard.source == nullptr) return shard;
 
   std::string start(std::min<std::uint64_t>(shard.source->size(), kFirstRead), '\0');
   if (auto status = shard.source->read(0, std::as_writable_bytes(std::span(start))); !status) {

@@ -8,6 +8,9 @@
 
 namespace shardwright {
 
+// The shard of that name as far as it can be opened, without a look into it.
+Shard open_shard(const Folder& folder, const std::string& name);
+
 // The shard of that name with all but `use`. Whatever stands in the way is kept in it.
 Shard read_shard(const Folder& folder, const std::string& name);
 

@@ -70,6 +70,16 @@ Weights choose_weights(const Folder& folder, std::string_view configured) {
   return {};
 }
 
+Weights choose_pickled(const Folder& folder) {
+  constexpr std::string_view kModel = "pytorch_model.bin";
+  constexpr std::string_view kIndex = "pytorch_model.bin.index.json";
+  constexpr std::string_view kAdapter = "adapter_model.bin";
+  if (is_file(folder, kModel)) return {.single = std::string(kModel)};
+  if (is_file(folder, kIndex)) return {.index = std::string(kIndex)};
+  if (is_file(folder, kAdapter)) return {.single = std::string(kAdapter)};
+  return {};
+}
+
 Selection select_shards(const Weights& weights, std::span<const std::string> shards,
                         std::span<const std::string_view> indexed) {
   Selection selection;

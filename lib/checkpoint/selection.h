@@ -24,6 +24,10 @@ struct Weights {
 // `configured` is "transformers_weights" of the config, or empty.
 Weights choose_weights(const Folder& folder, std::string_view configured);
 
+// The same among files that torch.save wrote: pytorch_model.bin, its index, or an adapter's
+// adapter_model.bin. Nothing where the folder has none of them.
+Weights choose_pickled(const Folder& folder);
+
 struct Selection {
   std::vector<std::string> loaded{};   // sorted: the order in which transformers reads them
   std::vector<std::string> strays{};   // sorted

@@ -83,11 +83,15 @@ Result<VerifyReport> lora_verify(const std::string& base, const std::string& ada
   SW_TRY(const auto catalogue, load_catalogue(options.rules_dir));
   CheckOptions check{.rules_dir = options.rules_dir, .threads = options.threads};
   check.monitor.stop = options.monitor.stop;
-  SW_TRY(const CheckedModel base_model, check_model(base, catalogue, check));
-  SW_TRY(const CheckedModel adapter_model, check_model(adapter, catalogue, check));
+  SW_TRY(MergeModel base_model,
+         open_merge_model({.text = base, .path = base, .lora = adapter}, catalogue, check));
+  if (base_model.dequantized && !base_model.dequantized->refusal.empty()) {
+    return Error{ErrorCode::kUnsupported,
+                 fmt::format("{} is quantised: {}", quoted(base), base_model.dequantized->refusal)};
+  }
   SW_TRY(const CheckedModel merged_model, check_model(merged, catalogue, check));
-  SW_TRY(const Adaptation adaptation,
-         adapt(merge_input(base_model.model), adapter_model.model.checkpoint, false));
+  SW_TRY_OK(adapt_model(base_model, false));
+  const Adaptation& adaptation = *base_model.adaptation;
   report.applied = {.model = base,
                     .adapter = adapter,
                     .modules = adaptation.modules,

@@ -13,6 +13,19 @@ std::string path_of(const std::string& path, const std::string& revision) {
   return revision.empty() ? path : path + '@' + revision;
 }
 
+// Checked as all models are; of inputs alone pickled weights are read, too.
+Result<CheckedModel> open_input(const std::string& path, std::shared_ptr<const Catalogue> catalogue,
+                                const CheckOptions& options) {
+  OpenOptions open = open_options(options);
+  open.pickled = true;
+  SW_TRY(Checkpoint checkpoint, open_checkpoint(path, open));
+  return check_checkpoint(std::move(checkpoint), path, std::move(catalogue), options);
+}
+
+const Expansion* rule_of(const Model& model) {
+  return model.expected && model.expected->usable ? &*model.expected : nullptr;
+}
+
 Status prove_ties(Model& model) {
   for (TieFacts& tie : model.data.ties) {
     if (tie.bytes != TieBytes::kEqualSample) continue;
@@ -27,7 +40,7 @@ Status prove_ties(Model& model) {
 
 Result<MergeModel> open_merge_model(const ModelRef& ref, std::shared_ptr<const Catalogue> catalogue,
                                     const CheckOptions& options) {
-  SW_TRY(CheckedModel checked, check_model(path_of(ref.path, ref.revision), catalogue, options));
+  SW_TRY(CheckedModel checked, open_input(path_of(ref.path, ref.revision), catalogue, options));
   return merge_model_of(ref, std::make_shared<CheckedModel>(std::move(checked)),
                         std::move(catalogue), options);
 }
@@ -37,9 +50,10 @@ Result<MergeModel> merge_model_of(const ModelRef& ref, std::shared_ptr<CheckedMo
                                   const CheckOptions& options) {
   MergeModel model{.ref = ref, .checked = std::move(checked)};
   SW_TRY_OK(prove_ties(model.checked->model));
+  model.dequantized = dequantize(model.checkpoint(), rule_of(model.checked->model));
   if (ref.lora.empty()) return model;
   SW_TRY(CheckedModel adapter,
-         check_model(path_of(ref.lora, ref.lora_revision), std::move(catalogue), options));
+         open_input(path_of(ref.lora, ref.lora_revision), std::move(catalogue), options));
   model.adapter = std::make_unique<CheckedModel>(std::move(adapter));
   return model;
 }
@@ -51,8 +65,14 @@ Status adapt_model(MergeModel& model, bool compat) {
 }
 
 MergeInput merge_input(const MergeModel& model) {
-  MergeInput input = merge_input(model.checked->model);
-  input.model = model.ref;
+  const Model& stored = model.checked->model;
+  MergeInput input{
+      .model = model.ref, .checkpoint = &stored.checkpoint, .expected = rule_of(stored)};
+  if (model.dequantized) input.dequantized = &*model.dequantized;
+  for (const TieFacts& tie : stored.data.ties) {
+    const bool tied = stored.expected && stored.expected->tie.tied;
+    if (tied && tie.bytes == TieBytes::kEqual) input.redundant.push_back(tie.target);
+  }
   if (const MergePlan* plan = model.made_by; plan != nullptr && plan->tensor_bytes > 0) {
     input.reads_per_byte =
         static_cast<double>(plan->read_bytes) / static_cast<double>(plan->tensor_bytes);
@@ -63,16 +83,6 @@ MergeInput merge_input(const MergeModel& model) {
     const auto& untied = model.adaptation->untied;
     return std::ranges::find(untied, name) != untied.end();
   });
-  return input;
-}
-
-MergeInput merge_input(const Model& model) {
-  MergeInput input{.checkpoint = &model.checkpoint};
-  if (model.expected && model.expected->usable) input.expected = &*model.expected;
-  for (const TieFacts& tie : model.data.ties) {
-    const bool tied = model.expected && model.expected->tie.tied;
-    if (tied && tie.bytes == TieBytes::kEqual) input.redundant.push_back(tie.target);
-  }
   return input;
 }
 

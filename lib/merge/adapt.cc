@@ -16,6 +16,7 @@
 #include "merge/adapter_change.h"
 #include "merge/adapter_fit.h"
 #include "merge/adapter_target.h"
+#include "merge/dequantize.h"
 #include "merge/kernels.h"
 
 namespace shardwright {
@@ -195,7 +196,7 @@ class AdapterRun {
       const auto source = changes_.find(tie.source);
       auto target = changes_.find(tie.target);
       if (source == changes_.end() && target == changes_.end()) continue;
-      const Tensor* embedding = input_.checkpoint->find(tie.source);
+      const Tensor* embedding = find_tensor(input_, tie.source);
       if (embedding == nullptr) continue;
       if (target == changes_.end() && source->second.is_rows_alone()) continue;
       if (source != changes_.end() && target != changes_.end()) {
@@ -208,7 +209,7 @@ class AdapterRun {
       // The other one stays what it is in the base, which is a part of what the adapter says.
       if (source == changes_.end()) change_of(tie.source, *embedding);
       if (target == changes_.end()) {
-        const Tensor* stored = input_.checkpoint->find(tie.target);
+        const Tensor* stored = find_tensor(input_, tie.target);
         change_of(tie.target, stored == nullptr ? *embedding : *stored);
       }
       result_.untied.emplace_back(tie.target);
@@ -224,9 +225,10 @@ class AdapterRun {
     const auto cache = std::make_shared<FactorCache>();
     for (auto& [name, change] : changes_) {
       if (change.base == nullptr) continue;
+      change.base_bytes = stored_bytes(input_, *change.base);
       Adapted made{.name = name,
                    .tensor = change.from(),
-                   .stored = change.base->dtype,
+                   .stored = stored_dtype(input_, *change.base),
                    .base = change.base,
                    .read_bytes = change.read_bytes()};
       made.tensor.shape = change.base->shape;

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "base/try.h"
+#include "merge/computed.h"
 #include "merge/kernels.h"
 #include "merge/read_floats.h"
 
@@ -41,21 +41,10 @@ std::uint64_t AdaptedSource::size() const {
 }
 
 Status AdaptedSource::read(std::uint64_t offset, MutableBytes into) const {
-  if (offset > size() || into.size() > size() - offset)
-    return Error{ErrorCode::kIo, "a read past the end of an adapted tensor"};
-  std::vector<float> values(std::min<std::uint64_t>(kPiece, into.size() / sizeof(float) + 2));
-  while (!into.empty()) {
-    const std::uint64_t first = offset / sizeof(float);
-    const std::size_t skip = offset % sizeof(float);
-    const std::size_t part =
-        std::min<std::uint64_t>(into.size(), values.size() * sizeof(float) - skip);
-    const std::size_t count = (skip + part + sizeof(float) - 1) / sizeof(float);
-    SW_TRY_OK(compute(first, count, values.data(), true));
-    std::memcpy(into.data(), reinterpret_cast<const std::byte*>(values.data()) + skip, part);
-    into = into.subspan(part);
-    offset += part;
-  }
-  return ok();
+  return read_computed(elements_, offset, into,
+                       [this](std::uint64_t first, std::size_t count, float* to) {
+                         return compute(first, count, to, true);
+                       });
 }
 
 Status AdaptedSource::compute(std::uint64_t first, std::size_t count, float* to,

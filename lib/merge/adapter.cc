@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::string_view kAdapterConfig = "adapter_config.json";
 constexpr std::string_view kAdapterWeights = "adapter_model.safetensors";
+constexpr std::string_view kPickledWeights = "adapter_model.bin";
 constexpr std::string_view kPrefix = "base_model.model.";
 
 enum class PartKind : std::uint8_t { kA, kB, kBias, kMagnitude, kEmbeddingA, kEmbeddingB, kRows };
@@ -153,7 +154,8 @@ Result<Adapter> read_adapter(const Checkpoint& folder) {
   AdapterReader reader(adapter);
   bool any = false;
   for (const Tensor& tensor : folder.tensors) {
-    if (folder.shards[tensor.shard].file != kAdapterWeights) continue;
+    const std::string& shard = folder.shards[tensor.shard].file;
+    if (shard != kAdapterWeights && shard != kPickledWeights) continue;
     any = true;
     reader.take(tensor);
   }

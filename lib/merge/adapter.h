@@ -46,7 +46,8 @@ struct Adapter {
   std::vector<std::string> problems{};  // tensors that are none of these, and halves of pairs
 };
 
-// The adapter of a folder: adapter_config.json and adapter_model.safetensors. Pointers go into the
+// The adapter of a folder: adapter_config.json and adapter_model.safetensors, or
+// adapter_model.bin. Pointers go into the
 // checkpoint. kUnsupported where it is none, or none of LoRA; kMalformed where the config is
 // broken. Messages name the file.
 Result<Adapter> read_adapter(const Checkpoint& folder);

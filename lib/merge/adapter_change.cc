@@ -20,7 +20,8 @@ bool AdapterChange::is_rows_alone() const {
 }
 
 std::uint64_t AdapterChange::read_bytes() const {
-  std::uint64_t bytes = computed.magnitude ? 2 * from().bytes : from().bytes;
+  const std::uint64_t once = saved != nullptr ? saved->bytes : base_bytes;
+  std::uint64_t bytes = computed.magnitude ? 2 * once : once;
   for (const LowRank& product : computed.products)
     bytes += bytes_of(product.left) + bytes_of(product.right);
   if (computed.shift) bytes += computed.shift->bytes;

@@ -11,8 +11,9 @@ namespace shardwright {
 
 struct AdapterChange {
   const Tensor* base{};
-  const Tensor* saved{};     // in the place of the base
-  AdaptedTensor computed{};  // from either, but for its `base`
+  std::uint64_t base_bytes{};  // of the disk, for all of the base
+  const Tensor* saved{};       // in the place of the base
+  AdaptedTensor computed{};    // from either, but for its `base`
 
   [[nodiscard]] const Tensor& from() const { return saved != nullptr ? *saved : *base; }
   [[nodiscard]] bool is_computed() const;

@@ -21,14 +21,14 @@ enum class KeyUse : std::uint8_t {
   kMute,   // says how the adapter was made or where it goes; its tensors say all that matters
   kForms,  // another form of adapter where it is set
 };
-struct ConfigKey {
+struct AdapterKey {
   std::string_view name;
   KeyUse use{};
   std::string_view why{};
 };
 
 // The keys of LoraConfig in PEFT 0.21.2.
-constexpr ConfigKey kConfigKeys[] = {
+constexpr AdapterKey kConfigKeys[] = {
     {"alora_invocation_tokens", KeyUse::kForms,
      "an activated LoRA works from a token on, which no weight can express"},
     {"alpha_pattern", KeyUse::kRead},
@@ -173,7 +173,7 @@ Status refuse_other_forms(const json::Value& root, AdapterConfig& config) {
         fmt::format("'peft_type' is {}: LORA alone can be merged here", quoted(*type->string()))};
   }
   for (const json::Member& member : *root.object()) {
-    const auto* known = std::ranges::find(kConfigKeys, member.key, &ConfigKey::name);
+    const auto* known = std::ranges::find(kConfigKeys, member.key, &AdapterKey::name);
     const bool unknown = known == std::end(kConfigKeys);
     if (!is_set(member.value)) continue;
     if (!unknown && known->use == KeyUse::kForms) {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "merge/dequantize.h"
+
 namespace shardwright {
 namespace {
 
@@ -43,7 +45,7 @@ std::optional<Target> TargetFinder::find(const std::string& parameter) {
 }
 
 std::optional<Target> TargetFinder::stored(std::string_view parameter) const {
-  const Tensor* tensor = input_.checkpoint->find(parameter);
+  const Tensor* tensor = find_tensor(input_, parameter);
   if (tensor == nullptr) return std::nullopt;
   return whole_target(tensor->name, *tensor);
 }
@@ -52,7 +54,7 @@ std::optional<Target> TargetFinder::tied(std::string_view parameter) const {
   if (input_.expected == nullptr || !input_.expected->tie.tied) return std::nullopt;
   const auto tie = std::ranges::find(input_.expected->ties, parameter, &ExpectedTie::target);
   if (tie == input_.expected->ties.end()) return std::nullopt;
-  const Tensor* source = input_.checkpoint->find(tie->source);
+  const Tensor* source = find_tensor(input_, tie->source);
   if (source == nullptr) return std::nullopt;
   return whole_target(tie->target, *source);
 }
@@ -63,7 +65,7 @@ std::optional<Target> TargetFinder::in_layout(const LayoutMap& map,
   if (found == map.tensors.end() || found->parts.empty()) return std::nullopt;
   Target target{.shape = Shape(found->shape.begin(), found->shape.end())};
   for (const LayoutPart& part : found->parts) {
-    const Tensor* tensor = input_.checkpoint->find(part.source);
+    const Tensor* tensor = find_tensor(input_, part.source);
     if (tensor == nullptr || part.transposed || part.rows != 1) return std::nullopt;
     const auto elements = element_count(tensor->shape);
     if (!elements || part.source_begin > *elements || part.length > *elements - part.source_begin)

@@ -15,6 +15,7 @@
 #include "base/try.h"
 #include "base/utf8.h"
 #include "checkpoint/shard_split.h"
+#include "merge/dequantize.h"
 #include "merge/kernels.h"
 #include "merge/modules.h"
 #include "merge/parts.h"
@@ -47,7 +48,7 @@ class Planner {
       mistake(recipe_.method_at, fmt::format("unknown method {}", quoted(recipe_.method)));
       return std::move(result_);
     }
-    refuse_what_is_not_built();
+    tell_quantized();
     plan().method = method_;
     plan().seed = options_.seed;
     plan().compat = options_.compat;
@@ -77,26 +78,19 @@ class Planner {
 
   // --- what the recipe asks for ----------------------------------------------------------------
 
-  // Parts of the grammar that parse, and that this version cannot follow: never passed over.
-  void refuse_what_is_not_built() {
+  void tell_quantized() {
     for (const MergeInput& input : inputs_) {
       const ModelRef& model = input.model;
-      if (is_quantized(input)) {
-        mistake(model.at, fmt::format("{} is quantised: its stored numbers are codes, which cannot "
-                                      "be merged; save it in bfloat16 first",
-                                      quoted(model.text)));
+      if (input.dequantized == nullptr) continue;
+      const Dequantization& values = *input.dequantized;
+      if (!values.refusal.empty()) {
+        mistake(model.at, fmt::format("{} is quantised: {}", quoted(model.text), values.refusal));
+        continue;
       }
+      plan().notes.push_back(fmt::format(
+          "{} has {} fp8 weights: each is read as its value times the scale of its block",
+          quoted(model.text), values.tensors.size()));
     }
-  }
-
-  static bool is_quantized(const MergeInput& input) {
-    if (input.expected != nullptr && !input.expected->quantization.empty()) return true;
-    const json::Value* config = input.checkpoint->config_value();
-    const json::Value* stated = config == nullptr ? nullptr : config->find("quantization_config");
-    if (stated != nullptr && !stated->is_null()) return true;
-    return std::ranges::any_of(input.checkpoint->tensors, [](const Tensor& tensor) {
-      return dtype_class(tensor.dtype) == DTypeClass::kFloat && dtype_bits(tensor.dtype) < 16;
-    });
   }
 
   // The input whose config and side files the result gets.
@@ -464,10 +458,13 @@ class Planner {
         const bool ignored = input.expected != nullptr &&
                              input.expected->find(tensor.name) == nullptr &&
                              input.expected->is_ignored(tensor.name);
+        const bool is_scale =
+            input.dequantized != nullptr && input.dequantized->is_scale(tensor.name);
         plan().dropped.push_back({.model = static_cast<std::uint32_t>(i),
                                   .name = std::string(tensor.name),
-                                  .why = redundant ? "it repeats the tied embedding"
-                                         : ignored ? "loaders pass over it"
+                                  .why = redundant  ? "it repeats the tied embedding"
+                                         : is_scale ? "the scale is in the weight"
+                                         : ignored  ? "loaders pass over it"
                                          : is_merged(i)
                                              ? "no layer of the result is made of it"
                                              : "the recipe takes no more than tokens of it"});

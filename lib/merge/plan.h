@@ -20,6 +20,7 @@
 namespace shardwright {
 
 struct Adaptation;
+struct Dequantization;
 
 // An input as the planner sees it.
 struct MergeInput {
@@ -29,6 +30,7 @@ struct MergeInput {
   std::vector<std::string> redundant{};  // stored names that are proven to repeat another
   const Adaptation* adaptation{};        // of its adapter (adapt.h), or null
   double reads_per_byte{1};              // of the disk, where the checkpoint is computed
+  const Dequantization* dequantized{};   // where it is quantised (dequantize.h), or null
 };
 
 enum class TensorAction : std::uint8_t {

@@ -74,6 +74,10 @@ class ConfigEditor {
     SW_TRY(text_, json::set_value(text_, pointer, value));
     return ok();
   }
+  Status remove(std::string_view pointer) {
+    SW_TRY(text_, json::remove_value(text_, pointer));
+    return ok();
+  }
   [[nodiscard]] std::string take() && { return std::move(text_); }
 
  private:
@@ -223,6 +227,9 @@ Result<std::string> config_of(const MergePlan& plan, std::span<const MergeInput>
   for (const StackLayers& stack : in_order)
     SW_TRY_OK(set_layers(editor, donor, config, inputs, stack));
   if (donor.expected != nullptr) SW_TRY_OK(set_tie(editor, plan, *donor.expected));
+  // The weights are plain now.
+  if (donor.dequantized != nullptr && config.find("quantization_config") != nullptr)
+    SW_TRY_OK(editor.remove("/quantization_config"));
   for (const ConfigValue& value : plan.config_values)
     SW_TRY_OK(editor.set(value.pointer, value.text));
   return std::move(editor).take();

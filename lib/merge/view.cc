@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "merge/adapt.h"
+#include "merge/dequantize.h"
 
 namespace shardwright {
 namespace {
@@ -55,6 +56,7 @@ View view_of(const MergeInput& input) {
   std::map<std::string_view, bool> of_rule;  // stacks that the rule counts as layers
   for (const Tensor& tensor : input.checkpoint->tensors) {
     if (std::ranges::find(input.redundant, tensor.name) != input.redundant.end()) continue;
+    if (input.dequantized != nullptr && input.dequantized->is_scale(tensor.name)) continue;
     const ExpectedTensor* expected =
         input.expected == nullptr ? nullptr : input.expected->find(tensor.name);
     if (expected == nullptr && input.expected != nullptr &&
@@ -66,6 +68,13 @@ View view_of(const MergeInput& input) {
                     .read_bytes = static_cast<std::uint64_t>(static_cast<double>(tensor.bytes) *
                                                              input.reads_per_byte),
                     .known = expected != nullptr};
+    if (const Dequantized* found =
+            input.dequantized != nullptr ? input.dequantized->find(tensor.name) : nullptr) {
+      seen.tensor = found->tensor;
+      seen.stored = input.dequantized->plain;
+      seen.adapted = true;
+      seen.read_bytes = found->read_bytes;
+    }
     if (const Adapted* found =
             input.adaptation != nullptr ? input.adaptation->find(tensor.name) : nullptr) {
       seen.tensor = found->tensor;

@@ -15,7 +15,7 @@ namespace shardwright {
 struct ViewTensor {
   Tensor tensor{};
   DType stored{};              // its dtype in the model; that of `tensor` may hold more
-  bool adapted{};              // an adapter has changed it
+  bool adapted{};              // it is computed: an adapter has changed it, or it was fp8
   std::uint64_t read_bytes{};  // for all of it
   Role role{};
   bool known{};     // the rule has it

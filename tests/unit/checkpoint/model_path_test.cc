@@ -20,7 +20,7 @@ Error error_of(const std::string& path) {
 }
 
 // The message for a folder of these files, with "DIR" for its path.
-std::string refusal(std::string_view description) {
+std::string folder_refusal(std::string_view description) {
   const test::TempDir dir;
   test::write_fixture(description, dir.path());
   const Error error = error_of(dir.path());
@@ -75,7 +75,9 @@ TEST_CASE("checkpoint: what is no MODEL is told why") {
   CHECK(error_of(dir.file("m.bin")).message ==
         base +
             "/m.bin' is no safetensors file; pickled weights are not read: load the model in "
-            "transformers and write it with save_pretrained()");
+            "transformers and write it with save_pretrained() (merge alone takes pytorch_model.bin "
+            "as it "
+            "is, by its folder)");
   CHECK(error_of(dir.file("link.safetensors")).message ==
         base + "/link.safetensors' is a link to nothing");
   CHECK(error_of(dir.file("link.safetensors")).code == ErrorCode::kNotFound);
@@ -86,30 +88,32 @@ TEST_CASE("checkpoint: what is no MODEL is told why") {
 }
 
 TEST_CASE("checkpoint: a folder without a model is told what it has") {
-  CHECK(refusal(R"({"files": {}})") == "'DIR' is empty");
-  CHECK(refusal(R"({"files": {"config.json": {"json": {}}}})") ==
+  CHECK(folder_refusal(R"({"files": {}})") == "'DIR' is empty");
+  CHECK(folder_refusal(R"({"files": {"config.json": {"json": {}}}})") ==
         "nothing in 'DIR' is a model: it has no .safetensors file and no .safetensors.index.json, "
         "only 'config.json'");
-  CHECK(refusal(R"({"files": {"a": {"text": ""}, "b": {"text": ""}}})")
+  CHECK(folder_refusal(R"({"files": {"a": {"text": ""}, "b": {"text": ""}}})")
             .ends_with("only 'a' and 1 more entry"));
-  CHECK(refusal(R"({"files": {"a": {"text": ""}, "b": {"text": ""}, "c": {"text": ""}}})")
+  CHECK(folder_refusal(R"({"files": {"a": {"text": ""}, "b": {"text": ""}, "c": {"text": ""}}})")
             .ends_with("only 'a' and 2 more entries"));
   CHECK(
-      refusal(R"({"files": {"config.json": {"json": {}}, "pytorch_model.bin": {"text": "x"}}})") ==
+      folder_refusal(
+          R"({"files": {"config.json": {"json": {}}, "pytorch_model.bin": {"text": "x"}}})") ==
       "'DIR' has 'pytorch_model.bin' and no .safetensors file; pickled weights are not read: load "
-      "the model in transformers and write it with save_pretrained()");
-  CHECK(refusal(R"({"files": {"model-q4.gguf": {"text": "x"}}})") ==
+      "the model in transformers and write it with save_pretrained() (merge alone takes "
+      "pytorch_model.bin as it is, by its folder)");
+  CHECK(folder_refusal(R"({"files": {"model-q4.gguf": {"text": "x"}}})") ==
         "'DIR' has 'model-q4.gguf', which is not read, and no .safetensors file");
   CHECK(
-      refusal(
+      folder_refusal(
           R"({"files": {"checkpoint-5/model.safetensors": {"text": "x"}, "log": {"text": "x"}}})") ==
       "nothing in 'DIR' itself is a model; there is one in 'DIR/checkpoint-5'");
   CHECK(
-      refusal(
+      folder_refusal(
           R"({"files": {"refs/main": {"text": "x"}, "snapshots/01/model.safetensors": {"text": "x"}}})") ==
       "nothing in 'DIR' itself is a model; there is one in 'DIR/snapshots/01'");
   // What an earlier repair kept is no model.
-  CHECK(refusal(R"({"files": {".shardwright-undo/model.safetensors": {"text": "x"}}})")
+  CHECK(folder_refusal(R"({"files": {".shardwright-undo/model.safetensors": {"text": "x"}}})")
             .ends_with("only '.shardwright-undo'"));
 }
 

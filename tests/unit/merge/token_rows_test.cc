@@ -53,7 +53,7 @@ RowPlace at(std::uint32_t input, std::uint64_t row) {
   return {.model = input, .row = row};
 }
 
-constexpr std::string_view kAll = R"({"a": 0, "b": 1, "c": 2, "d": 3})";
+constexpr std::string_view kAllTokens = R"({"a": 0, "b": 1, "c": 2, "d": 3})";
 
 }  // namespace
 
@@ -74,7 +74,7 @@ TEST_CASE("token rows: padding that is kept is an input's own, where it has a ro
 
 TEST_CASE("token rows: own rows first, then the only one, the base's, or the mean") {
   Family family;
-  const TokenRows rows = family.rows(kAll, 6);
+  const TokenRows rows = family.rows(kAllTokens, 6);
   CHECK(family.mistakes.empty());
   // a: known to the base and the third.
   CHECK(rows.inputs[0][0].place == at(0, 0));
@@ -97,7 +97,7 @@ TEST_CASE("token rows: own rows first, then the only one, the base's, or the mea
 TEST_CASE("token rows: a token without a row is not known") {
   Family family;
   family.inputs[2].rows = 2;  // its a has no row
-  const TokenRows rows = family.rows(kAll, 4);
+  const TokenRows rows = family.rows(kAllTokens, 4);
   for (const auto& input : rows.inputs)
     CHECK(input[0].place == at(0, 0));
   CHECK(family.rows(R"({"x": 0})", 1).unknown == std::vector<std::string>{"x"});
@@ -116,7 +116,7 @@ TEST_CASE("token rows: what the recipe says of a token") {
        .source_token = "d"},
       {.token = "d", .kind = TokenRule::Kind::kModelToken, .model = model("base"), .source_id = 1},
   };
-  const TokenRows rows = family.rows(kAll, 4, recipe);
+  const TokenRows rows = family.rows(kAllTokens, 4, recipe);
   CHECK(family.mistakes.empty());
   for (const auto& input : rows.inputs)
     CHECK(input[0].kind == RowKind::kZero);
@@ -131,7 +131,7 @@ TEST_CASE("token rows: a model that is not merged gives what rules take of it") 
   family.inputs[2].merged = false;
   TokenizerRecipe recipe;
   recipe.tokens = {{.token = "d", .kind = TokenRule::Kind::kModel, .model = model("third")}};
-  const TokenRows rows = family.rows(kAll, 4, recipe);
+  const TokenRows rows = family.rows(kAllTokens, 4, recipe);
   CHECK(rows.inputs[2].empty());
   CHECK(rows.inputs[0][2].place == at(1, 0));  // c: the third does not count
   CHECK(rows.inputs[1][3].place == at(2, 0));
