@@ -196,14 +196,8 @@ class RankedSparsifier final : public ChanceSparsifier {
  protected:
   void keep_keyed(std::size_t i, std::uint64_t first, std::span<float> delta) const override {
     thread_local RowRanks ranks;
-    thread_local std::vector<std::uint32_t> chances;
-    chances.resize(delta.size());
-    for (std::size_t at = 0; at < delta.size(); at += row_) {
-      const std::size_t length = std::min(row_, delta.size() - at);
-      ranks.chances(delta.subspan(at, length), densities_[i] - epsilons_[i],
-                    densities_[i] + epsilons_[i], std::span(chances).subspan(at, length));
-    }
-    keep_chances(keys_[i], first, delta, chances);
+    ranks.keep(keys_[i], first, delta, row_, densities_[i] - epsilons_[i],
+               densities_[i] + epsilons_[i]);
   }
 
   void keep_drawn(std::size_t i, std::span<const std::uint32_t> numbers,
