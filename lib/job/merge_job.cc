@@ -24,6 +24,7 @@
 #include "io/folder.h"
 #include "job/check_model.h"
 #include "job/merge_card.h"
+#include "job/merge_cost.h"
 #include "job/run_merge.h"
 #include "merge/adapt.h"
 #include "merge/engine.h"
@@ -190,6 +191,25 @@ class MergeRun {
     return judge(std::move(result), false);
   }
 
+  // What writing will take, before anything is there.
+  Status foresee() {
+    SW_TRY(threads_, merge_threads(planned_.plan, options_.threads, options_.memory_limit));
+    report_.threads = threads_.computing;
+    report_.peak_memory = threads_.peak_bytes;
+    for (const auto& shard : files_.shards)
+      report_.write_bytes += shard->size();
+    for (const auto& [name, text] : texts_)
+      report_.write_bytes += text.size();
+    for (const FolderEntry& entry : donor_checkpoint().folder->entries()) {
+      if (!is_left(entry.name)) report_.write_bytes += entry.bytes;
+    }
+    if (options_.dry_run) {
+      SW_TRY(const double seconds, merge_seconds(planned_.plan, threads_.computing));
+      report_.estimated_seconds = seconds;
+    }
+    return check_space(options_.output, report_.write_bytes);
+  }
+
   Status write() {
     const auto begin = std::chrono::steady_clock::now();
     const Disk disk;
@@ -203,8 +223,9 @@ class MergeRun {
       const std::string name = shard_name(i, files_.shards.size());
       shards.push_back({join_path(staged.path(), name), files_.shards[i].get()});
     }
-    SW_TRY_OK(write_files(disk, shards, *files_.preparation,
-                          {.threads = options_.threads, .meter = &meter}));
+    SW_TRY_OK(
+        write_files(disk, shards, *files_.preparation,
+                    {.threads = threads_.computing, .waiting = threads_.waiting, .meter = &meter}));
     for (const auto& [name, text] : texts_)
       SW_TRY_OK(write_text(disk, join_path(staged.path(), name), text));
     SW_TRY(auto folder, open_folder(staged.path()));
@@ -395,6 +416,7 @@ class MergeRun {
   std::vector<AdapterInput> adapters_;  // by input
   Planned planned_;
   MergeFiles files_;
+  MergeThreads threads_;
   Outcome outcome_;
   std::map<std::string, std::string> texts_;
 };
@@ -437,7 +459,9 @@ Result<MergeReport> merge_by_text(const std::string& name, const std::string& te
   run.plan(recipe);
   if (!report.problems.empty()) return report;
   SW_TRY_OK(run.rehearse(text, recipe));
-  if (!report.refused.empty() || options.dry_run) return report;
+  if (!report.refused.empty()) return report;
+  SW_TRY_OK(run.foresee());
+  if (options.dry_run) return report;
   SW_TRY_OK(run.write());
   return report;
 }

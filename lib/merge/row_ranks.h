@@ -36,7 +36,7 @@ class RowRanks {
   void keep(const RandomKey& key, std::uint64_t first, std::span<float> rows, std::size_t length,
             double least, double most);
 
-  static constexpr std::size_t kLongest = std::size_t{1} << 18U;
+  static constexpr std::size_t kLongest = std::size_t{1} << 16U;
 
  private:
   struct Row {

@@ -57,6 +57,13 @@ class CutSparsifier final : public Sparsifier {
     return sum;
   }
 
+  std::size_t most_counts() const override {
+    std::size_t sum = 0;
+    for (const auto& search : searches_)
+      sum += search ? search->most_counts() : 0;
+    return sum;
+  }
+
   void gather(int /*pass*/, std::uint64_t first, std::span<const std::span<float>> deltas,
               std::span<std::uint64_t> counts) const override {
     std::size_t at = 0;

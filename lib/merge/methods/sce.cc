@@ -35,6 +35,8 @@ class Sce final : public MergeProgram {
     return PassShape{.sums = tasks_.size()};
   }
 
+  std::size_t most_counts() const override { return search_ ? search_->most_counts() : 0; }
+
   void gather(int /*index*/, const Chunk& chunk, Tally tally) const override {
     Deltas deltas = deltas_of(chunk);
     if (selecting()) {
