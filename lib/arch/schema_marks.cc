@@ -57,7 +57,8 @@ Status load_roles(const Loading& loading, const json::Value& roles,
   for (const json::Member& member : *members) {
     const std::string pointer = below("/roles", member.key);
     const Role role =
-        std::ranges::find(kMarkedRoles, member.key, &std::pair<std::string_view, Role>::first)->second;
+        std::ranges::find(kMarkedRoles, member.key, &std::pair<std::string_view, Role>::first)
+            ->second;
     SW_TRY(const auto names, loading.reader.text_or_texts(member.value, pointer));
     for (const std::string& name : names) {
       SW_TRY(const auto found, named(loading, tensors, name, pointer));

@@ -23,27 +23,39 @@ namespace {
 // A sample: parts of tensors at places that lie evenly in the result, until enough time has passed.
 constexpr std::uint64_t kPlaces = 8;
 constexpr std::uint64_t kPartElements = 512 * kKiB;
+constexpr std::size_t kPartTensors = 1000;
 constexpr auto kEnough = std::chrono::milliseconds(100);
 
 std::uint64_t bytes_of(const PlannedTensor& tensor) {
   return tensor.elements * dtype_bits(tensor.dtype) / 8;
 }
 
-// The first rows of a tensor as a plan of their own.
-MergePlan part_of(const MergePlan& plan, const PlannedTensor& whole) {
-  MergePlan part{.method = plan.method, .seed = plan.seed, .compat = plan.compat};
+// A tensor, or its first rows where it is large.
+PlannedTensor rows_of(const PlannedTensor& whole) {
   PlannedTensor tensor = whole;
   const std::uint64_t row = whole.shape.size() > 1 ? whole.shape.back() : 1;
-  const std::uint64_t rows =
-      std::max<std::uint64_t>(1, kPartElements / std::max<std::uint64_t>(1, row));
-  if (row > 0 && rows < whole.elements / row) {
-    tensor.elements = rows * row;
-    tensor.shape = whole.shape.size() > 1 ? Shape{rows, row} : Shape{rows};
-    for (TensorInput& input : tensor.inputs)
-      input.tensor.bytes = tensor.elements * dtype_bits(input.tensor.dtype) / 8;
+  if (row == 0) return tensor;
+  const std::uint64_t rows = std::max<std::uint64_t>(1, kPartElements / row);
+  if (rows >= whole.elements / row) return tensor;
+  tensor.elements = rows * row;
+  tensor.shape = whole.shape.size() > 1 ? Shape{rows, row} : Shape{rows};
+  for (TensorInput& input : tensor.inputs)
+    input.tensor.bytes = tensor.elements * dtype_bits(input.tensor.dtype) / 8;
+  return tensor;
+}
+
+// Tensors from `first` on as a plan of their own.
+MergePlan part_of(const MergePlan& plan, std::size_t first) {
+  MergePlan part{.method = plan.method, .seed = plan.seed, .compat = plan.compat};
+  part.shards.emplace_back();
+  std::uint64_t elements = 0;
+  for (std::size_t i = first;
+       i < plan.tensors.size() && elements < kPartElements && part.tensors.size() < kPartTensors;
+       ++i) {
+    part.shards[0].push_back(part.tensors.size());
+    part.tensors.push_back(rows_of(plan.tensors[i]));
+    elements += part.tensors.back().elements;
   }
-  part.tensors.push_back(std::move(tensor));
-  part.shards = {{0}};
   return part;
 }
 
@@ -58,12 +70,13 @@ Status carry_out(const MergePlan& plan) {
 }
 
 // The tensor in which that byte of all tensors lies.
-const PlannedTensor& tensor_at(const MergePlan& plan, std::uint64_t place) {
-  for (const PlannedTensor& tensor : plan.tensors) {
-    if (place < bytes_of(tensor)) return tensor;
-    place -= bytes_of(tensor);
+std::size_t tensor_at(const MergePlan& plan, std::uint64_t place) {
+  for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
+    const std::uint64_t bytes = bytes_of(plan.tensors[i]);
+    if (place < bytes) return i;
+    place -= bytes;
   }
-  return plan.tensors.back();
+  return plan.tensors.size() - 1;
 }
 
 }  // namespace
@@ -77,7 +90,8 @@ Result<MergeThreads> merge_threads(const MergePlan& plan, int threads,
     return MergeThreads{
         .computing = computing,
         .waiting = waiting,
-        .peak_bytes = std::max(before, held + memory.total(computing, waiting)),
+        // The check of the result takes what that of the plan took, beside what was seen of values.
+        .peak_bytes = std::max(before + before / 6, held + memory.total(computing, waiting)),
     };
   };
   MergeThreads chosen = with(threads > 0 ? threads : available_cores(), kWaitingThreads);
@@ -102,10 +116,10 @@ Result<double> merge_seconds(const MergePlan& plan, int threads) {
   const auto begin = Clock::now();
   std::uint64_t done = 0;
   for (std::uint64_t i = 0; i < kPlaces && all > 0; ++i) {
-    const PlannedTensor& tensor = tensor_at(plan, all / kPlaces * i + all / kPlaces / 2);
-    const MergePlan part = part_of(plan, tensor);
+    const MergePlan part = part_of(plan, tensor_at(plan, all / kPlaces * i + all / kPlaces / 2));
     SW_TRY_OK(carry_out(part));
-    done += bytes_of(part.tensors.front());
+    for (const PlannedTensor& tensor : part.tensors)
+      done += bytes_of(tensor);
     if (Clock::now() - begin > kEnough) break;
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();

@@ -3,17 +3,20 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/meter.h"
+#include "base/text.h"
 #include "base/try.h"
 #include "base/utf8.h"
 #include "check/engine.h"
@@ -421,6 +424,16 @@ class MergeRun {
   std::map<std::string, std::string> texts_;
 };
 
+// A disk that others fill meanwhile. What was written is gone again by now.
+Error with_remedy(Error error, const MergeReport& report) {
+  if (error.message.find(std::generic_category().message(ENOSPC)) != std::string::npos) {
+    error.message +=
+        fmt::format("; nothing was written: make room for {}, or write to another disk",
+                    human_bytes(report.write_bytes));
+  }
+  return error;
+}
+
 }  // namespace
 
 Result<MergeReport> merge(const std::string& recipe_path, const MergeOptions& options) {
@@ -462,7 +475,8 @@ Result<MergeReport> merge_by_text(const std::string& name, const std::string& te
   if (!report.refused.empty()) return report;
   SW_TRY_OK(run.foresee());
   if (options.dry_run) return report;
-  SW_TRY_OK(run.write());
+  if (Status written = run.write(); !written)
+    return with_remedy(std::move(written).error(), report);
   return report;
 }
 

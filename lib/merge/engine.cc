@@ -19,6 +19,12 @@ namespace {
 
 using Counts = std::vector<std::uint64_t>;
 
+// Elements of a piece of work, at least, where there are so many: small tensors go together.
+constexpr std::uint64_t kLeastWork = std::uint64_t{64} << 10U;
+
+// Tensors at most that are looked at for work ahead, most of which may need none: next() is quick.
+constexpr std::size_t kMostLooked = 256;
+
 // One pass over one tensor, while it is on its way.
 struct Pass {
   PassShape shape{};
@@ -100,29 +106,45 @@ class Engine final : public Preparation {
     const auto& places = places_[file];
     auto place = std::ranges::upper_bound(places, range.begin, {}, &Place::end);
     bool ready = true;
-    std::size_t ahead = 0;
+    std::size_t ahead = 0;   // tensors that are not ready
+    std::size_t looked = 0;  // past the tile
+    std::vector<Block> blocks;
+    std::uint64_t elements = 0;
     // First what the tile waits for, then what the next ones will.
-    for (std::size_t at_file = file; at_file < places_.size() && ahead < kTensorsAhead; ++at_file) {
+    const auto goes_on = [&](std::size_t at_file, const Place& at) {
+      if (elements >= kLeastWork || !status_) return false;
+      if (at_file == file && at.begin < range.end) return true;
+      return !ready && ++looked <= kMostLooked && ahead < kTensorsAhead &&
+             counts_held_ < kCountsAhead;
+    };
+    bool going = true;
+    for (std::size_t at_file = file; going && at_file < places_.size(); ++at_file) {
       const auto& here = places_[at_file];
       if (at_file != file) place = here.begin();
-      for (; place != here.end() && ahead < kTensorsAhead; ++place) {
-        const bool needed = at_file == file && place->begin < range.end;
-        if (!needed && ready) return State::kReady;
-        if (!needed && counts_held_ >= kCountsAhead) return status_ ? State::kWait : State::kReady;
-        if (settle(place->tensor)) continue;
-        if (needed) ready = false;
+      for (; going && place != here.end(); ++place) {
+        going = goes_on(at_file, *place);
+        if (!going || settle(place->tensor)) continue;
+        ready = ready && (at_file != file || place->begin >= range.end);
         ++ahead;
-        if (take(place->tensor, work)) return State::kWork;
+        if (take(place->tensor, blocks)) elements += block_of(place->tensor);
       }
-      if (ready) return State::kReady;
     }
-    return ready || !status_ ? State::kReady : State::kWait;
+    if (blocks.empty()) return ready || !status_ ? State::kReady : State::kWait;
+    work = [this, blocks = std::move(blocks)] { return gather_all(blocks); };
+    return State::kWork;
   }
 
  private:
   struct Place {
     std::uint64_t begin{}, end{};
     std::size_t tensor{};
+  };
+
+  // A part of a tensor's pass.
+  struct Block {
+    std::size_t tensor{};
+    std::uint64_t index{};
+    std::shared_ptr<Counts> counts{};
   };
 
   // The peer merges tensors in the order of their names, all with one generator.
@@ -179,7 +201,9 @@ class Engine final : public Preparation {
     ScanResult part;
     scan(dtype, bytes, part);
     const std::scoped_lock lock(mutex_);
-    if (begun_) add_seen(states_[i].seen, part, from / (dtype_bits(dtype) / 8));
+    TensorState& state = states_[i];
+    if (begun_) add_seen(state.seen, part, from / (dtype_bits(dtype) / 8));
+    if (begun_ && state.seen.elements == state.tensor->elements) state.program.reset();  // all done
   }
 
   // Begins what has not begun; whether the tensor can be computed.
@@ -218,8 +242,14 @@ class Engine final : public Preparation {
     pass.sums.resize(pass.blocks * shape->sums);
   }
 
-  // A block of the tensor's pass as work; false where all are taken.
-  bool take(std::size_t i, Preparation::Work& work) {
+  // Elements of a block of the tensor's pass, at most.
+  [[nodiscard]] std::uint64_t block_of(std::size_t i) const {
+    const TensorState& state = states_[i];
+    return std::min(state.pass->block_elements, state.tensor->elements);
+  }
+
+  // Adds a block of the tensor's pass; false where all are taken.
+  bool take(std::size_t i, std::vector<Block>& blocks) {
     TensorState& state = states_[i];
     if (!state.pass || state.pass->begun == state.pass->blocks) return false;
     const std::uint64_t block = state.pass->begun++;
@@ -231,8 +261,14 @@ class Engine final : public Preparation {
       counts = std::move(state.pass->spare.back());
       state.pass->spare.pop_back();
     }
-    work = [this, i, block, counts = std::move(counts)] { return gather(i, block, counts); };
+    blocks.push_back({.tensor = i, .index = block, .counts = std::move(counts)});
     return true;
+  }
+
+  Status gather_all(const std::vector<Block>& blocks) {
+    for (const Block& block : blocks)
+      SW_TRY_OK(gather(block.tensor, block.index, block.counts));
+    return ok();
   }
 
   Status gather(std::size_t i, std::uint64_t block, const std::shared_ptr<Counts>& counts) {

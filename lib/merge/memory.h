@@ -14,7 +14,7 @@ struct MergeMemory {
   std::uint64_t working{};  // of each thread that computes
   std::uint64_t waiting{};  // of each thread that waits for the disk
 
-  std::uint64_t counts{};   // of one pass, of one thread
+  std::uint64_t counts{};  // of one pass, of one thread
 
   [[nodiscard]] std::uint64_t total(int computing, int idle) const;
 };
