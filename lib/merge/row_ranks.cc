@@ -13,7 +13,11 @@ namespace {
 constexpr std::size_t kShort = 32;
 // From here on sorting a row is quicker than going through it for each open element.
 constexpr std::size_t kMostScans = 512;
-constexpr std::size_t kVector = 64;  // elements of the widest vector, at least
+constexpr std::size_t kKnown =
+    512;  // ranks that are kept, found by the bits of a 16-bit difference
+constexpr int kKnownShift = 16;
+constexpr std::uint32_t kNoKey = 0xFFFF'FFFF;  // keys have no sign
+constexpr std::size_t kVector = 64;            // elements of the widest vector, at least
 
 bool happens(const RandomKey& key, std::uint64_t element, std::uint16_t number,
              std::uint32_t chance) {
@@ -93,8 +97,15 @@ void RowRanks::keep_long(const Row& row) {
   };
   const auto open_ones = std::span(open_).first(open);
   if (open <= kMostScans) {
-    for (const std::uint32_t at : open_ones)
-      decide(at, kernel::twice_rank(keys, length, keys[at]));
+    known_.assign(kKnown, {.key = kNoKey});
+    for (const std::uint32_t at : open_ones) {
+      Known& known = known_[(keys[at] >> kKnownShift) % kKnown];
+      if (known.key != keys[at]) {
+        const std::uint64_t twice_rank = kernel::twice_rank(keys, length, keys[at]);
+        known = {.key = keys[at], .twice_rank = static_cast<std::uint32_t>(twice_rank)};
+      }
+      decide(at, known.twice_rank);
+    }
     return;
   }
   sorted_.assign(keys, keys + length);

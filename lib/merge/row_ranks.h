@@ -28,7 +28,7 @@ class ChanceRamp {
   double least_, step_;
 };
 
-// Tables that are used again for each row: 6 KB, and 14 bytes an element of the longest row.
+// Tables that are used again for each row: 10 KB, and 14 bytes an element of the longest row.
 class RowRanks {
  public:
   // Puts zeros where an element's number is not below its chance, in rows of `length` elements of
@@ -52,6 +52,11 @@ class RowRanks {
   std::vector<std::uint16_t> numbers_;
   std::vector<std::uint32_t> keys_, open_, sorted_;
   std::vector<std::uint32_t> counts_, brackets_;
+  // Ranks of keys that were counted in this row: differences of 16-bit numbers share few.
+  struct Known {
+    std::uint32_t key{}, twice_rank{};
+  };
+  std::vector<Known> known_;
 };
 
 namespace kernel {
