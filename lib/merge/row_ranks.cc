@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t kShort = 32;
 // From here on sorting a row is quicker than going through it for each open element.
 constexpr std::size_t kMostScans = 512;
-constexpr std::size_t kKnown =
-    512;  // ranks that are kept, found by the bits of a 16-bit difference
+// Ranks that are kept; found by the bits that a difference of 16-bit numbers has.
+constexpr std::size_t kKnown = 512;
 constexpr int kKnownShift = 16;
 constexpr std::uint32_t kNoKey = 0xFFFF'FFFF;  // keys have no sign
 constexpr std::size_t kVector = 64;            // elements of the widest vector, at least
