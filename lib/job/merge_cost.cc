@@ -15,6 +15,7 @@
 #include "merge/engine.h"
 #include "merge/memory.h"
 #include "write/place.h"
+#include "write/tile.h"
 #include "write/write_files.h"
 
 namespace shardwright {
@@ -86,12 +87,17 @@ Result<MergeThreads> merge_threads(const MergePlan& plan, int threads,
   SW_TRY(const MergeMemory memory, memory_of(plan));
   const std::uint64_t held = resident_bytes();
   const std::uint64_t before = peak_resident_bytes();
+  // No more threads are started than there are tiles.
+  const auto tiles = static_cast<int>(std::min<std::uint64_t>(
+      plan.tensor_bytes / kTileBytes + 2 * plan.shards.size(), std::uint64_t{1} << 20U));
   const auto with = [&](int computing, int waiting) {
     return MergeThreads{
         .computing = computing,
         .waiting = waiting,
         // The check of the result takes what that of the plan took, beside what was seen of values.
-        .peak_bytes = std::max(before + before / 6, held + memory.total(computing, waiting)),
+        .peak_bytes = std::max(before + before / 6,
+                               held + memory.total(std::min(computing, tiles),
+                                                   std::clamp(tiles - computing, 0, waiting))),
     };
   };
   MergeThreads chosen = with(threads > 0 ? threads : available_cores(), kWaitingThreads);
