@@ -30,6 +30,9 @@ void declare(OptionSet& options, LoraArguments& into) {
       "max-shard-size", "S",
       [&merge](const std::string& text) { return set_size(merge.max_shard_size, text); },
       "bytes of a shard (default: 5GB)");
+  options.value(
+      "memory-limit", "S", [&merge](const std::string& text) { return set_limit(merge, text); },
+      "bytes of memory: fewer threads where they are few");
   options.values("allow", "CODES", merge.allow, "errors with these codes stop nothing");
   options.choice("format", {"text", "json"}, into.json, "form of the report (default: text)");
   declare_common(options, into.common);

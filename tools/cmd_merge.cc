@@ -79,6 +79,9 @@ void declare(OptionSet& options, MergeArguments& into) {
       "of methods that choose at random (default: 0)");
   options.flag("overwrite", merge.overwrite, "replace the model in OUT, once the result is there");
   options.flag("no-write-model-card", into.no_card, "write no README.md on how it was made");
+  options.value(
+      "memory-limit", "S", [&merge](const std::string& text) { return set_limit(merge, text); },
+      "bytes of memory: fewer threads where they are few");
   options.values("allow", "CODES", merge.allow, "errors with these codes stop nothing");
   options.flag("allow-crimes", into.crimes, "--allow MG701, as mergekit-yaml calls it");
   options.choice("format", {"text", "json"}, into.json, "form of the report (default: text)");
@@ -130,6 +133,10 @@ Result<int> run_merge(std::span<const std::string> words, Terminal& terminal) {
 }
 
 }  // namespace
+
+Status set_limit(MergeOptions& options, const std::string& text) {
+  return set_size(options.memory_limit.emplace(), text);
+}
 
 int tell_merge(const MergeReport& report, const MergeOptions& options, bool json, bool quiet,
                Terminal& terminal) {

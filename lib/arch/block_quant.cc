@@ -5,14 +5,11 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "base/utf8.h"
 
 namespace shardwright {
 namespace {
-
-bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
 
 bool is_plain(std::string_view pattern) {
   return std::ranges::all_of(pattern, [](char c) { return is_word(c) || c == '.' || c == '-'; });

@@ -14,7 +14,7 @@
 namespace shardwright {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Role>, 9> kRoleWords = {
+constexpr std::array<std::pair<std::string_view, Role>, 9> kMarkedRoles = {
     {{"embedding", Role::kEmbedding},
      {"head", Role::kHead},
      {"router", Role::kRouter},
@@ -57,7 +57,7 @@ Status load_roles(const Loading& loading, const json::Value& roles,
   for (const json::Member& member : *members) {
     const std::string pointer = below("/roles", member.key);
     const Role role =
-        std::ranges::find(kRoleWords, member.key, &std::pair<std::string_view, Role>::first)
+        std::ranges::find(kMarkedRoles, member.key, &std::pair<std::string_view, Role>::first)
             ->second;
     SW_TRY(const auto names, loading.reader.text_or_texts(member.value, pointer));
     for (const std::string& name : names) {

@@ -12,6 +12,7 @@ namespace shardwright {
 
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);  // ASCII white space
+bool is_word(char c);                          // an ASCII letter, a digit, or '_'
 
 // The candidate nearest to `word` by edit distance, where one is near enough to suggest.
 std::optional<std::string_view> nearest(std::string_view word,

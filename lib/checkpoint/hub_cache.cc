@@ -16,10 +16,6 @@ namespace {
 constexpr std::size_t kMaxIdPart = 96;
 constexpr std::size_t kMinCommitDigits = 4;
 
-bool is_word(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
 bool is_id_part(std::string_view part) {
   if (part.empty() || part.size() > kMaxIdPart) return false;
   if (!is_word(part.front()) || !is_word(part.back())) return false;

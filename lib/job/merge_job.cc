@@ -1,12 +1,15 @@
 // A merge: read, check, plan, check the plan, write aside, check what was written, publish.
 #include "shardwright/merge_job.h"
 
+#include <cerrno>
 #include <memory>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "base/try.h"
 #include "base/utf8.h"
 #include "io/folder.h"
@@ -24,6 +27,16 @@ constexpr std::uint64_t kMaxRecipeBytes = 4U << 20U;
 Result<std::string> read_recipe(const std::string& path) {
   SW_TRY(const auto source, open_file(path));
   return read_all(*source, kMaxRecipeBytes);
+}
+
+// A disk that others fill meanwhile. What was written is gone again by now.
+Error with_remedy(Error error, const MergeReport& report) {
+  if (error.message.find(std::generic_category().message(ENOSPC)) != std::string::npos) {
+    error.message +=
+        fmt::format("; nothing was written: make room for {}, or write to another disk",
+                    human_bytes(report.write_bytes));
+  }
+  return error;
 }
 
 }  // namespace
@@ -65,8 +78,14 @@ Result<MergeReport> merge_by_text(const std::string& name, const std::string& te
   }
 
   MergeRun& last = *runs.back();
-  if (last.report().problems.empty() && last.report().refused.empty() && !options.dry_run)
-    SW_TRY_OK(last.write());
+  if (last.report().problems.empty() && last.report().refused.empty()) {
+    std::vector<const MergePlan*> plans;
+    for (const auto& run : runs)
+      plans.push_back(&run->plan_of_result());
+    SW_TRY_OK(last.foresee(plans));
+    Status written = options.dry_run ? ok() : last.write();
+    if (!written) return with_remedy(std::move(written).error(), last.report());
+  }
   MergeReport done = std::move(last.report());
   done.recipe = std::move(report.recipe);
   done.remarks = std::move(report.remarks);

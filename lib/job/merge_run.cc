@@ -252,6 +252,24 @@ Status MergeRun::rehearse() {
   return judge(std::move(result), false);
 }
 
+Status MergeRun::foresee(std::span<const MergePlan* const> plans) {
+  SW_TRY(threads_, merge_threads(plans, options().threads, options().memory_limit));
+  report_.threads = threads_.computing;
+  report_.peak_memory = threads_.peak_bytes;
+  for (const auto& shard : files_.shards)
+    report_.write_bytes += shard->size();
+  for (const auto& [name, text] : texts_)
+    report_.write_bytes += text.size();
+  for (const FolderEntry& entry : donor_checkpoint().folder->entries()) {
+    if (!is_left(entry.name)) report_.write_bytes += entry.bytes;
+  }
+  if (options().dry_run) {
+    SW_TRY(const double seconds, merge_seconds(planned_.plan, threads_.computing));
+    report_.estimated_seconds = seconds;
+  }
+  return check_space(options().output, report_.write_bytes);
+}
+
 Status MergeRun::write() {
   const auto begin = std::chrono::steady_clock::now();
   const Disk disk;
@@ -265,8 +283,9 @@ Status MergeRun::write() {
     const std::string name = shard_name(i, files_.shards.size());
     shards.push_back({join_path(staged.path(), name), files_.shards[i].get()});
   }
-  SW_TRY_OK(write_files(disk, shards, *files_.preparation,
-                        {.threads = options().threads, .meter = &meter}));
+  SW_TRY_OK(
+      write_files(disk, shards, *files_.preparation,
+                  {.threads = threads_.computing, .waiting = threads_.waiting, .meter = &meter}));
   for (const auto& [name, text] : texts_)
     SW_TRY_OK(write_text(disk, join_path(staged.path(), name), text));
   SW_TRY(auto folder, open_folder(staged.path()));

@@ -6,12 +6,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "arch/catalogue.h"
 #include "job/check_model.h"
+#include "job/merge_cost.h"
 #include "job/merge_model.h"
 #include "merge/engine.h"
 #include "merge/plan.h"
@@ -45,8 +47,14 @@ class MergeRun {
   // Its result is an input of another merge: it is computed as it is read, and written nowhere.
   void serve();
 
+  // What writing will take, before anything is there. `plans`: those of all documents, its own
+  // last. kInvalidArgument where the memory limit is too small, kIo where the disk is.
+  Status foresee(std::span<const MergePlan* const> plans);
+
   // Writes aside, checks what was written, and publishes it.
   Status write();
+
+  [[nodiscard]] const MergePlan& plan_of_result() const { return planned_.plan; }
 
   [[nodiscard]] MergeReport& report() { return report_; }
 
@@ -82,6 +90,7 @@ class MergeRun {
   std::vector<MergeModel> models_;
   Planned planned_;
   MergeFiles files_;
+  MergeThreads threads_;
   Outcome outcome_;
   std::map<std::string, std::string> texts_;  // files of the result, by name
   std::shared_ptr<CheckedModel> result_;      // as it was checked last

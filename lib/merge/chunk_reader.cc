@@ -17,7 +17,26 @@ constexpr std::size_t kLine = 64;  // bytes of a cache line, and of the widest v
 // those of all inputs stay in the second-level cache.
 constexpr std::uint64_t kRunBytes = 128 * kKiB;
 
+// Elements of an input that are read at once, whole chunks, and bytes of an element of the widest.
+struct Run {
+  std::uint64_t elements{}, width{};
+};
+Run run_of(const PlannedTensor& tensor, std::uint64_t chunk) {
+  std::uint64_t width = 1;
+  for (const TensorInput& input : tensor.inputs)
+    width = std::max<std::uint64_t>(width, dtype_bits(input.tensor.dtype) / 8);
+  return {.elements = std::max<std::uint64_t>(1, kRunBytes / (chunk * width)) * chunk,
+          .width = width};
+}
+
 }  // namespace
+
+std::uint64_t workspace_bytes(const PlannedTensor& tensor, std::uint64_t chunk) {
+  const Run run = run_of(tensor, chunk);
+  const std::uint64_t inputs = tensor.inputs.size();
+  return inputs * std::min(run.elements, tensor.elements) * run.width +
+         (inputs + 1) * chunk * sizeof(float);
+}
 
 void Workspace::Free::operator()(float* memory) const {
   ::operator delete[](memory, std::align_val_t{kLine});
@@ -56,10 +75,7 @@ Status for_chunks(const PlannedTensor& tensor, std::size_t chunk, std::uint64_t 
                   std::uint64_t count, Workspace& space,
                   const std::function<void(const Chunk& chunk)>& body) {
   if (count == 0) return ok();
-  std::uint64_t width = 0;  // of the widest input
-  for (const TensorInput& input : tensor.inputs)
-    width = std::max<std::uint64_t>(width, dtype_bits(input.tensor.dtype) / 8);
-  const std::uint64_t run = std::max<std::uint64_t>(1, kRunBytes / (chunk * width)) * chunk;
+  const auto [run, width] = run_of(tensor, chunk);
   space.prepare(tensor.inputs.size(), std::min(run, tensor.elements) * width, chunk);
 
   const std::uint64_t end = std::min(tensor.elements, (first + count + chunk - 1) / chunk * chunk);

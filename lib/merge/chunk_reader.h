@@ -39,6 +39,9 @@ class Workspace {
   std::vector<const float*> pointers_;
 };
 
+// Bytes of a workspace for that tensor.
+std::uint64_t workspace_bytes(const PlannedTensor& tensor, std::uint64_t chunk);
+
 // Hands out workspaces; there are never more than threads at work.
 class WorkspacePool {
  public:

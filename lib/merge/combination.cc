@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "merge/kernels.h"
+#include "merge/row_parts.h"
 #include "merge/scratch.h"
 
 namespace shardwright {
@@ -169,6 +170,64 @@ class OfRows final : public Combination {
   std::size_t row_;
 };
 
+// Rows that are too long to be held whole: a pass keeps dot products for every row.
+class OfLongRows final : public Combination {
+ public:
+  template <typename How>
+  OfLongRows(CombinationCase combination, How how, std::uint64_t elements)
+      : Combination(std::move(combination), std::move(how)),
+        row_(this->combination().shape.back()),
+        rows_(elements / row_) {}
+
+  [[nodiscard]] std::optional<PassShape> pass(int index) const override {
+    if (index > 0) return std::nullopt;
+    return PassShape{.sums = dots() * rows_};
+  }
+
+  void gather(int /*index*/, const Chunk& chunk, Tally tally) const override {
+    const Scratch room(scratch_lines(), chunk.count);
+    const auto vectors = this->vectors(chunk, room);
+    for_row_parts(chunk, row_,
+                  [&](std::size_t from, std::uint64_t row, std::size_t /*at*/, std::size_t count) {
+                    add_dots(vectors, from, count, tally.sums.subspan(row * dots(), dots()));
+                  });
+  }
+
+  void conclude(int /*index*/, const PassResult& result) override {
+    std::vector<double> packed(dots());
+    for (std::uint64_t row = 0; row < rows_; ++row) {
+      for (std::size_t i = 0; i < packed.size(); ++i)
+        packed[i] = result.total(row * dots() + i);
+      factors_.push_back(factors_of(packed));
+    }
+  }
+
+  void apply(const Chunk& chunk, float* result) const override {
+    const Scratch room(scratch_lines() + kSpareLines, chunk.count);
+    const auto vectors = this->vectors(chunk, room);
+    for_row_parts(chunk, row_,
+                  [&](std::size_t from, std::uint64_t row, std::size_t /*at*/, std::size_t count) {
+                    run(chunk, vectors, factors_[row], from, count, room, result);
+                  });
+  }
+
+ private:
+  std::uint64_t row_, rows_;
+  std::vector<std::vector<double>> factors_;
+};
+
+// Whole rows are at hand in every chunk, or else a pass is needed.
+template <typename How>
+Result<std::unique_ptr<MergeProgram>> make_of_rows(CombinationCase combination, How how) {
+  const std::uint64_t row = combination.shape.back();
+  if (row <= MergeProgram::kLongestRow)
+    return make_program<OfRows>(std::move(combination), std::move(how));
+  std::uint64_t elements = 1;
+  for (const std::uint64_t extent : combination.shape)
+    elements *= extent;
+  return make_program<OfLongRows>(std::move(combination), std::move(how), elements);
+}
+
 // A pass keeps dot products for every column; a chunk holds parts of columns, in any phase.
 class OfColumns final : public Combination {
  public:
@@ -183,13 +242,15 @@ class OfColumns final : public Combination {
   void gather(int /*index*/, const Chunk& chunk, Tally tally) const override {
     const Scratch room(scratch_lines(), chunk.count);
     const auto vectors = this->vectors(chunk, room);
-    for_spans(chunk, [&](std::size_t from, std::size_t column, std::size_t count) {
-      double* sums = tally.sums.data() + column;
-      for (std::size_t i = 0; i < vectors.size(); ++i) {
-        for (std::size_t k = i; k < vectors.size(); ++k, sums += columns_)
-          kernel::add_products(vectors[i] + from, vectors[k] + from, sums, count);
-      }
-    });
+    for_row_parts(
+        chunk, columns_,
+        [&](std::size_t from, std::uint64_t /*row*/, std::size_t column, std::size_t count) {
+          double* sums = tally.sums.data() + column;
+          for (std::size_t i = 0; i < vectors.size(); ++i) {
+            for (std::size_t k = i; k < vectors.size(); ++k, sums += columns_)
+              kernel::add_products(vectors[i] + from, vectors[k] + from, sums, count);
+          }
+        });
   }
 
   void conclude(int /*index*/, const PassResult& result) override {
@@ -208,14 +269,16 @@ class OfColumns final : public Combination {
     const Scratch room(scratch_lines() + 1, chunk.count);
     const auto vectors = this->vectors(chunk, room);
     float* product = room[scratch_lines()];
-    for_spans(chunk, [&](std::size_t from, std::size_t column, std::size_t count) {
-      kernel::multiply(vectors[0] + from, factors_.data() + column, result + from, count);
-      for (std::size_t i = 1; i < vectors.size(); ++i) {
-        kernel::multiply(vectors[i] + from, factors_.data() + i * columns_ + column, product,
-                         count);
-        kernel::add(result + from, product, result + from, count);
-      }
-    });
+    for_row_parts(
+        chunk, columns_,
+        [&](std::size_t from, std::uint64_t /*row*/, std::size_t column, std::size_t count) {
+          kernel::multiply(vectors[0] + from, factors_.data() + column, result + from, count);
+          for (std::size_t i = 1; i < vectors.size(); ++i) {
+            kernel::multiply(vectors[i] + from, factors_.data() + i * columns_ + column, product,
+                             count);
+            kernel::add(result + from, product, result + from, count);
+          }
+        });
     add_origin(chunk, result);
   }
 
@@ -224,17 +287,6 @@ class OfColumns final : public Combination {
     const auto& shape = combination().shape;
     return std::max<std::size_t>(
         1, std::accumulate(shape.begin() + 1, shape.end(), std::size_t{1}, std::multiplies<>()));
-  }
-
-  // f(first element in the chunk, its column, how many stand in one row with it).
-  template <typename F>
-  void for_spans(const Chunk& chunk, const F& f) const {
-    for (std::size_t from = 0; from < chunk.count;) {
-      const std::size_t column = (chunk.first + from) % columns_;
-      const std::size_t count = std::min(columns_ - column, chunk.count - from);
-      f(from, column, count);
-      from += count;
-    }
   }
 
   std::size_t columns_;
@@ -283,14 +335,14 @@ Result<std::unique_ptr<MergeProgram>> make_combination(CombinationCase combinati
   if (combination.extent == Extent::kTensor || flat)
     return make_program<OfTensor>(std::move(combination), std::move(factors));
   if (combination.extent == Extent::kRows)
-    return make_program<OfRows>(std::move(combination), std::move(factors));
+    return make_of_rows(std::move(combination), std::move(factors));
   return make_program<OfColumns>(std::move(combination), std::move(factors));
 }
 
 Result<std::unique_ptr<MergeProgram>> make_rounded(CombinationCase combination, Rounded rounded) {
   if (combination.extent == Extent::kTensor || combination.shape.size() < 2)
     return make_program<OfTensor>(std::move(combination), std::move(rounded));
-  return make_program<OfRows>(std::move(combination), std::move(rounded));
+  return make_of_rows(std::move(combination), std::move(rounded));
 }
 
 double rounded(DType dtype, double value) {

@@ -8,24 +8,23 @@
 
 #include "base/panic.h"
 #include "base/try.h"
-#include "base/units.h"
 #include "base/utf8.h"
+#include "merge/case_of.h"
 #include "merge/chunk_reader.h"
 #include "merge/kernels.h"
+#include "merge/memory.h"
 #include "safetensors/writer.h"
 
 namespace shardwright {
 namespace {
 
-// A tensor is gathered in at most so many blocks, each of at least so many elements: sums of a
-// block are taken in order by one thread, and those of all blocks in order at the end.
-constexpr std::uint64_t kMostBlocks = 256;
-constexpr std::uint64_t kLeastBlock = 256 * kKiB;
-// Sums that all blocks of a tensor may hold together.
-constexpr std::uint64_t kMostSums = kMiB;
+using Counts = std::vector<std::uint64_t>;
 
-// Tensors that are gathered ahead of the one that is waited for.
-constexpr std::size_t kAhead = 16;
+// Elements of a piece of work, at least, where there are so many: small tensors go together.
+constexpr std::uint64_t kLeastWork = std::uint64_t{64} << 10U;
+
+// Tensors at most that are looked at for work ahead, most of which may need none: next() is quick.
+constexpr std::size_t kMostLooked = 256;
 
 // One pass over one tensor, while it is on its way.
 struct Pass {
@@ -33,8 +32,8 @@ struct Pass {
   std::uint64_t block_elements{};
   std::uint64_t blocks{};
   std::uint64_t begun{}, done{};
-  std::vector<double> sums{};                       // block after block
-  std::vector<std::vector<std::uint64_t>> spare{};  // counts that no thread holds at the moment
+  std::vector<double> sums{};                    // block after block
+  std::vector<std::shared_ptr<Counts>> spare{};  // counts that no thread holds at the moment
 };
 
 // A tensor that is computed.
@@ -64,9 +63,13 @@ void add_seen(ScanResult& seen, const ScanResult& part, std::uint64_t first) {
   seen.infinite += part.infinite;
 }
 
-void add_counts(std::vector<std::uint64_t>& into, const std::vector<std::uint64_t>& more) {
+void add_counts(Counts& into, const Counts& more) {
   for (std::size_t i = 0; i < into.size(); ++i)
     into[i] += more[i];
+}
+
+std::uint64_t count_bytes(const Pass& pass) {
+  return pass.shape.counts * sizeof(std::uint64_t);
 }
 
 class Engine final : public Preparation {
@@ -82,7 +85,7 @@ class Engine final : public Preparation {
   // The bytes of tensor `i` from byte `from`.
   Status produce(std::size_t i, std::uint64_t from, MutableBytes into) {
     SW_TRY_OK(compute(i, from, into));
-    watch(i, from, into);
+    if (!on_demand_) watch(i, from, into);
     return ok();
   }
 
@@ -106,22 +109,32 @@ class Engine final : public Preparation {
     const auto& places = places_[file];
     auto place = std::ranges::upper_bound(places, range.begin, {}, &Place::end);
     bool ready = true;
-    std::size_t ahead = 0;
+    std::size_t ahead = 0;   // tensors that are not ready
+    std::size_t looked = 0;  // past the tile
+    std::vector<Block> blocks;
+    std::uint64_t elements = 0;
     // First what the tile waits for, then what the next ones will.
-    for (std::size_t at_file = file; at_file < places_.size() && ahead < kAhead; ++at_file) {
+    const auto goes_on = [&](std::size_t at_file, const Place& at) {
+      if (elements >= kLeastWork || !status_) return false;
+      if (at_file == file && at.begin < range.end) return true;
+      return !ready && ++looked <= kMostLooked && ahead < kTensorsAhead &&
+             counts_held_ < kCountsAhead;
+    };
+    bool going = true;
+    for (std::size_t at_file = file; going && at_file < places_.size(); ++at_file) {
       const auto& here = places_[at_file];
       if (at_file != file) place = here.begin();
-      for (; place != here.end() && ahead < kAhead; ++place) {
-        const bool needed = at_file == file && place->begin < range.end;
-        if (!needed && ready) return State::kReady;
-        if (settle(place->tensor)) continue;
-        if (needed) ready = false;
+      for (; going && place != here.end(); ++place) {
+        going = goes_on(at_file, *place);
+        if (!going || settle(place->tensor)) continue;
+        ready = ready && (at_file != file || place->begin >= range.end);
         ++ahead;
-        if (take(place->tensor, work)) return State::kWork;
+        if (take(place->tensor, blocks)) elements += block_of(place->tensor);
       }
-      if (ready) return State::kReady;
     }
-    return ready || !status_ ? State::kReady : State::kWait;
+    if (blocks.empty()) return ready || !status_ ? State::kReady : State::kWait;
+    work = [this, blocks = std::move(blocks)] { return gather_all(blocks); };
+    return State::kWork;
   }
 
  private:
@@ -130,21 +143,12 @@ class Engine final : public Preparation {
     std::size_t tensor{};
   };
 
-  [[nodiscard]] MergeCase case_of(const TensorState& state) const {
-    const PlannedTensor& tensor = *state.tensor;
-    return {
-        .name = tensor.name,
-        .shape = tensor.shape,
-        .elements = tensor.elements,
-        .inputs = tensor.inputs.size(),
-        .base = tensor.base,
-        .globals = tensor.globals,
-        .values = tensor.values,
-        .seed = plan_.seed,
-        .round_to = plan_.compat ? std::optional(tensor.dtype) : std::nullopt,
-        .draws = state.draws,
-    };
-  }
+  // A part of a tensor's pass.
+  struct Block {
+    std::size_t tensor{};
+    std::uint64_t index{};
+    std::shared_ptr<Counts> counts{};
+  };
 
   // The peer merges tensors in the order of their names, all with one generator.
   void share_draws() {
@@ -158,7 +162,7 @@ class Engine final : public Preparation {
     std::uint64_t draws = 0;
     for (TensorState* state : merged) {
       state->draws = draws;
-      draws += plan_.method->draws(case_of(*state));
+      draws += plan_.method->draws(case_of(plan_, *state->tensor, state->draws));
     }
   }
 
@@ -166,18 +170,18 @@ class Engine final : public Preparation {
   // and waits for those of the others.
   Status prepare(std::size_t i) {
     for (;;) {
-      Preparation::Work work;
+      std::vector<Block> blocks;
       {
         std::unique_lock lock(mutex_);
         const bool ready = settle(i);
         if (!status_) return status_;
         if (ready) return ok();
-        if (!take(i, work)) {
+        if (!take(i, blocks)) {
           changed_.wait(lock);
           continue;
         }
       }
-      Status done = work();
+      Status done = gather_all(blocks);
       const std::scoped_lock lock(mutex_);
       if (!done) status_ = std::move(done);
       changed_.notify_all();
@@ -223,7 +227,9 @@ class Engine final : public Preparation {
     ScanResult part;
     scan(dtype, bytes, part);
     const std::scoped_lock lock(mutex_);
-    if (begun_) add_seen(states_[i].seen, part, from / (dtype_bits(dtype) / 8));
+    TensorState& state = states_[i];
+    if (begun_) add_seen(state.seen, part, from / (dtype_bits(dtype) / 8));
+    if (begun_ && state.seen.elements == state.tensor->elements) state.program.reset();  // all done
   }
 
   // Begins what has not begun; whether the tensor can be computed.
@@ -237,7 +243,7 @@ class Engine final : public Preparation {
   }
 
   void begin(TensorState& state) {
-    auto program = plan_.method->make(case_of(state));
+    auto program = plan_.method->make(case_of(plan_, *state.tensor, state.draws));
     if (!program) {
       status_ = std::move(program).error().within(quoted(state.tensor->name));
       return;
@@ -253,40 +259,48 @@ class Engine final : public Preparation {
       state.ready = true;
       return;
     }
-    const std::uint64_t elements = state.tensor->elements;
-    const std::uint64_t chunk = state.program->chunk_elements();
-    const std::uint64_t most = std::clamp<std::uint64_t>(
-        kMostSums / std::max<std::size_t>(1, shape->sums), 1, kMostBlocks);
-    std::uint64_t block = std::max(kLeastBlock, (elements + most - 1) / most);
-    block = (block + chunk - 1) / chunk * chunk;
+    const auto [elements, blocks] =
+        blocks_of(state.tensor->elements, state.program->chunk_elements(), shape->sums);
     Pass& pass = state.pass.emplace();
     pass.shape = *shape;
-    pass.block_elements = block;
-    pass.blocks = std::max<std::uint64_t>(1, (elements + block - 1) / block);
+    pass.block_elements = elements;
+    pass.blocks = blocks;
     pass.sums.resize(pass.blocks * shape->sums);
   }
 
-  // A block of the tensor's pass as work; false where all are taken.
-  bool take(std::size_t i, Preparation::Work& work) {
+  // Elements of a block of the tensor's pass, at most.
+  [[nodiscard]] std::uint64_t block_of(std::size_t i) const {
+    const TensorState& state = states_[i];
+    return std::min(state.pass->block_elements, state.tensor->elements);
+  }
+
+  // Adds a block of the tensor's pass; false where all are taken.
+  bool take(std::size_t i, std::vector<Block>& blocks) {
     TensorState& state = states_[i];
     if (!state.pass || state.pass->begun == state.pass->blocks) return false;
     const std::uint64_t block = state.pass->begun++;
-    work = [this, i, block] { return gather(i, block); };
+    std::shared_ptr<Counts> counts;
+    if (state.pass->spare.empty()) {
+      counts = std::make_shared<Counts>();
+      counts_held_ += count_bytes(*state.pass);
+    } else {
+      counts = std::move(state.pass->spare.back());
+      state.pass->spare.pop_back();
+    }
+    blocks.push_back({.tensor = i, .index = block, .counts = std::move(counts)});
     return true;
   }
 
-  Status gather(std::size_t i, std::uint64_t block) {
+  Status gather_all(const std::vector<Block>& blocks) {
+    for (const Block& block : blocks)
+      SW_TRY_OK(gather(block.tensor, block.index, block.counts));
+    return ok();
+  }
+
+  Status gather(std::size_t i, std::uint64_t block, const std::shared_ptr<Counts>& counts) {
     TensorState& state = states_[i];
     Pass& pass = *state.pass;
-    std::vector<std::uint64_t> counts;
-    {
-      const std::scoped_lock lock(mutex_);
-      if (!pass.spare.empty()) {
-        counts = std::move(pass.spare.back());
-        pass.spare.pop_back();
-      }
-    }
-    if (counts.empty()) counts.resize(pass.shape.counts);
+    counts->resize(pass.shape.counts);
     const std::span<double> sums =
         std::span(pass.sums).subspan(block * pass.shape.sums, pass.shape.sums);
     const std::uint64_t first = block * pass.block_elements;
@@ -296,12 +310,12 @@ class Engine final : public Preparation {
       WorkspacePool::Lease lease(spaces_);
       status = for_chunks(
           *state.tensor, state.program->chunk_elements(), first, count, *lease,
-          [&](const Chunk& chunk) { state.program->gather(state.index, chunk, {sums, counts}); });
+          [&](const Chunk& chunk) { state.program->gather(state.index, chunk, {sums, *counts}); });
     }
     bool last = false;
     {
       const std::scoped_lock lock(mutex_);
-      pass.spare.push_back(std::move(counts));
+      pass.spare.push_back(counts);
       last = ++pass.done == pass.blocks;
     }
     if (!status) return std::move(status).error().within(quoted(state.tensor->name));
@@ -312,15 +326,18 @@ class Engine final : public Preparation {
   // By the thread that did the last block: nobody else touches the pass any more.
   void conclude(TensorState& state) {
     Pass& pass = *state.pass;
-    std::vector<std::uint64_t> counts = std::move(pass.spare.back());
+    const std::uint64_t held = pass.spare.size() * count_bytes(pass);
+    const std::shared_ptr<Counts> counts = std::move(pass.spare.back());
     pass.spare.pop_back();
     for (const auto& more : pass.spare)
-      add_counts(counts, more);
+      add_counts(*counts, *more);
+    pass.spare.clear();
     state.program->conclude(state.index, {.sums = pass.shape.sums,
                                           .block_elements = pass.block_elements,
                                           .blocks = pass.sums,
-                                          .counts = counts});
+                                          .counts = *counts});
     const std::scoped_lock lock(mutex_);
+    counts_held_ -= held;
     ++state.index;
     begin_pass(state);
   }
@@ -329,8 +346,9 @@ class Engine final : public Preparation {
   std::vector<TensorState> states_;
   std::vector<std::vector<Place>> places_;  // by file, in order
   WorkspacePool spaces_;
-  std::mutex mutex_;  // over states_ but for what one thread alone holds, begun_ and status_
+  std::mutex mutex_;  // over states_ but for what one thread alone holds, and what follows
   std::condition_variable changed_;  // a block was gathered
+  std::uint64_t counts_held_{};      // bytes of all passes
   bool on_demand_{};
   bool begun_{};  // tiles were asked for: from now on every byte is a result
   Status status_ = ok();

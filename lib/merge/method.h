@@ -99,6 +99,8 @@ class MergeProgram {
   [[nodiscard]] virtual std::size_t chunk_elements() const { return kChunk; }
   // The shape of pass `index`, or none where the result can be computed. Asked anew after each.
   [[nodiscard]] virtual std::optional<PassShape> pass(int index) const;
+  // Counts of any pass, at most.
+  [[nodiscard]] virtual std::size_t most_counts() const { return 0; }
   // Adds a chunk to a pass. Chunks of a block come in order; blocks from many threads.
   virtual void gather(int index, const Chunk& chunk, Tally tally) const;
   // Takes what a pass has added up. Called once for each pass, by one thread.
@@ -107,6 +109,8 @@ class MergeProgram {
   virtual void apply(const Chunk& chunk, float* result) const = 0;
 
   static constexpr std::size_t kChunk = 4096;
+  // Longer rows are not held whole, so that memory does not grow with them.
+  static constexpr std::size_t kLongestRow = std::size_t{1} << 16U;
 };
 
 // What a method's make() returns.

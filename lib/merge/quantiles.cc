@@ -1,5 +1,6 @@
 #include "merge/quantiles.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace shardwright {
@@ -24,6 +25,10 @@ QuantileSearch::QuantileSearch(const std::vector<std::uint64_t>& places) {
 
 std::size_t QuantileSearch::counts() const {
   return pass_ == 0 ? kBins : pass_ == 1 ? kBins * searches_.size() : 0;
+}
+
+std::size_t QuantileSearch::most_counts() const {
+  return kBins * std::max<std::size_t>(1, searches_.size());
 }
 
 void QuantileSearch::gather(std::span<const float> chunk, std::span<std::uint64_t> counts) const {

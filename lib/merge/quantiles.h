@@ -16,6 +16,7 @@ class QuantileSearch {
 
   // Counts of the next pass; 0: no more passes.
   [[nodiscard]] std::size_t counts() const;
+  [[nodiscard]] std::size_t most_counts() const;  // of any pass
   void gather(std::span<const float> chunk, std::span<std::uint64_t> counts) const;
   void conclude(std::span<const std::uint64_t> counts);
 

@@ -62,11 +62,6 @@ void keep_chance(const RandomKey& key, std::uint64_t first, std::span<float> val
   kernel::keep_below_chance(key, first, values.data(), values.size(), chance);
 }
 
-void keep_chances(const RandomKey& key, std::uint64_t first, std::span<float> values,
-                  std::span<const std::uint32_t> chances) {
-  kernel::keep_below_chances(key, first, values.data(), values.size(), chances.data());
-}
-
 // --- torch ---------------------------------------------------------------------------------------
 
 namespace {

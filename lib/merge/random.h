@@ -33,8 +33,6 @@ std::uint32_t chance_of(double probability);
 // Puts zeros where an element's number is not below its chance.
 void keep_chance(const RandomKey& key, std::uint64_t first, std::span<float> values,
                  std::uint32_t chance);
-void keep_chances(const RandomKey& key, std::uint64_t first, std::span<float> values,
-                  std::span<const std::uint32_t> chances);
 
 // What torch's generator on the processor gives after manual_seed(): MT19937, one number after the
 // other. Any place of it can be had, from any thread; going on from where a thread was is quick.

@@ -82,33 +82,26 @@ HWY_INLINE void fill(const RandomKey& key, std::uint64_t group, std::uint16_t* n
 }
 #endif
 
-// One chance, or a pointer to one for each.
-struct Same {
-  std::uint32_t chance;
-  template <typename D>
-  hn::Vec<D> load(D tag, std::size_t) const {
-    return hn::Set(tag, chance);
+void upper_halves_kernel(const RandomKey& key, std::uint64_t first, std::size_t count,
+                         std::uint16_t* numbers) {
+  HWY_ALIGN std::uint16_t group[kRandomGroup];
+  for (std::size_t at = 0; at < count;) {
+    const std::size_t begin = (first + at) % kRandomGroup;
+    const std::size_t run = std::min(kRandomGroup - begin, count - at);
+    fill(key, (first + at) / kRandomGroup, group);
+    std::copy_n(group + begin, run, numbers + at);
+    at += run;
   }
-  std::uint32_t at(std::size_t) const { return chance; }
-};
-struct Each {
-  const std::uint32_t* chances;
-  template <typename D>
-  hn::Vec<D> load(D tag, std::size_t i) const {
-    return hn::LoadU(tag, chances + i);
-  }
-  std::uint32_t at(std::size_t i) const { return chances[i]; }
-};
+}
 
-template <typename Chances>
-void keep(const RandomKey& key, std::uint64_t first, float* values, std::size_t count,
-          Chances chances) {
+void keep_below_chance_kernel(const RandomKey& key, std::uint64_t first, float* values,
+                              std::size_t count, std::uint32_t chance) {
   using Floats = hn::CappedTag<float, 16>;
   const Floats tag;
   const hn::Rebind<std::int32_t, Floats> whole;
-  const hn::Rebind<std::uint32_t, Floats> bits;
   const hn::Rebind<std::uint16_t, Floats> halves;
   const std::size_t step = hn::Lanes(tag);
+  const auto border = hn::Set(whole, static_cast<std::int32_t>(chance >> 16U));
   HWY_ALIGN std::uint16_t numbers[kRandomGroup];
 
   for (std::size_t at = 0; at < count;) {
@@ -116,7 +109,6 @@ void keep(const RandomKey& key, std::uint64_t first, float* values, std::size_t 
     const std::size_t end = std::min(kRandomGroup, begin + count - at);
     fill(key, (first + at) / kRandomGroup, numbers);
     const auto decide = [&](std::size_t i) {  // one alone
-      const std::uint32_t chance = chances.at(at + i);
       const std::uint32_t number = numbers[begin + i];
       const bool kept = number != chance >> 16U ? number < chance >> 16U
                                                 : random_number(key, first + at + i) < chance;
@@ -126,13 +118,12 @@ void keep(const RandomKey& key, std::uint64_t first, float* values, std::size_t 
     std::size_t i = 0;
     for (; i + step <= run; i += step) {
       const auto number = hn::PromoteTo(whole, hn::LoadU(halves, numbers + begin + i));
-      const auto chance = hn::BitCast(whole, hn::ShiftRight<16>(chances.load(bits, at + i)));
-      if (HWY_UNLIKELY(!hn::AllFalse(whole, hn::Eq(number, chance)))) {
+      if (HWY_UNLIKELY(!hn::AllFalse(whole, hn::Eq(number, border)))) {
         for (std::size_t k = i; k < i + step; ++k)
           decide(k);
         continue;
       }
-      const auto kept = hn::RebindMask(tag, hn::Lt(number, chance));
+      const auto kept = hn::RebindMask(tag, hn::Lt(number, border));
       float* const to = values + at + i;
       hn::StoreU(hn::IfThenElseZero(kept, hn::LoadU(tag, to)), tag, to);
     }
@@ -142,16 +133,6 @@ void keep(const RandomKey& key, std::uint64_t first, float* values, std::size_t 
   }
 }
 
-void keep_same_kernel(const RandomKey& key, std::uint64_t first, float* values, std::size_t count,
-                      std::uint32_t chance) {
-  keep(key, first, values, count, Same{chance});
-}
-
-void keep_each_kernel(const RandomKey& key, std::uint64_t first, float* values, std::size_t count,
-                      const std::uint32_t* chances) {
-  keep(key, first, values, count, Each{chances});
-}
-
 }  // namespace
 }  // namespace shardwright::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -159,17 +140,17 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace shardwright::kernel {
 
-HWY_EXPORT(keep_same_kernel);
-HWY_EXPORT(keep_each_kernel);
+HWY_EXPORT(upper_halves_kernel);
+HWY_EXPORT(keep_below_chance_kernel);
+
+void random_upper_halves(const RandomKey& key, std::uint64_t first, std::size_t count,
+                         std::uint16_t* numbers) {
+  HWY_DYNAMIC_DISPATCH(upper_halves_kernel)(key, first, count, numbers);
+}
 
 void keep_below_chance(const RandomKey& key, std::uint64_t first, float* values, std::size_t count,
                        std::uint32_t chance) {
-  HWY_DYNAMIC_DISPATCH(keep_same_kernel)(key, first, values, count, chance);
-}
-
-void keep_below_chances(const RandomKey& key, std::uint64_t first, float* values, std::size_t count,
-                        const std::uint32_t* chances) {
-  HWY_DYNAMIC_DISPATCH(keep_each_kernel)(key, first, values, count, chances);
+  HWY_DYNAMIC_DISPATCH(keep_below_chance_kernel)(key, first, values, count, chance);
 }
 
 }  // namespace shardwright::kernel

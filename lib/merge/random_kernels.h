@@ -13,10 +13,12 @@ namespace shardwright::kernel {
 inline constexpr std::size_t kRandomGroup = 128;
 inline constexpr std::uint32_t kLowerHalves = 0x8000'0000U;  // in the second word of the counter
 
-// With one chance for all of them, or with one for each.
+// The upper halves of the numbers of elements from `first` on.
+void random_upper_halves(const RandomKey& key, std::uint64_t first, std::size_t count,
+                         std::uint16_t* numbers);
+
+// Puts zeros where an element's number is not below the chance.
 void keep_below_chance(const RandomKey& key, std::uint64_t first, float* values, std::size_t count,
                        std::uint32_t chance);
-void keep_below_chances(const RandomKey& key, std::uint64_t first, float* values, std::size_t count,
-                        const std::uint32_t* chances);
 
 }  // namespace shardwright::kernel

@@ -101,6 +101,11 @@ std::size_t CutSearch::counts_of(const Search& search) {
   }
 }
 
+std::size_t CutSearch::most_counts() const {
+  return std::max(kernel::kUpperCounts + 1,
+                  searches_.size() * (kernel::kLowerCounts + std::size_t{kMostBins}));
+}
+
 std::size_t CutSearch::counts() const {
   std::size_t sum = 0;
   for (const Search& search : searches_) {

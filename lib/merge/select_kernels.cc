@@ -104,6 +104,19 @@ void keep_below_kernel(float* values, std::size_t count, std::uint32_t least) {
   keep<true>(values, count, least);
 }
 
+void keep_where_kernel(float* values, const float* mask, std::size_t count) {
+  const Floats tag;
+  const std::size_t step = hn::Lanes(tag);
+  std::size_t at = 0;
+  for (; at + step <= count; at += step) {
+    const auto drop = hn::Eq(hn::LoadU(tag, mask + at), hn::Zero(tag));
+    hn::StoreU(hn::IfThenZeroElse(drop, hn::LoadU(tag, values + at)), tag, values + at);
+  }
+  for (; at < count; ++at) {
+    if (mask[at] == 0) values[at] = 0;
+  }
+}
+
 }  // namespace
 }  // namespace shardwright::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -116,6 +129,7 @@ HWY_EXPORT(count_lower_kernel);
 HWY_EXPORT(count_equal_kernel);
 HWY_EXPORT(keep_from_kernel);
 HWY_EXPORT(keep_below_kernel);
+HWY_EXPORT(keep_where_kernel);
 
 std::uint64_t count_upper(const float* values, std::size_t count, std::uint64_t* counts) {
   return HWY_DYNAMIC_DISPATCH(count_upper_kernel)(values, count, counts);
@@ -136,6 +150,10 @@ void keep_from(float* values, std::size_t count, std::uint32_t least) {
 
 void keep_below(float* values, std::size_t count, std::uint32_t least) {
   HWY_DYNAMIC_DISPATCH(keep_below_kernel)(values, count, least);
+}
+
+void keep_where(float* values, const float* mask, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(keep_where_kernel)(values, mask, count);
 }
 
 }  // namespace shardwright::kernel

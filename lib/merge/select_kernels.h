@@ -30,5 +30,7 @@ std::uint64_t count_equal(const float* values, std::size_t count, std::uint32_t 
 // Zero for those below `least`, or for those that are not.
 void keep_from(float* values, std::size_t count, std::uint32_t least);
 void keep_below(float* values, std::size_t count, std::uint32_t least);
+// Zero where `mask` is zero.
+void keep_where(float* values, const float* mask, std::size_t count);
 
 }  // namespace shardwright::kernel

@@ -123,9 +123,9 @@ float largest_of(const float* x, std::size_t count) {
   return largest;
 }
 
-// Writes e^(x - the largest x), with zeros up to a whole row of lanes. Returns their sum.
-double exponentials(const float* x, std::size_t count, double* to) {
-  const Vec largest = number(static_cast<double>(largest_of(x, count)));
+// Writes e^(x - most), with zeros up to a whole row of lanes. Returns their sum.
+double exponentials(const float* x, double most, std::size_t count, double* to) {
+  const Vec largest = number(most);
   const auto some = [&](const float* from, std::size_t elements, double* out) {
     return total_of(elements, [&](std::size_t at) {
       const Vec value =
@@ -143,17 +143,37 @@ double exponentials(const float* x, std::size_t count, double* to) {
   return sum + some(rest.data(), kLanes, to + whole);
 }
 
-// Where both are zero, behind the last element, p / q is 1 and adds nothing.
-double divergence_of(const float* x, const float* base, double floor, std::size_t count,
-                     double* room) {
-  const std::size_t rows = (count + kLanes - 1) / kLanes * kLanes;
-  const Vec p_share = number(1 / exponentials(x, count, room));
-  const Vec q_share = number(1 / exponentials(base, count, room + rows));
+std::size_t rounded_up(std::size_t count) {
+  return (count + kLanes - 1) / kLanes * kLanes;
+}
+
+// From the exponentials of both, one after the other. Where both are zero, behind the last element,
+// p / q is 1 and adds nothing.
+double total_divergence(const double* room, double p_scale, double q_scale, double floor,
+                        std::size_t rows) {
+  const Vec p_share = number(p_scale);
+  const Vec q_share = number(q_scale);
   return total_of(rows, [&](std::size_t at) {
     const Vec p = hn::Add(hn::Mul(hn::LoadU(Doubles(), room + at), p_share), number(floor));
     const Vec q = hn::Add(hn::Mul(hn::LoadU(Doubles(), room + rows + at), q_share), number(floor));
     return hn::Mul(p, logarithm_of_ratio(p, q));
   });
+}
+
+double divergence_of(const float* x, const float* base, double floor, std::size_t count,
+                     double* room) {
+  const std::size_t rows = rounded_up(count);
+  const double p = 1 / exponentials(x, largest_of(x, count), count, room);
+  const double q = 1 / exponentials(base, largest_of(base, count), count, room + rows);
+  return total_divergence(room, p, q, floor, rows);
+}
+
+double divergence_of_part(const float* x, const Softmax& p, const float* base, const Softmax& q,
+                          double floor, std::size_t count, double* room) {
+  const std::size_t rows = rounded_up(count);
+  exponentials(x, p.largest, count, room);
+  exponentials(base, q.largest, count, room + rows);
+  return total_divergence(room, p.share, q.share, floor, rows);
 }
 
 }  // namespace
@@ -163,14 +183,39 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace shardwright::kernel {
 
+HWY_EXPORT(largest_of);
+HWY_EXPORT(exponentials);
 HWY_EXPORT(divergence_of);
+HWY_EXPORT(divergence_of_part);
 
-double divergence(const float* x, const float* base, double floor, std::size_t count) {
-  if (count == 0) return 0;
+namespace {
+
+// For the exponentials of two vectors, rounded up to whole rows of lanes.
+double* room_for(std::size_t count) {
   thread_local std::vector<double> room;
   const std::size_t need = 2 * ((count + 15) / 16 * 16);
   if (room.size() < need) room.resize(need);
-  return HWY_DYNAMIC_DISPATCH(divergence_of)(x, base, floor, count, room.data());
+  return room.data();
+}
+
+}  // namespace
+
+double divergence(const float* x, const float* base, double floor, std::size_t count) {
+  if (count == 0) return 0;
+  return HWY_DYNAMIC_DISPATCH(divergence_of)(x, base, floor, count, room_for(count));
+}
+
+float largest(const float* x, std::size_t count) {
+  return HWY_DYNAMIC_DISPATCH(largest_of)(x, count);
+}
+
+double exponential_sum(const float* x, double largest, std::size_t count) {
+  return HWY_DYNAMIC_DISPATCH(exponentials)(x, largest, count, room_for(count));
+}
+
+double divergence_part(const float* x, const Softmax& p, const float* base, const Softmax& q,
+                       double floor, std::size_t count) {
+  return HWY_DYNAMIC_DISPATCH(divergence_of_part)(x, p, base, q, floor, count, room_for(count));
 }
 
 }  // namespace shardwright::kernel

@@ -9,4 +9,15 @@ namespace shardwright::kernel {
 // each element. In double precision, the same bits on every machine.
 double divergence(const float* x, const float* base, double floor, std::size_t count);
 
+// The same in parts, for rows that are too long to be held: the largest element, then the sum of
+// e^(x - largest), then the sum of p ln(p / q) over a part.
+struct Softmax {
+  double largest{};
+  double share{};  // 1 / the sum
+};
+float largest(const float* x, std::size_t count);
+double exponential_sum(const float* x, double largest, std::size_t count);
+double divergence_part(const float* x, const Softmax& p, const float* base, const Softmax& q,
+                       double floor, std::size_t count);
+
 }  // namespace shardwright::kernel

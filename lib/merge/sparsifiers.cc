@@ -57,6 +57,13 @@ class CutSparsifier final : public Sparsifier {
     return sum;
   }
 
+  std::size_t most_counts() const override {
+    std::size_t sum = 0;
+    for (const auto& search : searches_)
+      sum += search ? search->most_counts() : 0;
+    return sum;
+  }
+
   void gather(int /*pass*/, std::uint64_t first, std::span<const std::span<float>> deltas,
               std::span<std::uint64_t> counts) const override {
     std::size_t at = 0;
@@ -196,14 +203,8 @@ class RankedSparsifier final : public ChanceSparsifier {
  protected:
   void keep_keyed(std::size_t i, std::uint64_t first, std::span<float> delta) const override {
     thread_local RowRanks ranks;
-    thread_local std::vector<std::uint32_t> chances;
-    chances.resize(delta.size());
-    for (std::size_t at = 0; at < delta.size(); at += row_) {
-      const std::size_t length = std::min(row_, delta.size() - at);
-      ranks.chances(delta.subspan(at, length), densities_[i] - epsilons_[i],
-                    densities_[i] + epsilons_[i], std::span(chances).subspan(at, length));
-    }
-    keep_chances(keys_[i], first, delta, chances);
+    ranks.keep(keys_[i], first, delta, row_, densities_[i] - epsilons_[i],
+               densities_[i] + epsilons_[i]);
   }
 
   void keep_drawn(std::size_t i, std::span<const std::uint32_t> numbers,

@@ -38,6 +38,10 @@ class TaskProgram : public MergeProgram {
     return PassShape{.sums = 2 * rescaled_.size()};
   }
 
+  std::size_t most_counts() const override {
+    return sparsifier_ == nullptr ? 0 : sparsifier_->most_counts();
+  }
+
   void gather(int index, const Chunk& chunk, Tally tally) const override {
     if (selecting(index)) {
       const Deltas deltas = deltas_of(chunk);

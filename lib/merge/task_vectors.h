@@ -32,6 +32,7 @@ class Sparsifier {
   [[nodiscard]] virtual std::size_t chunk_elements() const { return MergeProgram::kChunk; }
   // What the sparsifier needs to know of a whole tensor, as a program's passes are.
   [[nodiscard]] virtual std::size_t counts(int /*pass*/) const { return 0; }
+  [[nodiscard]] virtual std::size_t most_counts() const { return 0; }  // of any pass
   virtual void gather(int /*pass*/, std::uint64_t /*first*/,
                       std::span<const std::span<float>> /*deltas*/,
                       std::span<std::uint64_t> /*counts*/) const {}

@@ -94,6 +94,16 @@ std::string document_text(const MergeReport& report, const TextStyle& style) {
          findings_text(report.result->findings, style);
 }
 
+// Estimates, each on the side of too much but for the time.
+std::string cost_text(const MergeReport& report) {
+  if (!report.estimated_seconds) return {};
+  return fmt::format(
+      "estimated: writes {}; up to {} of memory on {}; reading and computing {:.1f} s by a sample, "
+      "and what the disk takes to write\n",
+      human_bytes(report.write_bytes), human_bytes(report.peak_memory),
+      counted(static_cast<std::uint64_t>(report.threads), "thread"), *report.estimated_seconds);
+}
+
 }  // namespace
 
 std::string merge_text(const MergeReport& report, const MergeOptions& options,
@@ -116,7 +126,7 @@ std::string merge_text(const MergeReport& report, const MergeOptions& options,
                              document_prefix(report), report.refused);
   }
   if (style.quiet) return out;
-  if (options.dry_run) return out + "dry run: nothing was written\n";
+  if (options.dry_run) return out + cost_text(report) + "dry run: nothing was written\n";
   return out + fmt::format("{} {}: {} in {:.1f} s\n", inked(style, Ink::kGood, "wrote"),
                            shell_word(options.output), human_bytes(report.tensor_bytes),
                            report.seconds);

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -93,6 +94,14 @@ Result<std::string> real_path(const std::string& path) {
 bool is_within(std::string_view inner, std::string_view outer) {
   if (!inner.starts_with(outer)) return false;
   return inner.size() == outer.size() || outer.ends_with('/') || inner[outer.size()] == '/';
+}
+
+Result<std::uint64_t> free_bytes_at(const std::string& path) {
+  SW_TRY(const std::string place, real_path(path));
+  const std::string folder = exists(place) ? place : parent_of(place);
+  struct statvfs status{};
+  if (::statvfs(folder.c_str(), &status) != 0) return failed("opening", folder);
+  return std::uint64_t{status.f_bavail} * status.f_frsize;
 }
 
 bool exists(const std::string& path) {

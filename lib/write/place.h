@@ -24,6 +24,9 @@ Result<std::string> real_path(const std::string& path);
 // `inner` is `outer` or lies below it; both real paths.
 bool is_within(std::string_view inner, std::string_view outer);
 
+// Bytes that this user may still write where `path` is, or where it would be made. kIo.
+Result<std::uint64_t> free_bytes_at(const std::string& path);
+
 bool exists(const std::string& path);  // a link counts, wherever it leads
 bool is_mount_root(const std::string& path);
 bool is_current_folder(const std::string& path);  // of this process, or above it

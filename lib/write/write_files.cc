@@ -15,9 +15,6 @@
 namespace shardwright {
 namespace {
 
-// Threads that may wait for the disk while all cores compute: more do not make it faster.
-constexpr int kWaiting = 2;
-
 struct Output {
   const PlannedFile* content{};
   OutFile file{};
@@ -50,7 +47,7 @@ class FilesWriter {
   Status run() {
     std::vector<std::jthread> workers;
     const std::uint64_t tiles = tile_count();
-    const auto most = static_cast<std::uint64_t>(threads_) + kWaiting;
+    const auto most = static_cast<std::uint64_t>(threads_ + std::max(options_.waiting, 0));
     for (std::uint64_t i = 1; i < std::min(most, tiles); ++i)
       workers.emplace_back([this] { work(); });
     work();

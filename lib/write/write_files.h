@@ -39,14 +39,18 @@ class Preparation {
   virtual State next(std::size_t file, TileRange range, Work& work) = 0;
 };
 
+// Threads that may wait for the disk while all cores compute: more do not make it faster.
+inline constexpr int kWaitingThreads = 2;
+
 struct FileToWrite {
   std::string path{};
   const PlannedFile* content{};
 };
 
 struct WriteFilesOptions {
-  int threads{};   // that compute; 0: all available
-  Meter* meter{};  // counts bytes written; may be null
+  int threads{};                 // that compute; 0: all available
+  int waiting{kWaitingThreads};  // more, which wait for the disk meanwhile
+  Meter* meter{};                // counts bytes written; may be null
   // Called with the bytes of each tile before it is written; may be empty. From many threads.
   std::function<Status(std::size_t file, TileRange range, Bytes bytes)> seen{};
 };

@@ -25,6 +25,8 @@ struct MergeOptions {
   std::vector<std::string> allow{};  // codes of findings that stop nothing
   std::string rules_dir{};
   int threads{};  // 0: all available. The bytes do not depend on it.
+  // Bytes of memory for the whole process: fewer threads where it is little.
+  std::optional<std::uint64_t> memory_limit{};
   Monitor monitor{};
 };
 
@@ -75,10 +77,14 @@ struct MergeReport {
   std::vector<std::string> notes{};
   std::uint64_t shards{};
   std::uint64_t tensor_bytes{};
-  std::uint64_t read_bytes{};           // over all passes
-  std::uint64_t passes{};               // over the inputs of a tensor, the last one included
-  std::optional<ModelReport> result{};  // what a check of the result says
-  std::string refused{};                // why nothing was written; empty where all is well
+  std::uint64_t read_bytes{};                 // over all passes
+  std::uint64_t write_bytes{};                // of all files of the result
+  int threads{};                              // that compute
+  std::uint64_t peak_memory{};                // of the whole process, at most: an estimate
+  std::optional<double> estimated_seconds{};  // of a dry run: reading and computing, by a sample
+  std::uint64_t passes{};                     // over the inputs of a tensor, the last one included
+  std::optional<ModelReport> result{};        // what a check of the result says
+  std::string refused{};                      // why nothing was written; empty where all is well
   bool published{};
   double seconds{};  // that the writing took
   // The documents of the recipe that the result is made of, in the order in which they are merged.

@@ -35,6 +35,8 @@ class Sce final : public MergeProgram {
     return PassShape{.sums = tasks_.size()};
   }
 
+  std::size_t most_counts() const override { return search_ ? search_->most_counts() : 0; }
+
   void gather(int /*index*/, const Chunk& chunk, Tally tally) const override {
     Deltas deltas = deltas_of(chunk);
     if (selecting()) {
@@ -117,10 +119,8 @@ class Sce final : public MergeProgram {
       return cut_of(variance, selected(variance.size() - zeros));
     };
     keep_inside(cut(), chunk.first, variance);
-    for (std::size_t i = 0; i < tasks_.size(); ++i) {
-      for (std::size_t at = 0; at < chunk.count; ++at)
-        deltas[i][at] = variance[at] == 0 ? 0 : deltas[i][at];
-    }
+    for (std::size_t i = 0; i < tasks_.size(); ++i)
+      kernel::keep_where(deltas[i].data(), variance.data(), chunk.count);
   }
 
   [[nodiscard]] double energy(std::span<float> delta) const {

@@ -8,6 +8,8 @@
 
 #include <doctest/doctest.h>
 
+#include "merge/random_kernels.h"
+
 namespace shardwright {
 namespace {
 
@@ -25,26 +27,25 @@ TEST_CASE("the generator gives its published numbers") {
 
 TEST_CASE("numbers in vectors are those of the generator, wherever a chunk begins") {
   const RandomKey key = random_key(7, "model.norm.weight", 1);
-  // Chances that the upper halves of numbers leave open.
   const std::uint64_t start = (std::uint64_t{1} << 37U) - 300;
-  std::vector<std::uint32_t> chances;
-  for (std::uint64_t i = 0; i < 1000; ++i) {
-    const std::uint32_t number = random_number(key, start + i);
-    chances.push_back(i % 3 == 0 ? number : i % 3 == 1 ? number + 1 : 0x7000'0000U);
-  }
   for (const std::size_t shift : {0U, 1U, 44U, 127U, 128U, 300U}) {
     for (const std::size_t count : {0U, 1U, 7U, 128U, 600U}) {
-      std::vector<float> values(count, 1.0F);
-      keep_chances(key, start + shift, values, std::span(chances).subspan(shift, count));
-      std::vector<float> same(count, 1.0F);
-      keep_chance(key, start + shift, same, 0x7000'0000U);
-      std::size_t wrong = 0;
-      for (std::size_t i = 0; i < count; ++i) {
-        const std::uint32_t number = random_number(key, start + shift + i);
-        wrong += (values[i] != 0) != (number < chances[shift + i]) ? 1U : 0U;
-        wrong += (same[i] != 0) != (number < 0x7000'0000U) ? 1U : 0U;
+      const std::uint64_t first = start + shift;
+      std::vector<std::uint16_t> halves(count);
+      kernel::random_upper_halves(key, first, count, halves.data());
+      // Chances that the upper half of some number leaves open, and one that none does.
+      const std::uint32_t open = random_number(key, first + count / 2);
+      for (const std::uint32_t chance : {open, open + 1, 0x7000'0000U}) {
+        std::vector<float> values(count, 1.0F);
+        keep_chance(key, first, values, chance);
+        std::size_t wrong = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+          const std::uint32_t number = random_number(key, first + i);
+          wrong += halves[i] != number >> 16U ? 1U : 0U;
+          wrong += (values[i] != 0) != (number < chance) ? 1U : 0U;
+        }
+        CHECK(wrong == 0);
       }
-      CHECK(wrong == 0);
     }
   }
 }
