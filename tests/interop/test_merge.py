@@ -72,7 +72,7 @@ def recipe(family, method, models=MODELS, base=True, each=None, **more):
 def run(command, recipe, output):
     path = output.with_suffix(".yml")
     path.write_text(yaml.safe_dump(recipe, sort_keys=False))
-    done = subprocess.run([*command, path, output], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*command, path, output], capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return tensors(output)
 
