@@ -77,6 +77,8 @@ void declare(OptionSet& options, MergeArguments& into) {
       "random-seed", "N",
       [&merge](const std::string& text) { return set_number(merge.seed, 0, text); },
       "of methods that choose at random (default: 0)");
+  options.value("layout", "NAME", merge.layout,
+                "names of the result: another layout of its architecture");
   options.flag("overwrite", merge.overwrite, "replace the model in OUT, once the result is there");
   options.flag("no-write-model-card", into.no_card, "write no README.md on how it was made");
   options.value(

@@ -217,7 +217,8 @@ void MergeRun::plan() {
   planned_ = plan_merge(recipe_, std::move(inputs),
                         {.max_shard_size = options().max_shard_size,
                          .seed = options().seed,
-                         .compat = options().compat});
+                         .compat = options().compat,
+                         .layout = options().layout});
   report_.problems = problems_of(planned_.mistakes);
   if (report_.problems.empty()) describe();
 }

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "arch/layout.h"
 #include "base/text.h"
 #include "base/try.h"
 #include "base/utf8.h"
@@ -21,6 +22,7 @@
 #include "merge/parts.h"
 #include "merge/plan_config.h"
 #include "merge/plan_tokenizer.h"
+#include "merge/relay.h"
 #include "merge/view.h"
 
 namespace shardwright {
@@ -54,6 +56,7 @@ class Planner {
     plan().compat = options_.compat;
     for (const MergeInput& input : inputs_)
       views_.push_back(view_of(input));
+    bring_to_one_layout();
     if (result_.mistakes.empty())
       parts_ = parts_of(recipe_, *method_, inputs_, views_, result_.mistakes);
     if (!result_.mistakes.empty()) return std::move(result_);
@@ -93,10 +96,47 @@ class Planner {
     }
   }
 
-  // The input whose config and side files the result gets.
+  // Fused experts beside experts apart, names with the model's prefix beside names without.
+  void bring_to_one_layout() {
+    const MergeInput& leading = inputs_[donor()];
+    if (leading.expected == nullptr) {
+      if (!options_.layout.empty())
+        mistake(recipe_.at, fmt::format("no rule describes {}, so its layouts are not known",
+                                        quoted(leading.model.text)));
+      return;
+    }
+    const Schema* schema = leading.expected->schema;
+    const std::string layout = options_.layout.empty() ? leading.expected->layout : options_.layout;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      MergeInput& input = inputs_[i];
+      if (input.expected == nullptr || input.expected->schema != schema) continue;
+      if (input.expected->layout == layout) continue;
+      const std::string from = input.expected->layout;
+      if (Status status = bring(input, views_[i], layout); !status) {
+        mistake(input.model.at,
+                fmt::format("{} cannot be brought to the layout {}: {}", quoted(input.model.text),
+                            quoted(layout), status.error().message));
+        continue;
+      }
+      plan().notes.push_back(fmt::format("{} is stored in the layout {}, and brought to {}",
+                                         quoted(input.model.text), quoted(from), quoted(layout)));
+    }
+  }
+
+  Status bring(MergeInput& input, View& view, std::string_view layout) {
+    const Expansion& expected = *input.expected;
+    SW_TRY(LayoutMap made, map_layouts(*expected.schema, *input.checkpoint->config_value(),
+                                       expected.class_name, expected.layout, layout));
+    const auto map = std::make_shared<const LayoutMap>(std::move(made));
+    SW_TRY_OK(relay(view, *map, plan().sources));
+    input.expected = &map->to;
+    plan().layouts.push_back(map);
+    return ok();
+  }
+
+  // The input whose config and side files the result gets: the base, or the first that is named.
   [[nodiscard]] std::size_t donor() const {
-    if (recipe_.base) return input_of(inputs_, *recipe_.base);
-    return parts_.front().slices.front().sources.front().input;
+    return recipe_.base ? input_of(inputs_, *recipe_.base) : 0;
   }
 
   [[nodiscard]] bool is_merged(std::size_t input) const {
@@ -199,7 +239,7 @@ class Planner {
   void plan_tensor(const Slice& slice, const std::string& name, std::vector<Candidate> candidates,
                    double t) {
     for (const Candidate& candidate : candidates)
-      used_.insert({slice.sources[candidate.source].input, candidate.tensor->tensor.name});
+      mark_used(slice.sources[candidate.source].input, *candidate.tensor);
     if (candidates.size() < slice.sources.size()) stand_in_for_heads(slice, name, candidates);
     PlannedTensor made{.name = name};
     const Tensor& first = candidates.front().tensor->tensor;
@@ -231,6 +271,12 @@ class Planner {
       }
     }
     merge(slice, std::move(made), candidates, t);
+  }
+
+  void mark_used(std::size_t input, const ViewTensor& tensor) {
+    if (tensor.stored_names.empty()) used_.insert({input, tensor.tensor.name});
+    for (const std::string_view name : tensor.stored_names)
+      used_.insert({input, name});
   }
 
   // A tied model's embedding stands for the head that others store.
@@ -339,7 +385,13 @@ class Planner {
     const Candidate& from = leading(slice, candidates);
     const Tensor& tensor = from.tensor->tensor;
     for (const Candidate& other : candidates) {
-      if (&other == &from || same_bytes(tensor, other.tensor->tensor)) continue;
+      if (&other == &from) continue;
+      const auto same = same_bytes(tensor, other.tensor->tensor);
+      if (same && *same) continue;
+      if (!same) {
+        mistake(slice.at, same.error().message);
+        return;
+      }
       mistake(slice.at,
               fmt::format("{} is {} and differs between {} and {}: only floats are merged",
                           quoted(made.name), dtype_name(tensor.dtype), text_of(slice, from),
@@ -348,22 +400,6 @@ class Planner {
     }
     made.why = fmt::format("{} is not merged, and the same in all", dtype_name(tensor.dtype));
     copy(slice, std::move(made), from);
-  }
-
-  static bool same_bytes(const Tensor& a, const Tensor& b) {
-    if (a.dtype != b.dtype || a.bytes != b.bytes) return false;
-    std::vector<std::byte> left(std::min<std::uint64_t>(a.bytes, 1 << 20));
-    std::vector<std::byte> right(left.size());
-    for (std::uint64_t at = 0; at < a.bytes; at += left.size()) {
-      const std::size_t part = std::min<std::uint64_t>(left.size(), a.bytes - at);
-      if (!a.read(at, MutableBytes(left).first(part)) ||
-          !b.read(at, MutableBytes(right).first(part)))
-        return false;
-      if (!std::equal(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(part),
-                      right.begin()))
-        return false;
-    }
-    return true;
   }
 
   void merge(const Slice& slice, PlannedTensor made, const std::vector<Candidate>& candidates,

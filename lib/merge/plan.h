@@ -20,6 +20,7 @@
 namespace shardwright {
 
 struct Adaptation;
+struct LayoutMap;
 struct Dequantization;
 
 // An input as the planner sees it.
@@ -95,12 +96,15 @@ struct MergePlan {
   std::uint64_t read_bytes{};                // of all passes over the inputs
   // Owns sources that exist in the plan alone, and what views in `tensors` point to.
   std::vector<std::shared_ptr<const ByteSource>> sources{};
+  std::vector<std::shared_ptr<const LayoutMap>> layouts{};
 };
 
 struct PlanOptions {
   std::uint64_t max_shard_size{5'000'000'000};  // bytes of tensors
   std::uint64_t seed{};
   bool compat{};
+  std::string
+      layout{};  // that the result is to have; empty: that of the model whose config it gets
 };
 
 // The plan, or all that stands in its way: mistakes of the recipe in the light of the inputs. The

@@ -38,14 +38,8 @@ void add_untied(const MergeInput& input, View& view) {
                     .stored = adapted.stored,
                     .adapted = true,
                     .read_bytes = adapted.read_bytes};
-    const ExpectedTensor* expected =
-        input.expected == nullptr ? nullptr : input.expected->find(adapted.name);
-    if (expected != nullptr) {
-      seen.role = expected->role;
-      seen.known = true;
-      seen.optional = expected->optional;
-    }
-    view.tensors[adapted.name] = seen;
+    add_to_view(view, seen,
+                input.expected == nullptr ? nullptr : input.expected->find(adapted.name));
   }
 }
 
@@ -53,7 +47,6 @@ void add_untied(const MergeInput& input, View& view) {
 
 View view_of(const MergeInput& input) {
   View view;
-  std::map<std::string_view, bool> of_rule;  // stacks that the rule counts as layers
   for (const Tensor& tensor : input.checkpoint->tensors) {
     if (std::ranges::find(input.redundant, tensor.name) != input.redundant.end()) continue;
     if (input.dequantized != nullptr && input.dequantized->is_scale(tensor.name)) continue;
@@ -66,8 +59,7 @@ View view_of(const MergeInput& input) {
     ViewTensor seen{.tensor = tensor,
                     .stored = tensor.dtype,
                     .read_bytes = static_cast<std::uint64_t>(static_cast<double>(tensor.bytes) *
-                                                             input.reads_per_byte),
-                    .known = expected != nullptr};
+                                                             input.reads_per_byte)};
     if (const Dequantized* found =
             input.dequantized != nullptr ? input.dequantized->find(tensor.name) : nullptr) {
       seen.tensor = found->tensor;
@@ -81,24 +73,32 @@ View view_of(const MergeInput& input) {
       seen.adapted = true;
       seen.read_bytes = found->read_bytes;
     }
-    if (expected != nullptr) {
-      seen.role = expected->role;
-      seen.optional = expected->optional;
-    }
-    const LayerNumber number = layer_of(tensor.name, expected);
-    if (!number.stack.empty()) {
-      seen.stack = number.stack;
-      seen.layer = number.layer;
-      std::uint64_t& depth = view.depths[number.stack];
-      depth = std::max(depth, number.layer + 1);
-      if (expected != nullptr && expected->layer >= 0) of_rule[number.stack] = true;
-    }
-    view.tensors[tensor.name] = seen;
+    add_to_view(view, seen, expected);
   }
   if (input.adaptation != nullptr) add_untied(input, view);
-  if (of_rule.size() == 1) view.stack = of_rule.begin()->first;
-  if (of_rule.empty() && view.depths.size() == 1) view.stack = view.depths.begin()->first;
+  finish_view(view);
   return view;
+}
+
+void add_to_view(View& view, ViewTensor tensor, const ExpectedTensor* expected) {
+  tensor.known = expected != nullptr;
+  tensor.role = expected == nullptr ? Role::kNone : expected->role;
+  tensor.optional = expected != nullptr && expected->optional;
+  const LayerNumber number = layer_of(tensor.tensor.name, expected);
+  tensor.stack = number.stack;
+  tensor.layer = number.layer;
+  if (!number.stack.empty()) {
+    std::uint64_t& depth = view.depths[number.stack];
+    depth = std::max(depth, number.layer + 1);
+    if (expected != nullptr && expected->layer >= 0) view.of_rule.insert(number.stack);
+  }
+  const std::string_view name = tensor.tensor.name;
+  view.tensors[name] = std::move(tensor);
+}
+
+void finish_view(View& view) {
+  if (view.of_rule.size() == 1) view.stack = *view.of_rule.begin();
+  if (view.of_rule.empty() && view.depths.size() == 1) view.stack = view.depths.begin()->first;
 }
 
 std::string with_layer(std::string_view name, const ViewTensor& tensor, std::uint64_t layer) {

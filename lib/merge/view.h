@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "arch/expand.h"
 #include "merge/plan.h"
@@ -24,16 +26,24 @@ struct ViewTensor {
   // "model.layers." and layer 12. No stack: no layer.
   std::string_view stack{};
   std::uint64_t layer{};
+  // What it is made of, where that is stored in another layout; else empty.
+  std::vector<std::string_view> stored_names{};
 };
 
 struct View {
   std::map<std::string_view, ViewTensor> tensors{};
   std::map<std::string_view, std::uint64_t> depths{};  // layers of each stack
   std::string_view stack{};  // the one that layer_range counts; empty where it is not clear
+  std::set<std::string_view> of_rule{};  // stacks that the rule counts as layers
 };
 
 // The view of an input, which must outlive it.
 View view_of(const MergeInput& input);
+
+// Adds a tensor with what the rule says of it; `expected` is null where the rule has none of that
+// name. finish_view() comes last.
+void add_to_view(View& view, ViewTensor tensor, const ExpectedTensor* expected);
+void finish_view(View& view);
 
 // The name with its layer's number replaced.
 std::string with_layer(std::string_view name, const ViewTensor& tensor, std::uint64_t layer);

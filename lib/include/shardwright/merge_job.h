@@ -22,6 +22,7 @@ struct MergeOptions {
   bool compat{};         // the peer's arithmetic: rounding after each operation
   std::uint64_t max_shard_size{5'000'000'000};  // bytes of tensors
   std::uint64_t seed{};
+  std::string layout{};  // of the result's names; empty: that of the model whose config it gets
   std::vector<std::string> allow{};  // codes of findings that stop nothing
   std::string rules_dir{};
   int threads{};  // 0: all available. The bytes do not depend on it.
