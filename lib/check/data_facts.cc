@@ -139,6 +139,10 @@ Result<DataFacts> read_data(const Checkpoint& checkpoint, const Expansion* expec
     for (const Tensor& tensor : checkpoint.tensors)
       facts.scans.push_back(request.watched(tensor).value_or(ScanResult()));
   }
+  if (request.norms) {
+    for (const Tensor& tensor : checkpoint.tensors)
+      facts.norms.push_back(request.norms(tensor));
+  }
   return facts;
 }
 

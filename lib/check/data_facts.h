@@ -13,6 +13,7 @@
 #include "checkpoint/checkpoint.h"
 #include "shardwright/progress.h"
 #include "shardwright/result.h"
+#include "tensor/norm_change.h"
 #include "tensor/scan.h"
 
 namespace shardwright {
@@ -34,6 +35,8 @@ struct DataFacts {
   // Where all were asked for or watched, one for each of Checkpoint::tensors; no element was seen
   // of those that are not readable, whose reading failed, or that nobody watched.
   std::vector<ScanResult> scans{};
+  // Of tensors that were merged and watched, one for each of Checkpoint::tensors; else empty.
+  std::vector<std::optional<NormChange>> norms{};
   // Where they were asked for, one for each of Checkpoint::tensors; none where it was not read
   // whole.
   std::vector<std::optional<Digest>> digests{};
@@ -57,6 +60,7 @@ struct DataRequest {
   bool digests{};  // with `all`: digests, too; ties and doubles are then compared by them
   // Without `all`: what was seen of the values as they were written.
   std::function<std::optional<ScanResult>(const Tensor& tensor)> watched{};
+  std::function<std::optional<NormChange>(const Tensor& tensor)> norms{};
   // With `digests`: tensors for which this has an answer are not read.
   std::function<std::optional<KnownTensor>(const Tensor& tensor)> known{};
   int threads{};

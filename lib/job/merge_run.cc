@@ -392,8 +392,7 @@ Status MergeRun::judge(Checkpoint result, bool written) {
   CheckOptions check = check_options();
   // What these say depends on values that are not there yet.
   if (!written) check.ignore = {"AR412", "AR413", "AR415"};
-  DataRequest data;
-  if (written) data.watched = watched();
+  DataRequest data = written ? watched() : DataRequest{};
   const std::string& name = recipe_.name.empty() ? options().output : recipe_.name;
   SW_TRY(CheckedModel checked,
          check_checkpoint(std::move(result), name, context_.catalogue, check, std::move(data)));
@@ -410,14 +409,21 @@ Status MergeRun::judge(Checkpoint result, bool written) {
 }
 
 // What the engine saw of tensors' values while they were written.
-std::function<std::optional<ScanResult>(const Tensor&)> MergeRun::watched() const {
-  std::unordered_map<std::string_view, std::size_t> positions;
+DataRequest MergeRun::watched() const {
+  const auto positions = std::make_shared<std::unordered_map<std::string_view, std::size_t>>();
   for (std::size_t i = 0; i < planned_.plan.tensors.size(); ++i)
-    positions.emplace(planned_.plan.tensors[i].name, i);
-  return [this, positions = std::move(positions)](const Tensor& tensor) {
-    const auto found = positions.find(tensor.name);
-    return found == positions.end() ? std::nullopt : std::optional(files_.watched(found->second));
+    positions->emplace(planned_.plan.tensors[i].name, i);
+  DataRequest request;
+  request.watched = [this, positions](const Tensor& tensor) -> std::optional<ScanResult> {
+    const auto found = positions->find(tensor.name);
+    if (found == positions->end()) return std::nullopt;
+    return files_.watched(found->second);
   };
+  request.norms = [this, positions](const Tensor& tensor) -> std::optional<NormChange> {
+    const auto found = positions->find(tensor.name);
+    return found == positions->end() ? std::nullopt : files_.norms(found->second);
+  };
+  return request;
 }
 
 // Tokenizer, generation config, templates and code of the donor.

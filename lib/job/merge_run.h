@@ -75,7 +75,7 @@ class MergeRun {
                const std::function<bool(std::string_view name)>& also_left) const;
   void add_text(std::string_view name, std::string text);
   [[nodiscard]] std::string index_text() const;
-  [[nodiscard]] std::function<std::optional<ScanResult>(const Tensor&)> watched() const;
+  [[nodiscard]] DataRequest watched() const;
   [[nodiscard]] CheckOptions check_options() const;
   [[nodiscard]] bool stops(const Finding& finding) const;
   [[nodiscard]] bool is_left(std::string_view name) const;

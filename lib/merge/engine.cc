@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <condition_variable>
 #include <mutex>
 #include <utility>
@@ -36,6 +37,24 @@ struct Pass {
   std::vector<std::shared_ptr<Counts>> spare{};  // counts that no thread holds at the moment
 };
 
+// One chunk of so many is measured: a length is known well enough by a part.
+constexpr std::uint64_t kMeasuredChunks = 8;
+
+// Sums of squares over chunks of a tensor: of the result, and of each input.
+struct Squares {
+  std::uint64_t elements{};  // of all chunks that were computed
+  double result{};
+  std::vector<double> inputs{};
+};
+
+void add_squares(Squares& into, const Squares& more) {
+  into.elements += more.elements;
+  into.result += more.result;
+  into.inputs.resize(more.inputs.size());
+  for (std::size_t i = 0; i < more.inputs.size(); ++i)
+    into.inputs[i] += more.inputs[i];
+}
+
 // A tensor that is computed.
 struct TensorState {
   const PlannedTensor* tensor{};
@@ -45,6 +64,7 @@ struct TensorState {
   std::optional<Pass> pass{};
   bool begun{}, ready{};
   ScanResult seen{};
+  Squares squares{};
 };
 
 // What was seen of some elements, and of others from element `first` on: in any order.
@@ -84,12 +104,24 @@ class Engine final : public Preparation {
 
   // The bytes of tensor `i` from byte `from`.
   Status produce(std::size_t i, std::uint64_t from, MutableBytes into) {
-    SW_TRY_OK(compute(i, from, into));
-    if (!on_demand_) watch(i, from, into);
+    Squares squares;
+    SW_TRY_OK(compute(i, from, into, squares));
+    if (!on_demand_) watch(i, from, into, squares);
     return ok();
   }
 
   void compute_when_read() { on_demand_ = true; }
+
+  [[nodiscard]] std::optional<NormChange> norms(std::size_t i) {
+    const std::scoped_lock lock(mutex_);
+    const TensorState& state = states_[i];
+    if (state.squares.elements < state.tensor->elements || state.squares.inputs.empty())
+      return std::nullopt;
+    const auto [least, most] = std::ranges::minmax(state.squares.inputs);
+    return NormChange{.result = std::sqrt(state.squares.result),
+                      .least = std::sqrt(least),
+                      .most = std::sqrt(most)};
+  }
 
   [[nodiscard]] ScanResult seen(std::size_t i) {
     const std::scoped_lock lock(mutex_);
@@ -188,7 +220,7 @@ class Engine final : public Preparation {
     }
   }
 
-  Status compute(std::size_t i, std::uint64_t from, MutableBytes into) {
+  Status compute(std::size_t i, std::uint64_t from, MutableBytes into, Squares& squares) {
     const TensorState& state = states_[i];
     const PlannedTensor& tensor = *state.tensor;
     if (on_demand_ && tensor.action == TensorAction::kMerge) SW_TRY_OK(prepare(i));
@@ -217,18 +249,31 @@ class Engine final : public Preparation {
       // What of the chunk was asked for.
       const std::uint64_t begin = std::max(first, part.first);
       const std::uint64_t end = std::min(first + count, part.first + part.count);
+      if (state.program && !on_demand_)
+        measure(part, chunk, result, begin - part.first, end - begin, squares);
       kernel::encode(tensor.dtype, result + (begin - part.first), end - begin,
                      into.data() + (begin - first) * width);
     });
   }
 
-  void watch(std::size_t i, std::uint64_t from, Bytes bytes) {
+  static void measure(const Chunk& chunk, std::size_t chunk_elements, const float* result,
+                      std::size_t first, std::size_t count, Squares& squares) {
+    squares.elements += count;
+    squares.inputs.resize(chunk.inputs.size());
+    if (chunk.first / chunk_elements % kMeasuredChunks != 0) return;
+    squares.result += kernel::sum_squares(result + first, count);
+    for (std::size_t i = 0; i < chunk.inputs.size(); ++i)
+      squares.inputs[i] += kernel::sum_squares(chunk.inputs[i] + first, count);
+  }
+
+  void watch(std::size_t i, std::uint64_t from, Bytes bytes, const Squares& squares) {
     const DType dtype = states_[i].tensor->dtype;
     ScanResult part;
     scan(dtype, bytes, part);
     const std::scoped_lock lock(mutex_);
     TensorState& state = states_[i];
     if (begun_) add_seen(state.seen, part, from / (dtype_bits(dtype) / 8));
+    if (begun_) add_squares(state.squares, squares);
     if (begun_ && state.seen.elements == state.tensor->elements) state.program.reset();  // all done
   }
 
@@ -392,6 +437,7 @@ Result<MergeFiles> merge_files(const MergePlan& plan) {
   }
   files.compute_when_read = [to = engine.get()] { to->compute_when_read(); };
   files.watched = [seen = engine.get()](std::size_t i) { return seen->seen(i); };
+  files.norms = [of = engine.get()](std::size_t i) { return of->norms(i); };
   files.preparation = std::move(engine);
   return files;
 }

@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "merge/plan.h"
 #include "shardwright/result.h"
+#include "tensor/norm_change.h"
 #include "tensor/scan.h"
 #include "write/planned_file.h"
 #include "write/write_files.h"
@@ -25,6 +27,9 @@ struct MergeFiles {
   // What was seen of the values of tensor `i` of the plan as they were written; nothing of tensors
   // that are copied.
   std::function<ScanResult(std::size_t i)> watched{};
+  // The norms of a tensor that was merged and of what it was merged of, once all of it was written;
+  // none of others.
+  std::function<std::optional<NormChange>(std::size_t i)> norms{};
 };
 
 // kInvalidArgument where a header cannot be made, or a method refuses its values. The plan must

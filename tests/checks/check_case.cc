@@ -13,6 +13,7 @@
 //   model with
 //                                                  these are to each other
 //   "recipe": "dtype: float32"                     further lines of the merge's recipe
+//   "written": true                                instead: what a check of its result says
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
@@ -181,21 +182,22 @@ std::string compared(const Json& root, const TempDir& scratch) {
   std::vector<Json> models = {root};
   for (const Json& other : root.at("merged_with"))
     models.push_back(other);
-  std::string recipe = "merge_method: linear\nparameters: {weight: 1}\n";
-  recipe += root.value("recipe", "") + "\nmodels:\n";
+  std::string recipe = "merge_method: linear\n";
+  recipe += root.value("recipe", "parameters: {weight: 1}") + "\nmodels:\n";
   for (std::size_t i = 0; i < models.size(); ++i) {
     const std::string model = scratch.file(fmt::format("model{}", i + 1));
     write_fixture(rule_case(models[i].dump()), model);
     recipe += fmt::format("  - model: {}\n", model);
   }
   write_file(scratch.file("recipe.yml"), recipe);
+  const bool written = root.value("written", false);
   const auto report =
-      merge(scratch.file("recipe.yml"), {.output = scratch.file("output"), .dry_run = true});
+      merge(scratch.file("recipe.yml"), {.output = scratch.file("output"), .dry_run = !written});
   if (!report) throw std::runtime_error(report.error().message);
   std::string text;
   for (const RecipeProblem& problem : report->problems)
     text += problem.message + "\n";
-  for (const Finding& finding : report->findings)
+  for (const Finding& finding : written ? report->result->findings : report->findings)
     text += finding_text(finding);
   if (!report->refused.empty()) text += "refused: " + report->refused + "\n";
   return without(std::move(text), scratch.file("model"));
