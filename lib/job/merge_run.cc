@@ -182,6 +182,8 @@ void MergeRun::compare_inputs() {
   if (!recipe_.tokenizer && models.size() > 1) read_vocabularies(models);
   const std::vector<const Model*> inputs(models.begin(), models.end());
   report_.findings = run_checks_across(inputs, {.ignore = ignored_across()});
+  for (Model* model : models)
+    model->vocabulary.reset();  // large, and of no more use
 }
 
 // What the recipe leaves no room for.

@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "arch/layout.h"
 #include "base/text.h"
 #include "base/try.h"
 #include "base/utf8.h"
@@ -56,7 +55,12 @@ class Planner {
     plan().compat = options_.compat;
     for (const MergeInput& input : inputs_)
       views_.push_back(view_of(input));
-    bring_to_one_layout();
+    const LayoutTask layouts{.inputs = inputs_,
+                             .views = views_,
+                             .donor = donor(),
+                             .layout = options_.layout,
+                             .at = recipe_.at};
+    bring_to_one_layout(layouts, plan(), result_.mistakes);
     if (result_.mistakes.empty())
       parts_ = parts_of(recipe_, *method_, inputs_, views_, result_.mistakes);
     if (!result_.mistakes.empty()) return std::move(result_);
@@ -94,44 +98,6 @@ class Planner {
           "{} has {} fp8 weights: each is read as its value times the scale of its block",
           quoted(model.text), values.tensors.size()));
     }
-  }
-
-  // Fused experts beside experts apart, names with the model's prefix beside names without.
-  void bring_to_one_layout() {
-    const MergeInput& leading = inputs_[donor()];
-    if (leading.expected == nullptr) {
-      if (!options_.layout.empty())
-        mistake(recipe_.at, fmt::format("no rule describes {}, so its layouts are not known",
-                                        quoted(leading.model.text)));
-      return;
-    }
-    const Schema* schema = leading.expected->schema;
-    const std::string layout = options_.layout.empty() ? leading.expected->layout : options_.layout;
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      MergeInput& input = inputs_[i];
-      if (input.expected == nullptr || input.expected->schema != schema) continue;
-      if (input.expected->layout == layout) continue;
-      const std::string from = input.expected->layout;
-      if (Status status = bring(input, views_[i], layout); !status) {
-        mistake(input.model.at,
-                fmt::format("{} cannot be brought to the layout {}: {}", quoted(input.model.text),
-                            quoted(layout), status.error().message));
-        continue;
-      }
-      plan().notes.push_back(fmt::format("{} is stored in the layout {}, and brought to {}",
-                                         quoted(input.model.text), quoted(from), quoted(layout)));
-    }
-  }
-
-  Status bring(MergeInput& input, View& view, std::string_view layout) {
-    const Expansion& expected = *input.expected;
-    SW_TRY(LayoutMap made, map_layouts(*expected.schema, *input.checkpoint->config_value(),
-                                       expected.class_name, expected.layout, layout));
-    const auto map = std::make_shared<const LayoutMap>(std::move(made));
-    SW_TRY_OK(relay(view, *map, plan().sources));
-    input.expected = &map->to;
-    plan().layouts.push_back(map);
-    return ok();
   }
 
   // The input whose config and side files the result gets: the base, or the first that is named.

@@ -1,15 +1,18 @@
 #include "merge/relay.h"
 
 #include <algorithm>
+#include <memory>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "arch/layout.h"
 #include "base/try.h"
 #include "base/utf8.h"
 #include "checkpoint/assembled.h"
+#include "io/source.h"
 #include "merge/computed.h"
 #include "merge/kernels.h"
 #include "merge/read_floats.h"
@@ -171,11 +174,43 @@ class Relay {
   std::set<std::string_view> used_;
 };
 
+Status bring(MergeInput& input, View& view, std::string_view layout, MergePlan& plan) {
+  const Expansion& expected = *input.expected;
+  SW_TRY(LayoutMap made, map_layouts(*expected.schema, *input.checkpoint->config_value(),
+                                     expected.class_name, expected.layout, layout));
+  const auto map = std::make_shared<const LayoutMap>(std::move(made));
+  SW_TRY_OK(Relay(view, *map, plan.sources).run());
+  input.expected = &map->to;
+  plan.layouts.push_back(map);
+  return ok();
+}
+
 }  // namespace
 
-Status relay(View& view, const LayoutMap& map,
-             std::vector<std::shared_ptr<const ByteSource>>& sources) {
-  return Relay(view, map, sources).run();
+void bring_to_one_layout(const LayoutTask& task, MergePlan& plan, std::vector<Mistake>& mistakes) {
+  const MergeInput& donor = task.inputs[task.donor];
+  if (donor.expected == nullptr) {
+    if (task.layout.empty()) return;
+    mistakes.push_back({task.at, fmt::format("no rule describes {}, so its layouts are not known",
+                                             quoted(donor.model.text))});
+    return;
+  }
+  const Schema* schema = donor.expected->schema;
+  const std::string layout = task.layout.empty() ? donor.expected->layout : task.layout;
+  for (std::size_t i = 0; i < task.inputs.size(); ++i) {
+    MergeInput& input = task.inputs[i];
+    if (input.expected == nullptr || input.expected->schema != schema) continue;
+    if (input.expected->layout == layout) continue;
+    const std::string from = input.expected->layout;
+    if (const Status status = bring(input, task.views[i], layout, plan); !status) {
+      mistakes.push_back({input.model.at, fmt::format("{} cannot be brought to the layout {}: {}",
+                                                      quoted(input.model.text), quoted(layout),
+                                                      status.error().message)});
+      continue;
+    }
+    plan.notes.push_back(fmt::format("{} is stored in the layout {}, and brought to {}",
+                                     quoted(input.model.text), quoted(from), quoted(layout)));
+  }
 }
 
 }  // namespace shardwright

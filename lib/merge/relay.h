@@ -1,21 +1,30 @@
-// An input in another layout of its architecture: the tensors that a merge sees, each made of those
+// Inputs in one layout of their architecture: the tensors that a merge sees, each made of those
 // that are stored.
 #pragma once
 
-#include <memory>
+#include <cstddef>
+#include <string>
 #include <vector>
 
-#include "arch/layout.h"
-#include "io/source.h"
+#include "merge/mark.h"
+#include "merge/plan.h"
+#include "merge/recipe.h"
 #include "merge/view.h"
-#include "shardwright/result.h"
 
 namespace shardwright {
 
-// Gives the view the names and tensors of `map.to`; those that the map does not know keep theirs.
-// `sources` get what the new tensors are read from. kInvalidArgument where a tensor cannot be made,
-// since parts of it are not stored or do not fit. The map must outlive the view.
-Status relay(View& view, const LayoutMap& map,
-             std::vector<std::shared_ptr<const ByteSource>>& sources);
+struct LayoutTask {
+  std::vector<MergeInput>& inputs;
+  std::vector<View>& views;  // by input
+  std::size_t donor{};       // the input whose config the result gets
+  std::string layout{};      // that is asked for; empty: the donor's
+  Mark at{};                 // for mistakes that are of no input
+};
+
+// Fused experts beside experts apart, names with the model's prefix beside names without: views of
+// the donor's architecture get the names and tensors of one layout, and inputs its expectation.
+// Tensors that no layout knows keep their names. The plan gets what they are read from, and a note
+// for each input; mistakes where one cannot be brought to it.
+void bring_to_one_layout(const LayoutTask& task, MergePlan& plan, std::vector<Mistake>& mistakes);
 
 }  // namespace shardwright
