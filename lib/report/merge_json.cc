@@ -38,27 +38,9 @@ json::Value model_json(const ModelReport& model) {
                       {"summary", json_summary(summarize({model}))}});
 }
 
+// Of one document, those that it reads included.
 json::Value document_json(const MergeReport& report) {
-  return json_object({{"document", json_text(report.document)},
-                      {"method", json_text(report.method)},
-                      {"inputs", json_array(report.inputs, model_json)},
-                      {"findings", json_array(report.findings, json_finding)},
-                      {"adapters", json_array(report.adapters, adapter_json)},
-                      {"tensors", json_array(report.tensors, tensor_json)},
-                      {"dropped", json_array(report.dropped, drop_json)},
-                      {"notes", json_array(report.notes, json_text)},
-                      {"tensor_bytes", json_number(report.tensor_bytes)},
-                      {"read_bytes", json_number(report.read_bytes)},
-                      {"passes", json_number(report.passes)},
-                      {"result", report.result ? model_json(*report.result) : json::Value{}}});
-}
-
-}  // namespace
-
-std::string merge_json(const MergeReport& report) {
-  const json::Value document = json_object({
-      {"version", {.data = kJsonVersion}},
-      {"recipe", json_text(report.recipe)},
+  return json_object({
       {"document", json_text_or_null(report.document)},
       {"method", json_text_or_null(report.method)},
       {"problems", json_array(report.problems, problem_json)},
@@ -83,7 +65,17 @@ std::string merge_json(const MergeReport& report) {
       {"published", json_bool(report.published)},
       {"documents", json_array(report.documents, document_json)},
   });
-  return json::dump(document, 2) + "\n";
+}
+
+}  // namespace
+
+std::string merge_json(const MergeReport& report) {
+  json::Value::Object members =
+      *json_object({{"version", {.data = kJsonVersion}}, {"recipe", json_text(report.recipe)}})
+           .object();
+  const json::Value document = document_json(report);
+  members.insert(members.end(), document.object()->begin(), document.object()->end());
+  return json::dump({std::move(members)}, 2) + "\n";
 }
 
 }  // namespace shardwright
