@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/meter.h"
+#include "base/process.h"
 #include "base/try.h"
 #include "base/utf8.h"
 #include "check/engine.h"
@@ -299,6 +300,7 @@ Status MergeRun::write() {
   SW_TRY_OK(staged.publish(last));
   report_.published = true;
   report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  report_.memory_taken = peak_resident_bytes();
   return ok();
 }
 

@@ -63,6 +63,8 @@ json::Value document_json(const MergeReport& report) {
       {"result", report.result ? model_json(*report.result) : json::Value{}},
       {"refused", json_text_or_null(report.refused)},
       {"published", json_bool(report.published)},
+      {"seconds", report.published ? json::Value{.data = report.seconds} : json::Value{}},
+      {"memory_taken", report.published ? json_number(report.memory_taken) : json::Value{}},
       {"documents", json_array(report.documents, document_json)},
   });
 }

@@ -82,6 +82,17 @@ std::string merge_plan_text(const MergeReport& report, const TextStyle& style) {
   return head + actions_text(report, style);
 }
 
+// "read 1.1 GB at 3.4 GB/s, wrote at 1.1 GB/s, took 21.0 MB of memory".
+std::string rates_text(const MergeReport& report) {
+  const auto rate = [&report](std::uint64_t bytes) {
+    const double seconds = std::max(report.seconds, 1e-3);
+    return human_bytes(static_cast<std::uint64_t>(static_cast<double>(bytes) / seconds)) + "/s";
+  };
+  return fmt::format("read {} at {}, wrote at {}, took {} of memory",
+                     human_bytes(report.read_bytes), rate(report.read_bytes),
+                     rate(report.write_bytes), human_bytes(report.memory_taken));
+}
+
 // What is said of the merge of one document.
 std::string document_text(const MergeReport& report, const TextStyle& style) {
   std::string out = inputs_text(report, style);
@@ -127,9 +138,9 @@ std::string merge_text(const MergeReport& report, const MergeOptions& options,
   }
   if (style.quiet) return out;
   if (options.dry_run) return out + cost_text(report) + "dry run: nothing was written\n";
-  return out + fmt::format("{} {}: {} in {:.1f} s\n", inked(style, Ink::kGood, "wrote"),
+  return out + fmt::format("{} {}: {} in {:.1f} s; {}\n", inked(style, Ink::kGood, "wrote"),
                            shell_word(options.output), human_bytes(report.tensor_bytes),
-                           report.seconds);
+                           report.seconds, rates_text(report));
 }
 
 }  // namespace shardwright

@@ -87,7 +87,8 @@ struct MergeReport {
   std::optional<ModelReport> result{};        // what a check of the result says
   std::string refused{};                      // why nothing was written; empty where all is well
   bool published{};
-  double seconds{};  // that the writing took
+  double seconds{};              // that the writing took
+  std::uint64_t memory_taken{};  // by the process, at most until the end of it
   // The documents of the recipe that the result is made of, in the order in which they are merged.
   // Their results are computed as they are read, and written nowhere. Where one has problems or is
   // refused, nothing after it was looked at: it is the report itself.
