@@ -132,6 +132,15 @@ Status MergeRun::open_models() {
            fmt::format("{} is an adapter: a model with it is written base+adapter",
                        quoted(ref.text))});
     }
+    const Checkpoint& opened = model.checkpoint();
+    if (opened.kind == CheckpointKind::kFolder && !opened.config && !is_adapter(opened)) {
+      report_.problems.push_back(
+          {ref.at.line, ref.at.column,
+           fmt::format(
+               "{} has no config.json: copy it from the model that this one was made from, or "
+               "name a .safetensors file in it, which is merged by name",
+               quoted(ref.text))});
+    }
     if (model.adapter) report_.inputs.push_back(model.adapter->report);
     models_.push_back(std::move(model));
   }

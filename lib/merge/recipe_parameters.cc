@@ -209,7 +209,7 @@ Parameters read_parameters(Reader& reader, const Members& members, bool of_model
   if (node == nullptr) return out;
   for (const YamlPair& pair : read_named(reader, *node, "'parameters'")) {
     const Named named = name_parameter(reader, *pair.key, of_model);
-    if (named.name == kInt8Mask && named.row == nullptr) {
+    if (named.name == kInt8Mask) {
       if (read_flag(reader, *pair.value, kInt8Mask)) {
         note(reader, pair.key->at,
              "'int8_mask' is passed over: it saves memory elsewhere and changes no result");

@@ -187,7 +187,8 @@ std::string compared(const Json& root, const TempDir& scratch) {
   for (std::size_t i = 0; i < models.size(); ++i) {
     const std::string model = scratch.file(fmt::format("model{}", i + 1));
     write_fixture(rule_case(models[i].dump()), model);
-    recipe += fmt::format("  - model: {}\n", model);
+    const std::string file = models[i].value("model", "");
+    recipe += fmt::format("  - model: {}{}{}\n", model, file.empty() ? "" : "/", file);
   }
   write_file(scratch.file("recipe.yml"), recipe);
   const bool written = root.value("written", false);
