@@ -1,7 +1,9 @@
 #include "tools/cmd_merge.h"
 
 #include <array>
+#include <cstdlib>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,24 +23,35 @@ struct IdleFlag {
   std::string_view name;
   std::string_view value;  // placeholder; empty: a flag
 };
-constexpr std::array<IdleFlag, 19> kIdle = {{
+constexpr std::array<IdleFlag, 30> kIdle = {{
     {"cuda", ""},
     {"no-cuda", ""},
-    {"lazy-unpickle", ""},
-    {"no-lazy-unpickle", ""},
     {"low-cpu-memory", ""},
     {"no-low-cpu-memory", ""},
-    {"copy-tokenizer", ""},
-    {"no-allow-crimes", ""},
-    {"trust-remote-code", ""},
-    {"no-trust-remote-code", ""},
+    {"lazy-unpickle", ""},
+    {"no-lazy-unpickle", ""},
+    {"read-to-gpu", ""},
+    {"no-read-to-gpu", ""},
+    {"multi-gpu", ""},
+    {"no-multi-gpu", ""},
+    {"gpu-rich", ""},
+    {"async-write", ""},
+    {"no-async-write", ""},
     {"clone-tensors", ""},
     {"no-clone-tensors", ""},
-    {"write-model-card", ""},
+    {"trust-remote-code", ""},
+    {"no-trust-remote-code", ""},
     {"safe-serialization", ""},
-    {"read-to-gpu", ""},
-    {"multi-gpu", ""},
-    {"async-write", ""},
+    {"no-safe-serialization", ""},
+    {"unsafe-truncate-embeddings", ""},
+    {"no-unsafe-truncate-embeddings", ""},
+    {"no-allow-crimes", ""},
+    {"copy-tokenizer", ""},
+    {"write-model-card", ""},
+    {"no-quiet", ""},
+    {"v", ""},
+    {"device", "D"},
+    {"write-threads", "N"},
     {"lora-merge-cache", "DIR"},
     {"lora-merge-dtype", "D"},
 }};
@@ -49,9 +62,19 @@ struct MergeArguments {
   std::vector<std::string> names{};  // RECIPE and OUT
   bool json{};
   bool no_card{};
+  bool no_tokenizer{};
   bool crimes{};
+  std::string hub_cache{};
   std::array<bool, kIdle.size()> idle{};
 };
+
+// What mergekit-yaml takes for bytes, whose billion is a B; else what --max-shard-size takes.
+Status set_peer_size(std::uint64_t& into, const std::string& text) {
+  const std::string_view digits = std::string_view(text).substr(0, text.size() - 1);
+  const bool is_billions =
+      (text.ends_with('B') || text.ends_with('b')) && number_from_text(digits).has_value();
+  return set_size(into, is_billions ? std::string(digits) + "GB" : text);
+}
 
 Status set_compat(MergeOptions& options, const std::string& text) {
   if (text != "mergekit") {
@@ -72,7 +95,10 @@ void declare(OptionSet& options, MergeArguments& into) {
     return set_size(merge.max_shard_size, text);
   };
   options.value("max-shard-size", "S", shard_size, "bytes of a shard (default: 5GB)");
-  options.value("out-shard-size", "S", shard_size, "the same, as mergekit-yaml calls it");
+  options.value(
+      "out-shard-size", "S",
+      [&merge](const std::string& text) { return set_peer_size(merge.max_shard_size, text); },
+      "the same, as mergekit-yaml has it: 5B is 5GB");
   options.value(
       "random-seed", "N",
       [&merge](const std::string& text) { return set_number(merge.seed, 0, text); },
@@ -87,28 +113,25 @@ void declare(OptionSet& options, MergeArguments& into) {
   options.values("allow", "CODES", merge.allow, "errors with these codes stop nothing");
   options.flag("allow-crimes", into.crimes, "--allow MG701, as mergekit-yaml calls it");
   options.choice("format", {"text", "json"}, into.json, "form of the report (default: text)");
-  for (std::size_t i = 0; i < kIdle.size(); ++i) {
-    const std::string name(kIdle[i].name);
-    if (kIdle[i].value.empty()) {
-      options.flag(name, into.idle[i], "taken from mergekit-yaml; means nothing here");
-    } else {
-      options.value(
-          name, std::string(kIdle[i].value),
-          [&seen = into.idle[i]](const std::string&) {
-            seen = true;
-            return ok();
-          },
-          "taken from mergekit-yaml; means nothing here");
-    }
-  }
+  options.flag("no-copy-tokenizer", into.no_tokenizer,
+               "copy no tokenizer; one that the recipe asks for is written");
+  options.value("transformers-cache", "DIR", into.hub_cache,
+                "the hub cache, instead of HF_HUB_CACHE");
   declare_common(options, into.common);
+  // As mergekit-yaml calls them.
+  options.value("num-threads", "N", into.common.threads, "--threads");
+  options.value("j", "N", into.common.threads, "--threads");
+  for (std::size_t i = 0; i < kIdle.size(); ++i) {
+    options.idle(std::string(kIdle[i].name), std::string(kIdle[i].value), into.idle[i],
+                 "taken from mergekit-yaml; means nothing here");
+  }
 }
 
 // One line for all of them.
 void note_idle(const MergeArguments& arguments, Terminal& terminal) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < kIdle.size(); ++i) {
-    if (arguments.idle[i]) names.push_back("--" + std::string(kIdle[i].name));
+    if (arguments.idle[i]) names.push_back(dashed_name(kIdle[i].name));
   }
   if (names.empty() || arguments.common.quiet) return;
   terminal.complain(fmt::format("note: {} {} nothing here", fmt::join(names, ", "),
@@ -122,6 +145,9 @@ Result<int> run_merge(std::span<const std::string> words, Terminal& terminal) {
   MergeOptions& options = arguments.options;
   options.output = arguments.names[1];
   options.card = !arguments.no_card;
+  options.copy_tokenizer = !arguments.no_tokenizer;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started
+  if (!arguments.hub_cache.empty()) ::setenv("HF_HUB_CACHE", arguments.hub_cache.c_str(), 1);
   if (arguments.crimes) options.allow.emplace_back("MG701");
   options.threads = arguments.common.threads;
   options.rules_dir = arguments.common.rules_dir;

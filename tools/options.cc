@@ -25,14 +25,31 @@ Error usage_error(std::string message) {
 std::string dashed(std::string_view name) {
   while (name.starts_with('-'))
     name.remove_prefix(1);
-  name = name.substr(0, name.find('='));
-  return fmt::format("{}{}", name.size() == 1 ? "-" : "--", name);
+  return dashed_name(name.substr(0, name.find('=')));
 }
 
 }  // namespace
 
+std::string dashed_name(std::string_view name) {
+  return fmt::format("{}{}", name.size() == 1 ? "-" : "--", name);
+}
+
 void OptionSet::flag(std::string name, bool& into, std::string help) {
   rows_.push_back({std::move(name), {}, std::move(help), false, &into});
+}
+
+void OptionSet::idle(std::string name, std::string placeholder, bool& seen, std::string help) {
+  if (placeholder.empty()) {
+    rows_.push_back({std::move(name), {}, std::move(help), true, &seen});
+    return;
+  }
+  values(
+      std::move(name), std::move(placeholder),
+      [&seen](const std::string&) {
+        seen = true;
+        return ok();
+      },
+      std::move(help));
 }
 
 void OptionSet::value(std::string name, std::string placeholder, Convert into, std::string help) {
@@ -113,10 +130,11 @@ void OptionSet::arguments(std::string placeholder, std::vector<std::string>& int
 Status OptionSet::parse(std::span<const std::string> words) const {
   po::options_description described;
   for (const Row& row : rows_) {
+    const std::string name = row.name.size() == 1 ? "," + row.name : row.name;
     if (row.placeholder.empty()) {
-      described.add_options()(row.name.c_str(), "");
+      described.add_options()(name.c_str(), "");
     } else {
-      described.add_options()(row.name.c_str(), po::value<std::string>(), "");
+      described.add_options()(name.c_str(), po::value<std::string>(), "");
     }
   }
 
@@ -133,13 +151,13 @@ Status OptionSet::parse(std::span<const std::string> words) const {
     const std::string name = dashed(error.get_option_name());
     std::vector<std::string> dashed_names;
     for (const Row& row : rows_)
-      dashed_names.push_back("--" + row.name);
+      dashed_names.push_back(dashed_name(row.name));
     const std::vector<std::string_view> known(dashed_names.begin(), dashed_names.end());
     return usage_error(fmt::format("unknown option {}{}", shown(name), did_you_mean(name, known)));
   } catch (const po::error_with_option_name& error) {
     const std::string name = dashed(error.get_option_name());
     for (const Row& row : rows_) {
-      if ("--" + row.name != name) continue;
+      if (dashed_name(row.name) != name) continue;
       return usage_error(row.placeholder.empty()
                              ? fmt::format("option '{}' takes no value", name)
                              : fmt::format("option '{}' needs a value: {}", name, row.placeholder));
@@ -159,14 +177,16 @@ Status OptionSet::parse(std::span<const std::string> words) const {
       continue;
     }
     for (const Row& row : rows_) {
-      if (row.name != option.string_key) continue;
+      // Boost keeps the dash of a short one.
+      if ((row.name.size() == 1 ? "-" + row.name : row.name) != option.string_key) continue;
       if (!seen.insert(row.name).second && !row.repeats) {
-        return usage_error(fmt::format("option '--{}' is given twice", row.name));
+        return usage_error(fmt::format("option '{}' is given twice", dashed_name(row.name)));
       }
       if (bool* const* flag = std::get_if<bool*>(&row.into)) {
         **flag = true;
       } else if (Status status = std::get<Convert>(row.into)(option.value.front()); !status) {
-        return usage_error(fmt::format("option '--{}' {}", row.name, status.error().message));
+        return usage_error(
+            fmt::format("option '{}' {}", dashed_name(row.name), status.error().message));
       }
     }
   }
@@ -179,7 +199,7 @@ Status OptionSet::parse(std::span<const std::string> words) const {
 std::string OptionSet::help() const {
   std::string out;
   for (const Row& row : rows_) {
-    std::string left = "  --" + row.name;
+    std::string left = "  " + dashed_name(row.name);
     if (!row.placeholder.empty()) left += " " + row.placeholder;
     // A long option has its help on the next line.
     if (left.size() + 2 > kHelpColumn) {

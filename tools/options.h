@@ -15,6 +15,10 @@
 
 namespace shardwright {
 
+// "--data", or "-j" where a name is one letter.
+std::string dashed_name(std::string_view name);
+
+// A name of one letter is a short option: "-j 2", "-j2".
 class OptionSet {
  public:
   // Converts a value; its error is printed after the option's name.
@@ -22,6 +26,9 @@ class OptionSet {
 
   // An option without a value.
   void flag(std::string name, bool& into, std::string help);
+  // One that may be given any number of times, and its value be anything; `placeholder` empty:
+  // it has none. Only whether it was given is kept.
+  void idle(std::string name, std::string placeholder, bool& seen, std::string help);
   // An option with a value that `placeholder` stands for; given at most once.
   void value(std::string name, std::string placeholder, std::string& into, std::string help);
   void value(std::string name, std::string placeholder, int& into, std::string help);

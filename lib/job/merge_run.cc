@@ -50,6 +50,23 @@ bool stays_behind(std::string_view name) {
          name.find('/') != std::string_view::npos;
 }
 
+bool is_of_tokenizer(std::string_view name) {
+  constexpr std::array<std::string_view, 13> kNames = {"added_tokens.json",
+                                                       "chat_template.jinja",
+                                                       "chat_template.json",
+                                                       "merges.txt",
+                                                       "sentencepiece.bpe.model",
+                                                       "special_tokens_map.json",
+                                                       "spiece.model",
+                                                       "tekken.json",
+                                                       "tokenizer.json",
+                                                       "tokenizer.model",
+                                                       "tokenizer_config.json",
+                                                       "vocab.json",
+                                                       "vocab.txt"};
+  return std::ranges::find(kNames, name) != kNames.end();
+}
+
 // The plan's files outlive whatever looks at them.
 std::shared_ptr<const PlannedFile> share(const PlannedFile* file) {
   return {std::shared_ptr<void>(), file};
@@ -329,7 +346,8 @@ bool MergeRun::stops(const Finding& finding) const {
 // Files of the donor that the result does not get, or gets with another text.
 bool MergeRun::is_left(std::string_view name) const {
   const MergePlan& plan = planned_.plan;
-  return stays_behind(name) || std::ranges::find(plan.left, name) != plan.left.end() ||
+  return stays_behind(name) || (!options().copy_tokenizer && is_of_tokenizer(name)) ||
+         std::ranges::find(plan.left, name) != plan.left.end() ||
          std::ranges::find(plan.files, name, &PlannedText::name) != plan.files.end();
 }
 

@@ -15,11 +15,12 @@
 namespace shardwright {
 
 struct MergeOptions {
-  std::string output{};  // a new or empty folder
-  bool overwrite{};      // or one with a model, which goes when the result is there
-  bool card{true};       // write a README.md that says how the model was made
-  bool dry_run{};        // plan and check, and write nothing
-  bool compat{};         // the peer's arithmetic: rounding after each operation
+  std::string output{};       // a new or empty folder
+  bool overwrite{};           // or one with a model, which goes when the result is there
+  bool card{true};            // write a README.md that says how the model was made
+  bool copy_tokenizer{true};  // of the donor, where the recipe asks for none
+  bool dry_run{};             // plan and check, and write nothing
+  bool compat{};              // the peer's arithmetic: rounding after each operation
   std::uint64_t max_shard_size{5'000'000'000};  // bytes of tensors
   std::uint64_t seed{};
   std::string layout{};  // of the result's names; empty: that of the model whose config it gets

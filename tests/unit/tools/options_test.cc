@@ -73,6 +73,31 @@ TEST_CASE("tools: a wrong command line is told in one sentence") {
   CHECK(parse({"a", "b", "c"}) == "unexpected argument 'c'");
 }
 
+TEST_CASE("tools: a name of one letter is a short option") {
+  bool seen = false;
+  int threads = 0;
+  OptionSet options;
+  options.value("j", "N", threads, "");
+  options.idle("v", "", seen, "");
+  CHECK(options.parse(std::vector<std::string>{"-vv", "-v", "-j3"}));
+  CHECK(seen);
+  CHECK(threads == 3);
+  CHECK(options.parse(std::vector<std::string>{"-j", "0"}).error().message ==
+        "option '-j' takes a whole number above 0, not '0'");
+  CHECK(options.parse(std::vector<std::string>{"-j", "2", "-j", "3"}).error().message ==
+        "option '-j' is given twice");
+  CHECK(options.parse(std::vector<std::string>{"-j"}).error().message ==
+        "option '-j' needs a value: N");
+}
+
+TEST_CASE("tools: an idle option may be given again, with any value") {
+  bool seen = false;
+  OptionSet options;
+  options.idle("device", "D", seen, "");
+  CHECK(options.parse(std::vector<std::string>{"--device", "cpu", "--device=cuda:0"}));
+  CHECK(seen);
+}
+
 TEST_CASE("tools: help has a row for each option") {
   bool flag = false;
   std::string text;
