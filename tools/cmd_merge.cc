@@ -156,7 +156,14 @@ Result<int> run_merge(std::span<const std::string> words, Terminal& terminal) {
   options.monitor = progress.monitor();
   const Result<MergeReport> report = merge(arguments.names[0], options);
   progress.clear();
-  if (!report) return report.error();
+  if (!report) {
+    // Whoever reads JSON finds the cause there, too.
+    if (arguments.json) {
+      terminal.print(
+          merge_json({.recipe = arguments.names[0], .problems = {{0, 0, report.error().message}}}));
+    }
+    return report.error();
+  }
   return tell_merge(*report, options, arguments.json, arguments.common.quiet, terminal);
 }
 

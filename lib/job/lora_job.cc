@@ -26,7 +26,12 @@ Result<MergeReport> lora_merge(const std::string& base, const std::string& adapt
       "      model: {{path: {}}}\n"
       "      lora: {{path: {}}}\n",
       yaml_text(base), yaml_text(adapter));
-  return merge_by_text("lora merge", recipe, options);
+  auto report = merge_by_text("lora merge", recipe, options);
+  if (!report) return report;
+  // The user has no lines: the recipe is ours.
+  for (RecipeProblem& problem : report->problems)
+    problem.line = problem.column = 0;
+  return report;
 }
 
 }  // namespace shardwright

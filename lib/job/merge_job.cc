@@ -55,7 +55,7 @@ Result<MergeReport> merge(const std::string& recipe_path, const MergeOptions& op
 
 Result<MergeReport> merge_by_text(const std::string& name, const std::string& text,
                                   const MergeOptions& options) {
-  SW_TRY(const RecipeFile file, parse_recipe(text, method_table()));
+  const RecipeFile file = parse_recipe(text, method_table());
   MergeReport report{.recipe = name};
   report.remarks = problems_of(file.notes);
   report.problems = problems_of(file.mistakes);

@@ -114,7 +114,7 @@ Status MergeRun::prepare() {
     return ok();
   }
   SW_TRY_OK(apply_adapters());
-  if (!report_.refused.empty()) return ok();
+  if (!report_.problems.empty() || !report_.refused.empty()) return ok();
   plan();
   return report_.problems.empty() ? rehearse() : ok();
 }
@@ -125,29 +125,31 @@ Status MergeRun::open_models() {
     if (!ref.architecture.empty()) {
       const Schema* schema = context_.catalogue->by_class(ref.architecture);
       if (schema == nullptr) {
-        report_.problems.push_back(
-            {ref.at.line, ref.at.column,
-             fmt::format("'override_architecture': no rule describes the class {}",
-                         quoted(ref.architecture))});
+        add_problem(ref.at, fmt::format("'override_architecture': no rule describes the class {}",
+                                        quoted(ref.architecture)));
         continue;
       }
       check.arch = schema->name;
     }
     const auto document = earlier_.find(ref.path);
     const bool is_made = document != earlier_.end();
-    SW_TRY(MergeModel model,
-           is_made ? merge_model_of(ref, document->second->result_, context_.catalogue, check)
-                   : open_merge_model(ref, context_.catalogue, check));
+    auto opened = is_made
+                      ? merge_model_of(ref, document->second->result_, context_.catalogue, check)
+                      : open_merge_model(ref, context_.catalogue, check);
+    if (!opened) {
+      if (opened.error().code == ErrorCode::kInterrupted) return std::move(opened).error();
+      add_problem(ref.at, opened.error().message);
+      continue;
+    }
+    MergeModel model = *std::move(opened);
     if (is_made) {
       model.made_by = &document->second->planned_.plan;
     } else {
       report_.inputs.push_back(model.checked->report);
     }
     if (is_adapter(model.checkpoint())) {
-      report_.problems.push_back(
-          {ref.at.line, ref.at.column,
-           fmt::format("{} is an adapter: a model with it is written base+adapter",
-                       quoted(ref.text))});
+      add_problem(ref.at, fmt::format("{} is an adapter: a model with it is written base+adapter",
+                                      quoted(ref.text)));
     }
     const Checkpoint& opened = model.checkpoint();
     if (opened.kind == CheckpointKind::kFolder && !opened.config && !is_adapter(opened)) {
@@ -161,8 +163,15 @@ Status MergeRun::open_models() {
     if (model.adapter) report_.inputs.push_back(model.adapter->report);
     models_.push_back(std::move(model));
   }
+  std::ranges::sort(report_.problems, {}, [](const RecipeProblem& problem) {
+    return std::pair(problem.line, problem.column);
+  });
   report_.models = models_.size();
   return ok();
+}
+
+void MergeRun::add_problem(Mark at, std::string message) {
+  report_.problems.push_back({at.line, at.column, std::move(message)});
 }
 
 // Nothing is written into an input, nor around one.
@@ -225,7 +234,11 @@ std::vector<std::string> MergeRun::ignored_across() const {
 // Pairs are fitted to their targets; where one has none, the report says so and refuses.
 Status MergeRun::apply_adapters() {
   for (MergeModel& model : models_) {
-    SW_TRY_OK(adapt_model(model, options().compat));
+    if (Status adapted = adapt_model(model, options().compat); !adapted) {
+      if (adapted.error().code == ErrorCode::kInterrupted) return adapted;
+      add_problem(model.ref.at, adapted.error().message);
+      continue;
+    }
     if (!model.adaptation) continue;
     const Adaptation& made = *model.adaptation;
     report_.adapters.push_back({.model = model.ref.path,

@@ -60,6 +60,7 @@ class MergeRun {
 
  private:
   Status open_models();
+  void add_problem(Mark at, std::string message);
   [[nodiscard]] Status check_output() const;
   Status stays_out(const std::string& place, const Checkpoint& checkpoint,
                    const ModelRef& ref) const;

@@ -72,15 +72,43 @@ class Planner {
     account_for_the_rest();
     order_and_split();
     if (result_.mistakes.empty()) write_config();
+    count_repeated();
     return std::move(result_);
   }
 
  private:
+  struct Repeated {
+    std::size_t index{};  // of the mistake
+    Mark at{};
+    std::string message{};  // without the name
+    std::size_t more{};
+  };
+
   MergePlan& plan() { return result_.plan; }
 
   void mistake(Mark at, std::string message) {
     if (result_.mistakes.size() < kMostMistakes)
       result_.mistakes.push_back({at, std::move(message)});
+  }
+
+  // One of a tensor: those that say the same of several are told once, with their number.
+  void mistake_of(const std::string& name, Mark at, std::string message) {
+    for (Repeated& known : repeated_) {
+      if (known.at != at || known.message != message) continue;
+      ++known.more;
+      return;
+    }
+    if (result_.mistakes.size() == kMostMistakes) return;
+    mistake(at, quoted(name) + message);
+    repeated_.push_back({result_.mistakes.size() - 1, at, std::move(message)});
+  }
+
+  void count_repeated() {
+    for (const Repeated& known : repeated_) {
+      if (known.more == 0) continue;
+      result_.mistakes[known.index].message +=
+          fmt::format(" (and the same of {} more)", known.more);
+    }
   }
 
   // --- what the recipe asks for ----------------------------------------------------------------
@@ -277,11 +305,11 @@ class Planner {
       if (same_shape(candidate.tensor->tensor.shape, first.tensor->tensor.shape)) continue;
       const bool vocabulary =
           first.tensor->role == Role::kEmbedding || first.tensor->role == Role::kHead;
-      mistake(
-          slice.at,
-          fmt::format("{} has shape {} in {} and {} in {}{}", quoted(name),
-                      shape_text(first.tensor->tensor.shape), text_of(slice, first),
-                      shape_text(candidate.tensor->tensor.shape), text_of(slice, candidate),
+      mistake_of(
+          name, slice.at,
+          fmt::format(" has shape {} in {} and {} in {}{}", shape_text(first.tensor->tensor.shape),
+                      text_of(slice, first), shape_text(candidate.tensor->tensor.shape),
+                      text_of(slice, candidate),
                       vocabulary ? ": 'tokenizer_source: union' (or 'base') makes one vocabulary "
                                    "of them"
                                  : ""));
@@ -312,8 +340,9 @@ class Planner {
       if (std::ranges::find(candidates, i, &Candidate::source) == candidates.end())
         without.push_back(quoted(inputs_[slice.sources[i].input].model.text));
     }
-    mistake(slice.at, fmt::format("{} is in {} and not in {}", quoted(name),
-                                  text_of(slice, candidates.front()), fmt::join(without, ", ")));
+    mistake_of(name, slice.at,
+               fmt::format(" is in {} and not in {}", text_of(slice, candidates.front()),
+                           fmt::join(without, ", ")));
   }
 
   void copy(const Slice& slice, PlannedTensor made, const Candidate& candidate) {
@@ -358,10 +387,10 @@ class Planner {
         mistake(slice.at, same.error().message);
         return;
       }
-      mistake(slice.at,
-              fmt::format("{} is {} and differs between {} and {}: only floats are merged",
-                          quoted(made.name), dtype_name(tensor.dtype), text_of(slice, from),
-                          text_of(slice, other)));
+      mistake_of(
+          made.name, slice.at,
+          fmt::format(" is {} and differs between {} and {}: only floats are merged",
+                      dtype_name(tensor.dtype), text_of(slice, from), text_of(slice, other)));
       return;
     }
     made.why = fmt::format("{} is not merged, and the same in all", dtype_name(tensor.dtype));
@@ -415,7 +444,7 @@ class Planner {
                                .globals = made.globals,
                                .values = made.values};
     if (const auto program = method_->make(merge_case); !program) {
-      mistake(slice.at, fmt::format("{}: {}", quoted(made.name), program.error().message));
+      mistake_of(made.name, slice.at, ": " + program.error().message);
       return;
     }
     // Bytes need no arithmetic; what an adapter changes is computed, whatever the dtype.
@@ -530,6 +559,7 @@ class Planner {
   std::vector<View> views_;
   std::vector<Part> parts_;
   std::set<std::pair<std::size_t, std::string_view>> used_;
+  std::vector<Repeated> repeated_;
   Planned result_;
 };
 

@@ -440,9 +440,10 @@ void note(Reader& reader, Mark at, std::string message) {
 
 }  // namespace recipe
 
-Result<RecipeFile> parse_recipe(std::string_view text, std::span<const Method* const> methods) {
-  auto yaml = parse_yaml(text);
-  if (!yaml) return std::move(yaml).error();
+RecipeFile parse_recipe(std::string_view text, std::span<const Method* const> methods) {
+  Mark fault;
+  auto yaml = parse_yaml(text, fault);
+  if (!yaml) return {.mistakes = {{fault, std::move(yaml).error().message}}};
   recipe::Reader reader{methods, nullptr, yaml->documents.size(), {}};
   if (yaml->documents.empty()) recipe::tell(reader, {1, 1}, "the recipe is empty");
   for (const YamlNode* root : yaml->documents)

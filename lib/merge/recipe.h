@@ -140,9 +140,9 @@ struct RecipeFile {
 };
 
 // Parses all documents of a recipe, and judges them by the methods that there are and the
-// parameters that those take (method_table(), but in tests). Never stops at the first mistake;
-// kMalformed only where the text is no YAML, with line and column.
-Result<RecipeFile> parse_recipe(std::string_view text, std::span<const Method* const> methods);
+// parameters that those take (method_table(), but in tests). Stops at the first mistake only where
+// the text is no YAML.
+RecipeFile parse_recipe(std::string_view text, std::span<const Method* const> methods);
 
 // The value of a parameter for a tensor at `t` (0: the first layer, 1: the last) of its slice; none
 // where no condition fits. Between two values of a gradient the value is interpolated linearly.

@@ -34,11 +34,6 @@ struct Stop : std::exception {
   std::string message;
 };
 
-Error error_at(Mark at, std::string_view message) {
-  return {ErrorCode::kMalformed,
-          fmt::format("line {}, column {}: {}", at.line, at.column, message)};
-}
-
 // Turns places of yaml-cpp, which counts bytes from 0, into ours. By search, not by counting: a
 // text may be one long line of many values.
 class Lines {
@@ -288,11 +283,15 @@ struct Memory : std::streambuf {
 
 }  // namespace
 
-Result<YamlFile> parse_yaml(std::string_view text) {
+Result<YamlFile> parse_yaml(std::string_view text, Mark& fault) {
+  const auto error_at = [&fault](Mark at, std::string message) {
+    fault = at;
+    return Error{ErrorCode::kMalformed, std::move(message)};
+  };
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   if (text.size() > kMaxYamlBytes) {
-    return Error{ErrorCode::kMalformed, fmt::format("{} bytes are more than a recipe can have ({})",
-                                                    text.size(), kMaxYamlBytes)};
+    return error_at({1, 1}, fmt::format("{} bytes are more than a recipe can have ({})",
+                                        text.size(), kMaxYamlBytes));
   }
   const Lines lines(text);
   if (const auto at = find_invalid_utf8(text); at != std::string_view::npos) {

@@ -52,7 +52,7 @@ inline constexpr std::size_t kMaxYamlDocuments = 256;
 inline constexpr std::size_t kMaxYamlDepth = 64;
 inline constexpr std::size_t kMaxYamlNodes = 200'000;  // with every alias written out
 
-// kMalformed where the text is no YAML or beyond the bounds: "line 3, column 7: ...".
-Result<YamlFile> parse_yaml(std::string_view text);
+// kMalformed where the text is no YAML or beyond the bounds, with the place in `fault`.
+Result<YamlFile> parse_yaml(std::string_view text, Mark& fault);
 
 }  // namespace shardwright

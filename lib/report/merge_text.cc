@@ -120,10 +120,12 @@ std::string cost_text(const MergeReport& report) {
 std::string merge_text(const MergeReport& report, const MergeOptions& options,
                        const TextStyle& style) {
   if (!report.problems.empty()) {
+    const bool has_places =
+        std::ranges::any_of(report.problems, [](const RecipeProblem& p) { return p.line > 0; });
     return problems_text(report.recipe, report.problems, "error", Ink::kError, style) +
-           fmt::format(
-               "{}: nothing was written\n",
-               counted(report.problems.size(), "error in the recipe", "errors in the recipe"));
+           fmt::format("{}{}: nothing was written\n",
+                       counted(report.problems.size(), "error", "errors"),
+                       has_places ? " in the recipe" : "");
   }
   std::string out;
   if (!style.quiet) {

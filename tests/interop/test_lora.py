@@ -345,7 +345,7 @@ def test_other_forms_are_refused(name, shardwright, tmp_path):
     configure(tmp_path / "adapter", **keys)
     command = [shardwright.path, "lora", "merge", tmp_path / "base", tmp_path / "adapter", tmp_path / "merged"]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2 and word in done.stderr and not (tmp_path / "merged").exists(), done.stderr
+    assert done.returncode == 2 and word in done.stdout and not (tmp_path / "merged").exists(), done.stdout
 
 
 def test_every_key_of_peft_s_config_is_known(shardwright, tmp_path):

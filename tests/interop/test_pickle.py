@@ -60,7 +60,7 @@ def refused(shardwright, tmp_path, folder):
     done = subprocess.run([shardwright.path, "merge", path, output], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2, done.stdout + done.stderr
     assert not output.exists()
-    return done.stderr
+    return done.stdout
 
 
 def assert_as_safetensors(shardwright, tmp_path, model, state, stored=None, **options):

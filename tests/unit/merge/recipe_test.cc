@@ -13,11 +13,10 @@ namespace {
 // Without mistakes, or the first of them fails the test.
 RecipeFile good(std::string_view text) {
   auto file = parse_recipe(text, test::some_methods());
-  REQUIRE_MESSAGE(file, (file ? "" : file.error().message));
-  for (const Mistake& mistake : file->mistakes)
+  for (const Mistake& mistake : file.mistakes)
     FAIL_CHECK(mistake.at.line << ":" << mistake.at.column << ": " << mistake.message);
-  REQUIRE(file->recipes.size() == file->order.size());
-  return std::move(file).value();
+  REQUIRE(file.recipes.size() == file.order.size());
+  return file;
 }
 
 }  // namespace
@@ -214,11 +213,10 @@ merge_method: passthrough
 models: [{model: x}]
 )",
                                  test::some_methods());
-  REQUIRE(file);
-  CHECK(file->mistakes.empty());
-  CHECK(file->order == std::vector<std::size_t>{3, 2, 0});
-  REQUIRE(file->notes.size() == 1);
-  CHECK(file->notes[0].message == "the document 'unused' is passed over: no other needs it");
+  CHECK(file.mistakes.empty());
+  CHECK(file.order == std::vector<std::size_t>{3, 2, 0});
+  REQUIRE(file.notes.size() == 1);
+  CHECK(file.notes[0].message == "the document 'unused' is passed over: no other needs it");
 }
 
 }  // namespace shardwright

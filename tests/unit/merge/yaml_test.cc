@@ -43,8 +43,9 @@ std::string shape(const YamlNode& node) {
 }
 
 std::string shape(std::string_view text) {
-  const auto file = parse_yaml(text);
-  if (!file) return file.error().message;
+  Mark at;
+  const auto file = parse_yaml(text, at);
+  if (!file) return fmt::format("line {}, column {}: {}", at.line, at.column, file.error().message);
   std::string out;
   for (const YamlNode* root : file->documents)
     out += (out.empty() ? "" : " --- ") + shape(*root);
@@ -153,7 +154,8 @@ TEST_CASE("yaml: several documents, each with its own anchors") {
 }
 
 TEST_CASE("yaml: places count lines and characters from 1") {
-  const auto file = parse_yaml("\xEF\xBB\xBFé: ü\r\nlist:\r\n  - éé: x\r\n");
+  Mark fault;
+  const auto file = parse_yaml("\xEF\xBB\xBFé: ü\r\nlist:\r\n  - éé: x\r\n", fault);
   REQUIRE(file);
   const YamlNode& root = *file->documents.at(0);
   CHECK(root.at == Mark{1, 1});
@@ -187,7 +189,7 @@ TEST_CASE("yaml: depth, size and the growth of aliases are bounded") {
   CHECK(shape(std::string(65, '[') + std::string(65, ']')) ==
         "line 1, column 65: nested more than 64 levels deep");
   CHECK(shape(std::string(kMaxYamlBytes + 1, ' ')) ==
-        "1048577 bytes are more than a recipe can have (1048576)");
+        "line 1, column 1: 1048577 bytes are more than a recipe can have (1048576)");
   std::string laughs = "- &a0 x\n";
   for (int i = 1; i < 12; ++i) {
     laughs += fmt::format("- &a{} [", i);
