@@ -67,6 +67,13 @@ bool is_of_tokenizer(std::string_view name) {
   return std::ranges::find(kNames, name) != kNames.end();
 }
 
+// "a/b" of "a/b/c" and "a/b/c/".
+std::string folder_above(std::string path) {
+  while (path.size() > 1 && path.ends_with('/'))
+    path.pop_back();
+  return parent_of(path);
+}
+
 // The plan's files outlive whatever looks at them.
 std::shared_ptr<const PlannedFile> share(const PlannedFile* file) {
   return {std::shared_ptr<void>(), file};
@@ -177,7 +184,13 @@ void MergeRun::add_problem(Mark at, std::string message) {
 // Nothing is written into an input, nor around one.
 Status MergeRun::check_output() const {
   const auto place = real_path(options().output);
-  if (!place) return ok();  // the staging says what is wrong with it
+  if (!place) {
+    const std::string above = folder_above(options().output);
+    if (describe_path(above).kind != EntryKind::kAbsent) return ok();  // the staging tells
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("output {}: there is no folder {} to put it in: make it first",
+                             quoted(options().output), quoted(above))};
+  }
   for (const MergeModel& model : models_) {
     if (model.made_by == nullptr) SW_TRY_OK(stays_out(*place, model.checkpoint(), model.ref));
     if (model.adapter) SW_TRY_OK(stays_out(*place, model.adapter->model.checkpoint, model.ref));

@@ -176,7 +176,8 @@ Named name_parameter(Reader& reader, const YamlNode& key, bool of_model) {
   Named out{key.text, nullptr, true};
   if (reader.method == nullptr) return out;
   out.row = find_row(*reader.method, key.text);
-  if (out.row == nullptr && key.text != kInt8Mask) {
+  if (key.text == kInt8Mask) return out;
+  if (out.row == nullptr) {
     std::optional<std::string_view> meant;
     tell(reader, key.at, unknown_parameter(reader, key.text, meant));
     out.known = meant.has_value();

@@ -283,4 +283,16 @@ TEST_CASE("recipe mistakes: a value that no tensor gets is noted") {
   CHECK(file.notes[0].at == Mark{6, 7});
 }
 
+TEST_CASE("recipe mistakes: int8_mask is noted wherever it stands") {
+  const auto file = parse_recipe(
+      "merge_method: ties\nbase_model: b\n"
+      "models: [{model: a, parameters: {weight: 1, density: 1, int8_mask: true}}]\n"
+      "parameters: {int8_mask: 1}\n",
+      method_table());
+  CHECK(file.mistakes.empty());
+  REQUIRE(file.notes.size() == 2);
+  CHECK(file.notes[0].at == Mark{3, 57});
+  CHECK(file.notes[1].at == Mark{4, 14});
+}
+
 }  // namespace shardwright
