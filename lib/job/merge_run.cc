@@ -301,7 +301,7 @@ Status MergeRun::rehearse() {
   }
   const Checkpoint& donor = donor_checkpoint();
   for (const FolderEntry& entry : donor.folder->entries()) {
-    if (is_left(entry.name)) outcome_.gone.insert(entry.name);
+    if (donor_is_file() || is_left(entry.name)) outcome_.gone.insert(entry.name);
   }
   SW_TRY(Checkpoint result,
          open_checkpoint(preview(*donor.folder, outcome_), open_options(check_options())));
@@ -377,6 +377,12 @@ bool MergeRun::is_left(std::string_view name) const {
          std::ranges::find(plan.files, name, &PlannedText::name) != plan.files.end();
 }
 
+bool MergeRun::donor_is_file() const {
+  const MergeRun* maker = maker_of_donor();
+  return maker != nullptr ? maker->donor_is_file()
+                          : donor_checkpoint().kind == CheckpointKind::kFile;
+}
+
 const Checkpoint& MergeRun::donor_checkpoint() const {
   return models_[planned_.plan.donor].checkpoint();
 }
@@ -449,6 +455,8 @@ Status MergeRun::judge(Checkpoint result, bool written) {
   CheckOptions check = check_options();
   // What these say depends on values that are not there yet.
   if (!written) check.ignore = {"AR412", "AR413", "AR415"};
+  // Who merges files by name has no config, and wants none.
+  if (donor_is_file()) check.ignore.emplace_back("CF301");
   DataRequest data = written ? watched() : DataRequest{};
   const std::string& name = recipe_.name.empty() ? options().output : recipe_.name;
   SW_TRY(CheckedModel checked,
@@ -486,8 +494,17 @@ DataRequest MergeRun::watched() const {
 // Tokenizer, generation config, templates and code of the donor.
 Status MergeRun::carry(const Disk& disk, const std::string& to,
                        const std::function<bool(std::string_view name)>& also_left) const {
-  const auto skip = [&](std::string_view name) { return is_left(name) || also_left(name); };
+  const auto is_folder = [&](std::string_view name) {
+    const auto& entries = donor_checkpoint().folder->entries();
+    const auto entry = std::ranges::find(entries, name, &FolderEntry::name);
+    return entry != entries.end() && entry->kind == EntryKind::kFolder;
+  };
+  const auto skip = [&](std::string_view name) {
+    return is_left(name) || also_left(name) || is_folder(name);
+  };
   if (const MergeRun* maker = maker_of_donor()) return maker->carry(disk, to, skip);
+  // What lies around a file belongs to nobody knows what.
+  if (donor_is_file()) return ok();
   CarryCount count;
   return carry_folder(disk, donor_checkpoint().directory, to,
                       {.copy = true, .threads = options().threads, .skip = skip}, count);

@@ -80,6 +80,7 @@ class MergeRun {
   [[nodiscard]] CheckOptions check_options() const;
   [[nodiscard]] bool stops(const Finding& finding) const;
   [[nodiscard]] bool is_left(std::string_view name) const;
+  [[nodiscard]] bool donor_is_file() const;
   [[nodiscard]] const Checkpoint& donor_checkpoint() const;
   [[nodiscard]] const MergeRun* maker_of_donor() const;
   [[nodiscard]] const MergeOptions& options() const { return context_.options; }

@@ -12,8 +12,10 @@
 namespace shardwright {
 namespace {
 
-// The rule's name, or the model_type where no rule is known; empty where neither is.
+// The rule's name, or the model_type where no rule is known; empty where neither is. Names alone
+// tell no architecture: llama and mistral have the same.
 std::string architecture_of(const Model& model) {
+  if (model.detection.by == DetectedBy::kNames) return "";
   if (model.detection.schema != nullptr) return model.detection.schema->name;
   const json::Value* type = setting(model, "model_type");
   const std::string* text = type == nullptr ? nullptr : type->string();
