@@ -203,13 +203,25 @@ class Planner {
       const std::size_t input = slice.sources[i].input;
       for (const auto& [name, tensor] : views_[input].tensors) {
         if (tensor.stack == part.stacks[input] || !is_of(part, recipe_, name)) continue;
-        const bool comes_before = !tensor.known || tensor.role == Role::kEmbedding ||
-                                  tensor.role == Role::kPosition || !tensor.stack.empty();
+        const ViewTensor& told = as_a_rule_has_it(slice, name, tensor);
+        const bool comes_before = !told.known || told.role == Role::kEmbedding ||
+                                  told.role == Role::kPosition || !told.stack.empty();
         if (comes_before == before) wanted[name].push_back({.source = i, .tensor = &tensor});
       }
     }
     for (auto& [name, candidates] : wanted)
       plan_tensor(slice, std::string(name), std::move(candidates), 0);
+  }
+
+  // A file without a config has no rule: what another source has by that name tells its role.
+  [[nodiscard]] const ViewTensor& as_a_rule_has_it(const Slice& slice, std::string_view name,
+                                                   const ViewTensor& tensor) const {
+    for (const SliceSource& source : slice.sources) {
+      const auto& tensors = views_[source.input].tensors;
+      const auto found = tensors.find(name);
+      if (found != tensors.end() && found->second.known) return found->second;
+    }
+    return tensor;
   }
 
   void plan_layer(const Part& part, const Slice& slice, std::uint64_t offset, double t,
@@ -248,7 +260,9 @@ class Planner {
       copy_integers(slice, std::move(made), candidates);
       return;
     }
-    if (!candidates.front().tensor->known && is_a_rule_there()) {
+    const bool known = std::ranges::any_of(
+        candidates, [](const Candidate& candidate) { return candidate.tensor->known; });
+    if (!known && is_a_rule_there()) {
       copy_unknown(slice, std::move(made), candidates);
       return;
     }
