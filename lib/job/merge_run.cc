@@ -50,23 +50,6 @@ bool stays_behind(std::string_view name) {
          name.find('/') != std::string_view::npos;
 }
 
-bool is_of_tokenizer(std::string_view name) {
-  constexpr std::array<std::string_view, 13> kNames = {"added_tokens.json",
-                                                       "chat_template.jinja",
-                                                       "chat_template.json",
-                                                       "merges.txt",
-                                                       "sentencepiece.bpe.model",
-                                                       "special_tokens_map.json",
-                                                       "spiece.model",
-                                                       "tekken.json",
-                                                       "tokenizer.json",
-                                                       "tokenizer.model",
-                                                       "tokenizer_config.json",
-                                                       "vocab.json",
-                                                       "vocab.txt"};
-  return std::ranges::find(kNames, name) != kNames.end();
-}
-
 // "a/b" of "a/b/c" and "a/b/c/".
 std::string folder_above(std::string path) {
   while (path.size() > 1 && path.ends_with('/'))
@@ -158,14 +141,13 @@ Status MergeRun::open_models() {
       add_problem(ref.at, fmt::format("{} is an adapter: a model with it is written base+adapter",
                                       quoted(ref.text)));
     }
-    const Checkpoint& opened = model.checkpoint();
-    if (opened.kind == CheckpointKind::kFolder && !opened.config && !is_adapter(opened)) {
-      report_.problems.push_back(
-          {ref.at.line, ref.at.column,
-           fmt::format(
-               "{} has no config.json: copy it from the model that this one was made from, or "
-               "name a .safetensors file in it, which is merged by name",
-               quoted(ref.text))});
+    const Checkpoint& stored = model.checkpoint();
+    if (stored.kind == CheckpointKind::kFolder && !stored.config && !is_adapter(stored)) {
+      add_problem(ref.at,
+                  fmt::format("{} has no config.json: copy it from the model that this one was "
+                              "made from, or name a .safetensors file in it, which is merged by "
+                              "name",
+                              quoted(ref.text)));
     }
     if (model.adapter) report_.inputs.push_back(model.adapter->report);
     models_.push_back(std::move(model));
@@ -372,7 +354,7 @@ bool MergeRun::stops(const Finding& finding) const {
 // Files of the donor that the result does not get, or gets with another text.
 bool MergeRun::is_left(std::string_view name) const {
   const MergePlan& plan = planned_.plan;
-  return stays_behind(name) || (!options().copy_tokenizer && is_of_tokenizer(name)) ||
+  return stays_behind(name) || (!options().copy_tokenizer && is_tokenizer_file(name)) ||
          std::ranges::find(plan.left, name) != plan.left.end() ||
          std::ranges::find(plan.files, name, &PlannedText::name) != plan.files.end();
 }

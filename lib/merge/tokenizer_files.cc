@@ -24,13 +24,9 @@ constexpr std::string_view kTemplateName = "chat_template.jinja";
 constexpr std::string_view kDecoderKey = "added_tokens_decoder";
 
 // What a tokenizer is made of where it is not in tokenizer.json.
-constexpr std::array<std::string_view, 7> kSlowFiles = {"tokenizer.model",
-                                                        "vocab.json",
-                                                        "vocab.txt",
-                                                        "merges.txt",
-                                                        "spiece.model",
-                                                        "tiktoken.model",
-                                                        "sentencepiece.bpe.model"};
+constexpr std::array<std::string_view, 8> kSlowFiles = {
+    "tokenizer.model", "tekken.json",  "vocab.json",     "vocab.txt",
+    "merges.txt",      "spiece.model", "tiktoken.model", "sentencepiece.bpe.model"};
 constexpr std::array<std::string_view, 6> kOtherFiles = {
     kTokenizerName,      kSettingsName, "special_tokens_map.json",
     "added_tokens.json", kTemplateName, "chat_template.json"};
