@@ -158,14 +158,13 @@ Status MergeRun::open_models() {
       add_problem(ref.at, fmt::format("{} is an adapter: a model with it is written base+adapter",
                                       quoted(ref.text)));
     }
-    const Checkpoint& opened = model.checkpoint();
-    if (opened.kind == CheckpointKind::kFolder && !opened.config && !is_adapter(opened)) {
-      report_.problems.push_back(
-          {ref.at.line, ref.at.column,
-           fmt::format(
-               "{} has no config.json: copy it from the model that this one was made from, or "
-               "name a .safetensors file in it, which is merged by name",
-               quoted(ref.text))});
+    const Checkpoint& input = model.checkpoint();
+    if (input.kind == CheckpointKind::kFolder && !input.config && !is_adapter(input)) {
+      add_problem(
+          ref.at,
+          fmt::format("{} has no config.json: copy it from the model that this one was made "
+                      "from, or name a .safetensors file in it, which is merged by name",
+                      quoted(ref.text)));
     }
     if (model.adapter) report_.inputs.push_back(model.adapter->report);
     models_.push_back(std::move(model));
@@ -405,6 +404,7 @@ void MergeRun::describe() {
     MergedTensor row{.name = tensor.name,
                      .dtype = tensor.dtype,
                      .shape = tensor.shape,
+                     .bytes = tensor.elements * dtype_bits(tensor.dtype) / 8,
                      .file = shard_name(shard_of[i], plan.shards.size()),
                      .action = tensor.action == TensorAction::kMerge  ? "merge"
                                : tensor.action == TensorAction::kCast ? "cast"
