@@ -387,6 +387,7 @@ void MergeRun::describe() {
     MergedTensor row{.name = tensor.name,
                      .dtype = tensor.dtype,
                      .shape = tensor.shape,
+                     .bytes = tensor.elements * dtype_bits(tensor.dtype) / 8,
                      .file = shard_name(shard_of[i], plan.shards.size()),
                      .action = tensor.action == TensorAction::kMerge  ? "merge"
                                : tensor.action == TensorAction::kCast ? "cast"

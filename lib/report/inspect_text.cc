@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "report/findings_text.h"
+#include "report/table.h"
 #include "report/words.h"
 #include "shardwright/report.h"
 
@@ -42,33 +43,6 @@ std::vector<Kind> kinds_of(const std::vector<InspectedTensor>& tensors) {
   for (Kind& kind : kinds)
     kind.name = printable(kind.count > 1 ? fold_digits(kind.name) : kind.name);
   return kinds;
-}
-
-// Characters that a terminal shows.
-std::size_t columns(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
-// Rows of cells, padded to the widest of their column; numbers stand to the right.
-std::string table(const std::vector<std::vector<std::string>>& rows,
-                  const std::vector<bool>& right) {
-  std::vector<std::size_t> widths(right.size());
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i)
-      widths[i] = std::max(widths[i], columns(row[i]));
-  }
-  std::string out;
-  for (const auto& row : rows) {
-    std::string line = " ";
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string pad(widths[i] - columns(row[i]), ' ');
-      line += " " + (right[i] ? pad + row[i] : row[i] + pad) + " ";
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
-  }
-  return out;
 }
 
 std::string files_text(const std::vector<InspectedFile>& files) {

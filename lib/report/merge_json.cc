@@ -20,6 +20,7 @@ json::Value tensor_json(const MergedTensor& tensor) {
   return json_object({{"name", json_text(tensor.name)},
                       {"dtype", json_text(dtype_name(tensor.dtype))},
                       {"shape", shape_json(tensor.shape)},
+                      {"bytes", json_number(tensor.bytes)},
                       {"file", json_text(tensor.file)},
                       {"action", json_text(tensor.action)},
                       {"sources", json_array(tensor.sources, json_text)},

@@ -1,12 +1,17 @@
 #include <algorithm>
 #include <map>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/text.h"
 #include "base/utf8.h"
 #include "report/adapters.h"
 #include "report/findings_text.h"
+#include "report/table.h"
 #include "report/words.h"
 #include "shardwright/report.h"
 
@@ -105,6 +110,54 @@ std::string document_text(const MergeReport& report, const TextStyle& style) {
          findings_text(report.result->findings, style);
 }
 
+// Tensors whose names differ in numbers alone, with one dtype, shape and action.
+struct PlannedKind {
+  std::string name{};  // of the first
+  const MergedTensor* tensor{};
+  std::uint64_t count{}, bytes{};
+};
+
+std::vector<PlannedKind> planned_kinds(const std::vector<MergedTensor>& tensors) {
+  std::vector<PlannedKind> kinds;
+  std::map<std::tuple<std::string, DType, std::vector<std::uint64_t>, std::string>, std::size_t>
+      places;
+  for (const MergedTensor& tensor : tensors) {
+    const auto [place, fresh] = places.try_emplace(
+        {fold_digits(tensor.name), tensor.dtype, tensor.shape, tensor.action}, kinds.size());
+    if (fresh) kinds.push_back({.name = tensor.name, .tensor = &tensor});
+    PlannedKind& kind = kinds[place->second];
+    ++kind.count;
+    kind.bytes += tensor.bytes;
+  }
+  return kinds;
+}
+
+// The tensors and the files of a result that is not written yet.
+std::string planned_text(const MergeReport& report, const TextStyle& style) {
+  std::vector<std::vector<std::string>> rows;
+  for (const PlannedKind& kind : planned_kinds(report.tensors)) {
+    const bool alone = kind.count == 1;
+    rows.push_back({printable(alone ? kind.name : fold_digits(kind.name)),
+                    std::string(dtype_name(kind.tensor->dtype)),
+                    fmt::format("[{}]", fmt::join(kind.tensor->shape, ", ")),
+                    alone ? "" : "x " + grouped(kind.count), human_bytes(kind.bytes),
+                    kind.tensor->action});
+  }
+  std::string out = inked(style, Ink::kHeading, "tensors of the result") + "\n" +
+                    table(rows, {false, false, false, true, true, false});
+  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> files;
+  for (const MergedTensor& tensor : report.tensors) {
+    auto& [count, bytes] = files[tensor.file];
+    ++count;
+    bytes += tensor.bytes;
+  }
+  rows.clear();
+  for (const auto& [name, totals] : files) {
+    rows.push_back({printable(name), counted(totals.first, "tensor"), human_bytes(totals.second)});
+  }
+  return out + inked(style, Ink::kHeading, "shards") + "\n" + table(rows, {false, true, true});
+}
+
 // Estimates, each on the side of too much but for the time.
 std::string cost_text(const MergeReport& report) {
   if (!report.estimated_seconds) return {};
@@ -139,7 +192,8 @@ std::string merge_text(const MergeReport& report, const MergeOptions& options,
                              document_prefix(report), report.refused);
   }
   if (style.quiet) return out;
-  if (options.dry_run) return out + cost_text(report) + "dry run: nothing was written\n";
+  if (options.dry_run)
+    return out + planned_text(report, style) + cost_text(report) + "dry run: nothing was written\n";
   return out + fmt::format("{} {}: {} in {:.1f} s; {}\n", inked(style, Ink::kGood, "wrote"),
                            shell_word(options.output), human_bytes(report.tensor_bytes),
                            report.seconds, rates_text(report));

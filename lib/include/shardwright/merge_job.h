@@ -43,6 +43,7 @@ struct MergedTensor {
   std::string name{};
   DType dtype{};
   std::vector<std::uint64_t> shape{};
+  std::uint64_t bytes{};
   std::string file{};
   std::string action{};                // "merge", "cast", "copy"
   std::vector<std::string> sources{};  // "model: tensor" where the name differs, else the model
