@@ -72,14 +72,14 @@ std::optional<WrittenTile> tile_from(std::string_view text) {
 std::string difference(std::span<const PlanFact> then, std::span<const PlanFact> now) {
   for (const PlanFact& fact : now) {
     const auto same = std::ranges::find(then, fact.what, &PlanFact::what);
-    if (same == then.end()) return fmt::format("{} was not there", fact.what);
-    if (same->digest != fact.digest) return fmt::format("{} was another", fact.what);
+    if (same == then.end()) return fmt::format("{} is new", fact.what);
+    if (same->digest != fact.digest) return fmt::format("{} has changed since", fact.what);
   }
   for (const PlanFact& fact : then) {
     if (std::ranges::find(now, fact.what, &PlanFact::what) == now.end())
-      return fmt::format("{} is not there any more", fact.what);
+      return fmt::format("{} is gone", fact.what);
   }
-  return std::ranges::equal(then, now) ? "" : "the inputs had another order";
+  return std::ranges::equal(then, now) ? "" : "the order of the inputs has changed since";
 }
 
 std::optional<JournalContents> read_journal(const std::string& folder) {

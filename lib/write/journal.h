@@ -35,7 +35,7 @@ struct PlanFact {
   friend bool operator==(const PlanFact&, const PlanFact&) = default;
 };
 
-// How the facts differ, for a message: "the recipe has changed"; empty where they do not.
+// How the facts differ, for a message: "the recipe has changed since"; empty where they do not.
 std::string difference(std::span<const PlanFact> then, std::span<const PlanFact> now);
 
 struct WrittenTile {
@@ -54,6 +54,7 @@ struct JournalContents {
 // None where there is no journal in the folder, or its facts are not all there.
 std::optional<JournalContents> read_journal(const std::string& folder);
 
+// `disk` must outlive it.
 class Journal {
  public:
   // A new one in the folder, with these facts.
