@@ -31,7 +31,8 @@ std::string line_of(std::string_view text) {
 // The text of the next line, which goes; none where it is not whole.
 std::optional<std::string_view> take_line(std::string_view& rest) {
   const std::size_t end = rest.find('\n');
-  if (end == std::string_view::npos || end <= kCheckDigits) return std::nullopt;
+  if (end == std::string_view::npos || end <= kCheckDigits || rest[kCheckDigits] != ' ')
+    return std::nullopt;
   const std::string_view text = rest.substr(kCheckDigits + 1, end - kCheckDigits - 1);
   if (rest.substr(0, kCheckDigits) != check_of(text)) return std::nullopt;
   rest.remove_prefix(end + 1);

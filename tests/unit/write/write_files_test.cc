@@ -126,6 +126,7 @@ struct Work {
   Result<std::uint64_t> run(const Disk& disk) {
     Countdown none({0, 0, 0});
     const auto earlier = read_journal(folder);
+    if (!earlier) std::filesystem::remove(join_path(folder, kJournalName));
     auto journal =
         earlier ? Journal::reopen(disk, folder, *earlier) : Journal::create(disk, folder, {});
     if (!journal) return std::move(journal).error();
