@@ -9,7 +9,7 @@ namespace shardwright {
 
 bool has_avx2_digest() {
 #ifdef __AVX2__
-  return __builtin_cpu_supports("avx2") != 0;
+  return static_cast<bool>(__builtin_cpu_supports("avx2"));
 #else
   return false;
 #endif
