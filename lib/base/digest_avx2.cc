@@ -9,7 +9,8 @@ namespace shardwright {
 
 bool has_avx2_digest() {
 #ifdef __AVX2__
-  return static_cast<bool>(__builtin_cpu_supports("avx2"));
+  // An int, or a bool, by the compiler. NOLINTNEXTLINE(readability-implicit-bool-conversion)
+  return __builtin_cpu_supports("avx2") != 0;
 #else
   return false;
 #endif
