@@ -26,6 +26,7 @@ void declare(OptionSet& options, LoraArguments& into) {
   MergeOptions& merge = into.options;
   options.arguments("merge BASE ADAPTER OUT | verify BASE ADAPTER MERGED", into.words, 4, 4);
   options.flag("dry-run", merge.dry_run, "print the plan and write nothing");
+  options.flag("resume", merge.resume, "go on with what a killed run of this merge left");
   options.value(
       "max-shard-size", "S",
       [&merge](const std::string& text) { return set_size(merge.max_shard_size, text); },

@@ -106,6 +106,7 @@ void declare(OptionSet& options, MergeArguments& into) {
   options.value("layout", "NAME", merge.layout,
                 "names of the result: another layout of its architecture");
   options.flag("overwrite", merge.overwrite, "replace the model in OUT, once the result is there");
+  options.flag("resume", merge.resume, "go on with what a killed run of this merge left");
   options.flag("no-write-model-card", into.no_card, "write no README.md on how it was made");
   options.value(
       "memory-limit", "S", [&merge](const std::string& text) { return set_limit(merge, text); },

@@ -138,7 +138,8 @@ int run_command_line(std::span<const std::string> words, Terminal& terminal) {
   if (code) return finish(terminal, *code);
   if (code.error().code == ErrorCode::kInterrupted && caught_signal() != 0) {
     (void)terminal.flush();
-    terminal.complain("interrupted");
+    const std::string& message = code.error().message;
+    terminal.complain(message.starts_with("interrupted") ? message : "interrupted");
     return 128 + caught_signal();
   }
   (void)terminal.flush();

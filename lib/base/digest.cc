@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/digest_avx2.h"
 #include "base/panic.h"
 
 namespace shardwright {
@@ -14,6 +15,13 @@ namespace {
 
 Digest from_xxh(const XXH128_hash_t& hash) {
   return {hash.high64, hash.low64};
+}
+
+Digest digest_block(Bytes bytes) {
+  static const bool kHasAvx2 = has_avx2_digest();
+  if (!kHasAvx2) return from_xxh(XXH3_128bits(bytes.data(), bytes.size()));
+  const RawDigest digest = avx2_digest(bytes.data(), bytes.size());
+  return {digest.high, digest.low};
 }
 
 std::optional<std::uint64_t> from_hex(std::string_view text) {
@@ -57,7 +65,7 @@ void Digester::add(Bytes bytes) {
     const Bytes part = bytes.first(std::min<std::uint64_t>(bytes.size(), kBlockBytes - filled_));
     bytes = bytes.subspan(part.size());
     if (part.size() == kBlockBytes) {
-      blocks_.push_back(from_xxh(XXH3_128bits(part.data(), part.size())));
+      blocks_.push_back(digest_block(part));
       continue;
     }
     if (filled_ == 0) XXH3_128bits_reset(state());

@@ -107,6 +107,7 @@ FolderEntry describe_at(int folder, const std::string& name) {
   entry.mode = status.st_mode & 07777U;
   entry.device = status.st_dev;
   entry.inode = status.st_ino;
+  entry.modified_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
   return entry;
 }
 

@@ -24,6 +24,7 @@ struct FolderEntry {
   mode_t mode{};           // permission bits of the target
   std::uint64_t device{};  // identity of the target, for hard links and self-copies
   std::uint64_t inode{};
+  std::int64_t modified_ns{};  // since 1970
 };
 
 class Folder {

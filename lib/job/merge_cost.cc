@@ -144,8 +144,9 @@ Result<double> merge_seconds(const MergePlan& plan, int threads) {
   return done == 0 ? 0 : seconds * static_cast<double>(all) / static_cast<double>(done) / at_once;
 }
 
-Status check_space(const std::string& output, std::uint64_t bytes) {
-  SW_TRY(const std::uint64_t free, free_bytes_at(output));
+Status check_space(const std::string& output, std::uint64_t bytes, std::uint64_t held) {
+  SW_TRY(std::uint64_t free, free_bytes_at(output));
+  free += held;
   if (bytes <= free) return ok();
   return Error{ErrorCode::kIo,
                fmt::format("{}: the result needs {}, and {} are free there: make room, or write to "

@@ -27,7 +27,8 @@ Result<MergeThreads> merge_threads(std::span<const MergePlan* const> plans, int 
 // tensors take now. What the disk needs for the result is not in it.
 Result<double> merge_seconds(const MergePlan& plan, int threads);
 
-// kIo where `bytes` do not fit where `output` is, or would be.
-Status check_space(const std::string& output, std::uint64_t bytes);
+// kIo where `bytes` do not fit where `output` is, or would be; `held` bytes there are taken by what
+// goes, or is gone on with.
+Status check_space(const std::string& output, std::uint64_t bytes, std::uint64_t held = 0);
 
 }  // namespace shardwright

@@ -29,12 +29,16 @@ Result<std::string> read_recipe(const std::string& path) {
   return read_all(*source, kMaxRecipeBytes);
 }
 
-// A disk that others fill meanwhile. What was written is gone again by now.
-Error with_remedy(Error error, const MergeReport& report) {
-  if (error.message.find(std::generic_category().message(ENOSPC)) != std::string::npos) {
-    error.message +=
-        fmt::format("; nothing was written: make room for {}, or write to another disk",
-                    human_bytes(report.write_bytes));
+// What helps where writing was stopped: by the user, or by a disk that others fill meanwhile.
+Error with_remedy(Error error, const MergeRun& run, std::uint64_t bytes) {
+  const bool is_full =
+      error.message.find(std::generic_category().message(ENOSPC)) != std::string::npos;
+  if (run.keeps_what_was_written()) {
+    error.message += fmt::format("; what was written is kept: {}the same command goes on with it",
+                                 is_full ? "once there is room, " : "");
+  } else if (is_full) {
+    error.message += fmt::format(
+        "; nothing was written: make room for {}, or write to another disk", human_bytes(bytes));
   }
   return error;
 }
@@ -84,7 +88,7 @@ Result<MergeReport> merge_by_text(const std::string& name, const std::string& te
       plans.push_back(&run->plan_of_result());
     SW_TRY_OK(last.foresee(plans));
     Status written = options.dry_run ? ok() : last.write();
-    if (!written) return with_remedy(std::move(written).error(), last.report());
+    if (!written) return with_remedy(std::move(written).error(), last, last.report().write_bytes);
   }
   MergeReport done = std::move(last.report());
   done.recipe = std::move(report.recipe);

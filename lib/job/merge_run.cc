@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -10,6 +11,7 @@
 
 #include "base/meter.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "base/try.h"
 #include "base/utf8.h"
 #include "check/engine.h"
@@ -18,8 +20,11 @@
 #include "checkpoint/shard_split.h"
 #include "io/folder.h"
 #include "job/merge_card.h"
+#include "job/merge_facts.h"
 #include "job/run_merge.h"
+#include "merge/plan_digest.h"
 #include "merge/tokenizer_files.h"
+#include "shardwright/version.h"
 #include "write/carry.h"
 #include "write/place.h"
 #include "write/staged_dir.h"
@@ -305,37 +310,126 @@ Status MergeRun::foresee(std::span<const MergePlan* const> plans) {
     SW_TRY(const double seconds, merge_seconds(planned_.plan, threads_.computing));
     report_.estimated_seconds = seconds;
   }
-  return check_space(options().output, report_.write_bytes);
+  return check_space(options().output, report_.write_bytes,
+                     StagedDir::disk_bytes_of_remains(options().output, existing()));
 }
 
 Status MergeRun::write() {
   const auto begin = std::chrono::steady_clock::now();
   const Disk disk;
-  SW_TRY(StagedDir staged,
-         StagedDir::create(disk, options().output,
-                           options().overwrite ? Existing::kReplaceModel : Existing::kRefuse));
-  SW_TRY_OK(carry(disk, staged.path(), [](std::string_view) { return false; }));
-  Meter meter(options().monitor, "merging", planned_.plan.tensor_bytes);
-  std::vector<FileToWrite> shards;
-  for (std::size_t i = 0; i < files_.shards.size(); ++i) {
-    const std::string name = shard_name(i, files_.shards.size());
-    shards.push_back({join_path(staged.path(), name), files_.shards[i].get()});
+  SW_TRY(StagedDir staged, stage(disk));
+  if (Status written = write_into(disk, staged.path()); !written) {
+    const ErrorCode code = written.error().code;
+    const bool may_go_on = code == ErrorCode::kInterrupted || code == ErrorCode::kIo;
+    const auto journal = read_journal(staged.path());
+    keeps_ = options().resume && may_go_on && journal && !journal->tiles.empty();
+    if (keeps_) staged.keep();
+    return written;
   }
-  SW_TRY_OK(
-      write_files(disk, shards, *files_.preparation,
-                  {.threads = threads_.computing, .waiting = threads_.waiting, .meter = &meter}));
-  for (const auto& [name, text] : texts_)
-    SW_TRY_OK(write_text(disk, join_path(staged.path(), name), text));
-  SW_TRY(auto folder, open_folder(staged.path()));
-  SW_TRY(Checkpoint result, open_checkpoint(std::move(folder), open_options(check_options())));
-  SW_TRY_OK(judge(std::move(result), true));
   if (!report_.refused.empty()) return ok();
+  SW_TRY_OK(Journal::remove(disk, staged.path()));
   const std::array<std::string, 2> last = {std::string(kIndexName), std::string(kConfigName)};
   SW_TRY_OK(staged.publish(last));
   report_.published = true;
   report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   report_.memory_taken = peak_resident_bytes();
   return ok();
+}
+
+// A folder to write into: that of a killed run, where it is to be gone on with.
+Result<StagedDir> MergeRun::stage(const Disk& disk) {
+  if (options().resume) {
+    std::string difference_found;
+    const auto picks = [&](const std::string& folder) {
+      auto journal = read_journal(folder);
+      if (!journal) return false;
+      difference_found = difference(journal->facts, facts());
+      if (!difference_found.empty()) return false;
+      earlier_run_ = *std::move(journal);
+      return true;
+    };
+    SW_TRY(auto staged, StagedDir::resume(disk, options().output, existing(), picks));
+    if (staged) return *std::move(staged);
+    if (!difference_found.empty()) {
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("what a killed run left of {} cannot be gone on with: {}; without "
+                               "--resume it goes, and the merge begins afresh",
+                               quoted(options().output), difference_found)};
+    }
+    report_.notes.emplace_back("there was nothing to resume: the merge began afresh");
+  }
+  return StagedDir::create(disk, options().output, existing());
+}
+
+Status MergeRun::write_into(const Disk& disk, const std::string& folder) {
+  const bool resumes = earlier_run_.has_value();
+  if (resumes) SW_TRY_OK(clear_texts(disk, folder));
+  SW_TRY(Journal journal, resumes ? Journal::reopen(disk, folder, *earlier_run_)
+                                  : Journal::create(disk, folder, facts()));
+  SW_TRY_OK(carry(disk, folder, [](std::string_view) { return false; }));
+  Meter meter(options().monitor, "merging", planned_.plan.tensor_bytes);
+  std::vector<FileToWrite> shards;
+  for (std::size_t i = 0; i < files_.shards.size(); ++i) {
+    const std::string name = shard_name(i, files_.shards.size());
+    shards.push_back({join_path(folder, name), files_.shards[i].get()});
+  }
+  WriteFilesOptions how{.threads = threads_.computing,
+                        .waiting = threads_.waiting,
+                        .meter = &meter,
+                        .journal = &journal,
+                        .resume = resumes,
+                        .kept = files_.kept};
+  if (resumes) how.written = earlier_run_->tiles;
+  SW_TRY(report_.resumed_bytes, write_files(disk, shards, *files_.preparation, how));
+  if (resumes) {
+    report_.notes.push_back(fmt::format("a run that was stopped had written {} of {}",
+                                        human_bytes(report_.resumed_bytes),
+                                        human_bytes(report_.write_bytes)));
+  }
+  for (const auto& [name, text] : texts_)
+    SW_TRY_OK(write_text(disk, join_path(folder, name), text));
+  SW_TRY(auto opened, open_folder(folder));
+  SW_TRY(Checkpoint result, open_checkpoint(std::move(opened), open_options(check_options())));
+  return judge(std::move(result), true);
+}
+
+// All that a killed run wrote beside the shards and its journal: it is written anew.
+Status MergeRun::clear_texts(const Disk& disk, const std::string& folder) const {
+  SW_TRY(const auto listing, open_folder(folder));
+  std::set<std::string, std::less<>> stay = {std::string(kJournalName)};
+  for (std::size_t i = 0; i < files_.shards.size(); ++i)
+    stay.insert(shard_name(i, files_.shards.size()));
+  for (const FolderEntry& entry : listing->entries()) {
+    if (!stay.contains(entry.name)) SW_TRY_OK(disk.remove_tree(join_path(folder, entry.name)));
+  }
+  return ok();
+}
+
+Existing MergeRun::existing() const {
+  return options().overwrite ? Existing::kReplaceModel : Existing::kRefuse;
+}
+
+// All that the bytes of the shards depend on, the nearest cause of a difference first.
+std::vector<PlanFact> MergeRun::facts() const {
+  std::vector<PlanFact> facts = {
+      text_fact("the version of shardwright", version()), text_fact("the recipe", context_.text),
+      text_fact("--random-seed", std::to_string(options().seed)),
+      text_fact("--compat", options().compat ? "mergekit" : ""),
+      text_fact("--max-shard-size", std::to_string(options().max_shard_size))};
+  std::vector<const MergeRun*> runs;
+  for (const auto& [name, run] : earlier_)
+    runs.push_back(run);
+  runs.push_back(this);
+  for (const MergeRun* run : runs) {
+    for (const MergeModel& model : run->models_)
+      add_input_facts(model, facts);
+  }
+  for (const MergeRun* run : runs) {
+    const std::string& name = run->recipe_.name;
+    facts.push_back({name.empty() ? "the plan" : fmt::format("the plan of {}", quoted(name)),
+                     digest_of_plan(run->planned_.plan)});
+  }
+  return facts;
 }
 
 CheckOptions MergeRun::check_options() const {
@@ -409,6 +503,7 @@ void MergeRun::describe() {
                          model.adaptation->notes.end());
   }
   report_.notes.insert(report_.notes.end(), plan.notes.begin(), plan.notes.end());
+  report_.digest = digest_text(digest_of_plan(plan));
   report_.shards = plan.shards.size();
   report_.tensor_bytes = plan.tensor_bytes;
   report_.read_bytes = plan.read_bytes;

@@ -22,6 +22,8 @@
 #include "shardwright/merge_job.h"
 #include "shardwright/result.h"
 #include "write/disk.h"
+#include "write/journal.h"
+#include "write/staged_dir.h"
 
 namespace shardwright {
 
@@ -51,8 +53,11 @@ class MergeRun {
   // last. kInvalidArgument where the memory limit is too small, kIo where the disk is.
   Status foresee(std::span<const MergePlan* const> plans);
 
-  // Writes aside, checks what was written, and publishes it.
+  // Writes aside, checks what was written, and publishes it. With MergeOptions::resume it goes on
+  // with what a killed run left; kInvalidArgument where that was another merge. After an error then
+  // what was written may be kept.
   Status write();
+  [[nodiscard]] bool keeps_what_was_written() const { return keeps_; }
 
   [[nodiscard]] const MergePlan& plan_of_result() const { return planned_.plan; }
 
@@ -71,6 +76,11 @@ class MergeRun {
   void plan();
   void describe();
   Status rehearse();
+  [[nodiscard]] std::vector<PlanFact> facts() const;
+  [[nodiscard]] Existing existing() const;
+  Result<StagedDir> stage(const Disk& disk);
+  Status write_into(const Disk& disk, const std::string& folder);
+  Status clear_texts(const Disk& disk, const std::string& folder) const;
   Status judge(Checkpoint result, bool written);
   Status carry(const Disk& disk, const std::string& to,
                const std::function<bool(std::string_view name)>& also_left) const;
@@ -94,8 +104,10 @@ class MergeRun {
   MergeFiles files_;
   MergeThreads threads_;
   Outcome outcome_;
-  std::map<std::string, std::string> texts_;  // files of the result, by name
-  std::shared_ptr<CheckedModel> result_;      // as it was checked last
+  std::map<std::string, std::string> texts_;    // files of the result, by name
+  std::shared_ptr<CheckedModel> result_;        // as it was checked last
+  std::optional<JournalContents> earlier_run_;  // that is gone on with
+  bool keeps_{};
 };
 
 }  // namespace shardwright

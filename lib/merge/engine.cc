@@ -123,6 +123,24 @@ class Engine final : public Preparation {
                       .most = std::sqrt(most)};
   }
 
+  // Bytes of a file that are there already.
+  void keep(std::size_t file, TileRange range, Bytes bytes) {
+    const auto& places = places_[file];
+    for (auto place = std::ranges::upper_bound(places, range.begin, {}, &Place::end);
+         place != places.end() && place->begin < range.end; ++place) {
+      TensorState& state = states_[place->tensor];
+      if (state.tensor->action == TensorAction::kCopy) continue;
+      const std::uint64_t begin = std::max(range.begin, place->begin);
+      const std::uint64_t end = std::min(range.end, place->end);
+      const DType dtype = state.tensor->dtype;
+      ScanResult part;
+      scan(dtype, bytes.subspan(begin - range.begin, end - begin), part);
+      const std::scoped_lock lock(mutex_);
+      add_seen(state.seen, part, (begin - place->begin) / (dtype_bits(dtype) / 8));
+      if (state.seen.elements == state.tensor->elements) state.ready = true;
+    }
+  }
+
   [[nodiscard]] ScanResult seen(std::size_t i) {
     const std::scoped_lock lock(mutex_);
     return states_[i].seen;
@@ -436,6 +454,9 @@ Result<MergeFiles> merge_files(const MergePlan& plan) {
     files.shards.push_back(std::move(file));
   }
   files.compute_when_read = [to = engine.get()] { to->compute_when_read(); };
+  files.kept = [to = engine.get()](std::size_t shard, TileRange range, Bytes bytes) {
+    to->keep(shard, range, bytes);
+  };
   files.watched = [seen = engine.get()](std::size_t i) { return seen->seen(i); };
   files.norms = [of = engine.get()](std::size_t i) { return of->norms(i); };
   files.preparation = std::move(engine);

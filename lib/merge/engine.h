@@ -24,6 +24,9 @@ struct MergeFiles {
   // begins: the plan is looked at. Afterwards it is computed, for a merge whose input this one is:
   // nothing of these files is ever written.
   std::function<void()> compute_when_read{};
+  // Tells of bytes of a shard that an earlier run wrote, before write_files() begins with those
+  // that are left: their values count as seen, and a tensor that is all there is not computed.
+  std::function<void(std::size_t shard, TileRange range, Bytes bytes)> kept{};
   // What was seen of the values of tensor `i` of the plan as they were written; nothing of tensors
   // that are copied.
   std::function<ScanResult(std::size_t i)> watched{};

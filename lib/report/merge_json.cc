@@ -57,6 +57,8 @@ json::Value document_json(const MergeReport& report) {
       {"read_bytes", json_number(report.read_bytes)},
       {"passes", json_number(report.passes)},
       {"write_bytes", json_number(report.write_bytes)},
+      {"resumed_bytes", json_number(report.resumed_bytes)},
+      {"digest", json_text_or_null(report.digest)},
       {"threads", json_number(static_cast<std::uint64_t>(report.threads))},
       {"peak_memory", json_number(report.peak_memory)},
       {"estimated_seconds",

@@ -163,9 +163,11 @@ std::string cost_text(const MergeReport& report) {
   if (!report.estimated_seconds) return {};
   return fmt::format(
       "estimated: writes {}; up to {} of memory on {}; reading and computing {:.1f} s by a sample, "
-      "and what the disk takes to write\n",
+      "and what the disk takes to write\n"
+      "digest of the plan: {}\n",
       human_bytes(report.write_bytes), human_bytes(report.peak_memory),
-      counted(static_cast<std::uint64_t>(report.threads), "thread"), *report.estimated_seconds);
+      counted(static_cast<std::uint64_t>(report.threads), "thread"), *report.estimated_seconds,
+      report.digest);
 }
 
 }  // namespace

@@ -89,6 +89,22 @@ Result<OutFile> Disk::create(const std::string& path, bool direct) const {
   return file;
 }
 
+Result<OutFile> Disk::reopen(const std::string& path, bool direct) const {
+  constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  if (!may(DiskStep::kReopen, path)) return failed("opening", path);
+  OutFile file{.path = path};
+  if (direct) file.fd = UniqueFd(::open(path.c_str(), kFlags | O_DIRECT));
+  file.direct = static_cast<bool>(file.fd);
+  if (!file.fd) file.fd = UniqueFd(::open(path.c_str(), kFlags));
+  struct stat status{};
+  if (!file.fd || ::fstat(file.fd.get(), &status) != 0) return failed("opening", path);
+  if (!S_ISREG(status.st_mode) || status.st_nlink != 1) {
+    return Error{ErrorCode::kIo,
+                 fmt::format("opening {}: not a file of a killed run", quoted(path, kShownPath))};
+  }
+  return file;
+}
+
 Status Disk::allocate(const OutFile& file, std::uint64_t offset, std::uint64_t bytes) const {
   if (bytes == 0) return ok();
   if (!may(DiskStep::kAllocate, file.path)) return failed("reserving space for", file.path);

@@ -2,7 +2,8 @@
 // this class alone, so that a test can refuse or stop any step of it.
 //
 // Paths are whole (absolute); nothing is ever opened through a symbolic link for writing, and no
-// file that exists is opened for writing at all.
+// file that exists is opened for writing, but one that a killed run of this program left unfinished
+// in a folder of its own.
 #pragma once
 
 #include <sys/types.h>
@@ -33,6 +34,7 @@ inline constexpr std::uint64_t kBlockBytes = 4096;
 enum class DiskStep : std::uint8_t {
   kMakeFolder,
   kCreate,
+  kReopen,
   kAllocate,
   kWrite,
   kShare,
@@ -62,6 +64,9 @@ class Disk {
   // A new file; kIo where the name exists. `direct` is a wish: where the file system has no
   // O_DIRECT, the file is an ordinary one.
   [[nodiscard]] Result<OutFile> create(const std::string& path, bool direct = false) const;
+  // A file that create() made in a folder that is this run's alone, to go on with it. kIo where it
+  // is no file, or has another name elsewhere.
+  [[nodiscard]] Result<OutFile> reopen(const std::string& path, bool direct = false) const;
   // Reserves the range and extends the file to hold it, so that a full disk is known at once.
   Status allocate(const OutFile& file, std::uint64_t offset, std::uint64_t bytes) const;
   Status write(const OutFile& file, std::uint64_t offset, Bytes bytes) const;

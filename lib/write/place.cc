@@ -48,15 +48,26 @@ bool same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-void remove_remains(const Disk& disk, const std::string& folder, std::string_view prefix) {
+std::string prefix_of(std::string_view name) {
+  return fmt::format(".{}{}", name.substr(0, NAME_MAX - 32), kMark);
+}
+
+// Folders of runs, killed ones and others.
+std::vector<std::string> staging_folders(const std::string& folder, std::string_view prefix) {
+  std::vector<std::string> paths;
   const auto listing = open_folder(folder);
-  if (!listing) return;
+  if (!listing) return paths;
   for (const FolderEntry& entry : (*listing)->entries()) {
     const bool ours = entry.kind == EntryKind::kFolder && !entry.is_link &&
                       entry.name.size() == prefix.size() + kSuffix &&
                       entry.name.starts_with(prefix);
-    if (!ours) continue;
-    const std::string path = join_path(folder, entry.name);
+    if (ours) paths.push_back(join_path(folder, entry.name));
+  }
+  return paths;
+}
+
+void remove_remains(const Disk& disk, const std::string& folder, std::string_view prefix) {
+  for (const std::string& path : staging_folders(folder, prefix)) {
     // What cannot be removed is no reason to stop: it is only in the way of order.
     if (const auto lock = FolderLock::take(path)) static_cast<void>(disk.remove_tree(path));
   }
@@ -160,9 +171,38 @@ Result<FolderLock> FolderLock::take(const std::string& path) {
   }
 }
 
+Result<std::vector<StagingFolder>> find_remains(const std::string& folder, std::string_view name) {
+  std::vector<StagingFolder> found;
+  for (std::string& path : staging_folders(folder, prefix_of(name))) {
+    auto lock = FolderLock::take(path);
+    if (lock) {
+      found.push_back({std::move(path), std::move(*lock)});
+    } else if (lock.error().code == ErrorCode::kIo) {
+      return std::move(lock).error();
+    }
+  }
+  return found;
+}
+
+std::uint64_t disk_bytes_of_remains(const std::string& folder, std::string_view name) {
+  constexpr std::uint64_t kSector = 512;  // unit of st_blocks
+  std::uint64_t bytes = 0;
+  for (const std::string& path : staging_folders(folder, prefix_of(name))) {
+    const auto lock = FolderLock::take(path);
+    const auto listing = lock ? open_folder(path) : Error{ErrorCode::kIo};
+    if (!listing) continue;
+    for (const FolderEntry& entry : (*listing)->entries()) {
+      struct stat status{};
+      if (::lstat(join_path(path, entry.name).c_str(), &status) == 0)
+        bytes += static_cast<std::uint64_t>(status.st_blocks) * kSector;
+    }
+  }
+  return bytes;
+}
+
 Result<StagingFolder> make_staging_folder(const Disk& disk, const std::string& folder,
                                           std::string_view name) {
-  const std::string prefix = fmt::format(".{}{}", name.substr(0, NAME_MAX - 32), kMark);
+  const std::string prefix = prefix_of(name);
   remove_remains(disk, folder, prefix);
   constexpr int kTries = 100;
   for (int i = 0;; ++i) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "io/unique_fd.h"
 #include "shardwright/result.h"
@@ -53,6 +54,13 @@ struct StagingFolder {
   std::string path{};
   std::optional<FolderLock> lock{};  // none where the file system has no locks
 };
+
+// Folders of that name that killed runs left, each locked; without those that the file system
+// cannot lock. kIo where a run that lives holds one.
+Result<std::vector<StagingFolder>> find_remains(const std::string& folder, std::string_view name);
+
+// Bytes of the disk that they take together.
+std::uint64_t disk_bytes_of_remains(const std::string& folder, std::string_view name);
 
 // A new folder `FOLDER/.NAME.shardwright-XXXXXX`, locked; remains of the same name that no run
 // holds are removed first.

@@ -59,55 +59,66 @@ Status can_be_replaced(const std::string& place, const Emptiness& found) {
 
 }  // namespace
 
-Result<StagedDir> StagedDir::create(const Disk& disk, const std::string& target,
-                                    Existing existing) {
-  SW_TRY(std::string place, place_of(target));
+Result<StagedDir::Place> StagedDir::place_for(const std::string& target, Existing existing) {
+  SW_TRY(std::string path, place_of(target));
+  Place place{.target = std::move(path)};
   struct stat status{};
-  if (::lstat(place.c_str(), &status) != 0) {
-    SW_TRY(StagingFolder staging, make_staging_folder(disk, parent_of(place), last_of(place)));
-    return StagedDir(disk, std::move(place), std::move(staging), false, {});
-  }
+  if (::lstat(place.target.c_str(), &status) != 0) return place;
   if (!S_ISDIR(status.st_mode)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("output {} is there and is no folder", quoted(place, kShownPath))};
+    return Error{ErrorCode::kInvalidArgument, fmt::format("output {} is there and is no folder",
+                                                          quoted(place.target, kShownPath))};
   }
-  SW_TRY(const Emptiness found, emptiness(place));
-  const std::string name = last_of(place);
+  SW_TRY(const Emptiness found, emptiness(place.target));
   if (!found.holds.empty() && existing == Existing::kRefuse) {
     return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("output {} is not empty: it holds {}", quoted(place, kShownPath),
-                             quoted(found.holds))};
+                 fmt::format("output {} is not empty: it holds {}",
+                             quoted(place.target, kShownPath), quoted(found.holds))};
   }
   if (!found.holds.empty()) {
-    SW_TRY_OK(can_be_replaced(place, found));
-    SW_TRY(StagingFolder staging, make_staging_folder(disk, parent_of(place), name));
-    StagedDir staged(disk, std::move(place), std::move(staging), false, status.st_mode & 07777U);
-    staged.replaces_ = true;
-    return staged;
+    SW_TRY_OK(can_be_replaced(place.target, found));
+    place.replaces = true;
+  } else {
+    place.inside = found.remains || is_mount_root(place.target) || is_current_folder(place.target);
   }
-  if (found.remains || is_mount_root(place) || is_current_folder(place)) {
-    SW_TRY(StagingFolder staging, make_staging_folder(disk, place, name));
-    return StagedDir(disk, std::move(place), std::move(staging), true, {});
-  }
-  SW_TRY(StagingFolder staging, make_staging_folder(disk, parent_of(place), name));
-  return StagedDir(disk, std::move(place), std::move(staging), false, status.st_mode & 07777U);
+  if (!place.inside) place.mode = status.st_mode & 07777U;
+  return place;
 }
 
-StagedDir::StagedDir(const Disk& disk, std::string target, StagingFolder staging, bool inside,
-                     std::optional<mode_t> mode)
-    : disk_(&disk),
-      target_(std::move(target)),
-      staging_(std::move(staging)),
-      inside_(inside),
-      mode_(mode) {}
+Result<StagedDir> StagedDir::create(const Disk& disk, const std::string& target,
+                                    Existing existing) {
+  SW_TRY(Place place, place_for(target, existing));
+  SW_TRY(StagingFolder staging, make_staging_folder(disk, place.folder(), last_of(place.target)));
+  return StagedDir(disk, std::move(place), std::move(staging));
+}
+
+Result<std::optional<StagedDir>> StagedDir::resume(
+    const Disk& disk, const std::string& target, Existing existing,
+    const std::function<bool(const std::string& path)>& picks) {
+  SW_TRY(Place place, place_for(target, existing));
+  SW_TRY(auto remains, find_remains(place.folder(), last_of(place.target)));
+  const auto found = std::ranges::find_if(
+      remains, [&picks](const StagingFolder& folder) { return picks(folder.path); });
+  if (found == remains.end()) return std::optional<StagedDir>();
+  for (const StagingFolder& other : remains) {
+    // As in make_staging_folder(), what cannot be removed is no reason to stop.
+    if (other.path != found->path) static_cast<void>(disk.remove_tree(other.path));
+  }
+  return std::optional(StagedDir(disk, std::move(place), std::move(*found)));
+}
+
+std::uint64_t StagedDir::disk_bytes_of_remains(const std::string& target, Existing existing) {
+  const auto place = place_for(target, existing);
+  if (!place) return 0;
+  return shardwright::disk_bytes_of_remains(place->folder(), last_of(place->target));
+}
+
+StagedDir::StagedDir(const Disk& disk, Place place, StagingFolder staging)
+    : disk_(&disk), place_(std::move(place)), staging_(std::move(staging)) {}
 
 StagedDir::StagedDir(StagedDir&& other) noexcept
     : disk_(other.disk_),
-      target_(std::move(other.target_)),
-      staging_(std::exchange(other.staging_, {})),
-      inside_(other.inside_),
-      mode_(other.mode_),
-      replaces_(other.replaces_) {}
+      place_(std::move(other.place_)),
+      staging_(std::exchange(other.staging_, {})) {}
 
 StagedDir::~StagedDir() {
   // Nobody can be told of a failure here; the next run with the same target tries again.
@@ -115,30 +126,30 @@ StagedDir::~StagedDir() {
 }
 
 Status StagedDir::publish(std::span<const std::string> last) {
-  if (mode_) SW_TRY_OK(disk_->set_folder_mode(staging_.path, *mode_));
+  if (place_.mode) SW_TRY_OK(disk_->set_folder_mode(staging_.path, *place_.mode));
   SW_TRY_OK(sync_folders(*disk_, staging_.path));
-  if (inside_) return fill(last);
-  if (replaces_) return replace();
+  if (place_.inside) return fill(last);
+  if (place_.replaces) return replace();
   // Over an empty folder rename() is one step too; where something has come into it, it fails.
-  SW_TRY_OK(mode_ ? disk_->rename(staging_.path, target_)
-                  : disk_->rename_new(staging_.path, target_));
+  SW_TRY_OK(place_.mode ? disk_->rename(staging_.path, place_.target)
+                        : disk_->rename_new(staging_.path, place_.target));
   staging_.path.clear();
-  return disk_->sync_folder(parent_of(target_));
+  return disk_->sync_folder(parent_of(place_.target));
 }
 
 Status StagedDir::replace() {
-  SW_TRY(const bool exchanged, disk_->exchange(staging_.path, target_));
+  SW_TRY(const bool exchanged, disk_->exchange(staging_.path, place_.target));
   std::string old = staging_.path;  // its name now
   if (!exchanged) {
-    old = target_ + ".replaced";
-    SW_TRY_OK(disk_->rename_new(target_, old));
-    if (Status moved = disk_->rename_new(staging_.path, target_); !moved) {
-      static_cast<void>(disk_->rename(old, target_));
+    old = place_.target + ".replaced";
+    SW_TRY_OK(disk_->rename_new(place_.target, old));
+    if (Status moved = disk_->rename_new(staging_.path, place_.target); !moved) {
+      static_cast<void>(disk_->rename(old, place_.target));
       return moved;
     }
   }
   staging_.path.clear();
-  SW_TRY_OK(disk_->sync_folder(parent_of(target_)));
+  SW_TRY_OK(disk_->sync_folder(parent_of(place_.target)));
   return disk_->remove_tree(old);
 }
 
@@ -153,18 +164,18 @@ Status StagedDir::fill(std::span<const std::string> last) {
   }
   for (std::size_t i = 0; i < names.size(); ++i) {
     Status moved =
-        disk_->rename_new(join_path(staging_.path, names[i]), join_path(target_, names[i]));
+        disk_->rename_new(join_path(staging_.path, names[i]), join_path(place_.target, names[i]));
     if (moved) continue;
     while (i-- > 0) {  // back, so that the target is empty again
       static_cast<void>(
-          disk_->rename(join_path(target_, names[i]), join_path(staging_.path, names[i])));
+          disk_->rename(join_path(place_.target, names[i]), join_path(staging_.path, names[i])));
     }
     return moved;
   }
-  SW_TRY_OK(disk_->sync_folder(target_));
+  SW_TRY_OK(disk_->sync_folder(place_.target));
   SW_TRY_OK(disk_->remove_folder(staging_.path));
   staging_.path.clear();
-  return disk_->sync_folder(target_);
+  return disk_->sync_folder(place_.target);
 }
 
 }  // namespace shardwright

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -31,15 +32,28 @@ class StagedDir {
   static Result<StagedDir> create(const Disk& disk, const std::string& target,
                                   Existing existing = Existing::kRefuse);
 
+  // What a killed run left for the same target, and `picks` takes by its path; none where there is
+  // nothing such, and then nothing is changed; otherwise all other remains go. kIo where another
+  // run is at work there.
+  static Result<std::optional<StagedDir>> resume(
+      const Disk& disk, const std::string& target, Existing existing,
+      const std::function<bool(const std::string& path)>& picks);
+
+  // Bytes of the disk that are free again, or used, once one of the two was called.
+  static std::uint64_t disk_bytes_of_remains(const std::string& target, Existing existing);
+
   StagedDir(StagedDir&& other) noexcept;
   StagedDir& operator=(StagedDir&&) = delete;
   StagedDir(const StagedDir&) = delete;
   StagedDir& operator=(const StagedDir&) = delete;
-  // Removes what was not published.
+  // Removes what was not published, unless it is kept.
   ~StagedDir();
 
+  // What is there stays as it is, for resume().
+  void keep() { staging_.path.clear(); }
+
   [[nodiscard]] const std::string& path() const { return staging_.path; }  // to build in
-  [[nodiscard]] const std::string& target() const { return target_; }
+  [[nodiscard]] const std::string& target() const { return place_.target; }
 
   // Syncs the folders and moves the result to its place; its files have been synced. `last` names
   // what goes last, in this order, where the target is filled name by name. A model that is
@@ -48,18 +62,24 @@ class StagedDir {
   Status publish(std::span<const std::string> last = {});
 
  private:
-  StagedDir(const Disk& disk, std::string target, StagingFolder staging, bool inside,
-            std::optional<mode_t> mode);
+  // Where a folder is staged, and what becomes of the one that is there.
+  struct Place {
+    std::string target{};
+    bool inside{};                 // of the target
+    std::optional<mode_t> mode{};  // of the folder that is replaced
+    bool replaces{};               // and it holds a model
+    [[nodiscard]] std::string folder() const { return inside ? target : parent_of(target); }
+  };
+  static Result<Place> place_for(const std::string& target, Existing existing);
+
+  StagedDir(const Disk& disk, Place place, StagingFolder staging);
 
   Status fill(std::span<const std::string> last);
   Status replace();
 
   const Disk* disk_;
-  std::string target_;
+  Place place_;
   StagingFolder staging_;
-  bool inside_{};
-  std::optional<mode_t> mode_;  // of the folder that is replaced
-  bool replaces_{};             // and it holds a model
 };
 
 }  // namespace shardwright

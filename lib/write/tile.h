@@ -29,6 +29,7 @@ Tile make_tile();
 // A range of a file, within one tile: whole blocks, but for the file's end.
 struct TileRange {
   std::uint64_t begin{}, end{};
+  friend bool operator==(const TileRange&, const TileRange&) = default;
 };
 
 // Writes the range from memory that holds its bytes, and room for a tile.

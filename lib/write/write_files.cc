@@ -4,13 +4,18 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <ranges>
 #include <semaphore>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/digest.h"
 #include "base/parallel.h"
 #include "base/try.h"
+#include "io/folder.h"
+#include "write/place.h"
 
 namespace shardwright {
 namespace {
@@ -19,7 +24,12 @@ struct Output {
   const PlannedFile* content{};
   OutFile file{};
   std::atomic<std::uint64_t> left{};  // tiles
+  std::vector<char> there{};          // by tile: an earlier run wrote it
 };
+
+std::uint64_t tiles_in(std::uint64_t bytes) {
+  return (bytes + kTileBytes - 1) / kTileBytes;
+}
 
 class FilesWriter {
  public:
@@ -36,13 +46,20 @@ class FilesWriter {
       Output& output = outputs_[i];
       output.content = files[i].content;
       const std::uint64_t bytes = output.content->size();
-      SW_TRY(output.file, disk_.create(files[i].path, bytes >= kDirectFrom));
+      const bool direct = bytes >= kDirectFrom;
+      const bool is_old = options_.resume && exists(files[i].path);
+      SW_TRY(output.file,
+             is_old ? disk_.reopen(files[i].path, direct) : disk_.create(files[i].path, direct));
       SW_TRY_OK(disk_.allocate(output.file, 0, bytes));
-      output.left = (bytes + kTileBytes - 1) / kTileBytes;
+      output.left = tiles_in(bytes);
+      output.there.resize(output.left);
     }
-    set_end();
+    if (options_.resume) SW_TRY_OK(keep());
+    find_next();
     return ok();
   }
+
+  [[nodiscard]] std::uint64_t kept() const { return kept_.load(); }
 
   Status run() {
     std::vector<std::jthread> workers;
@@ -60,6 +77,47 @@ class FilesWriter {
     std::size_t file{};
     TileRange range{};
   };
+
+  [[nodiscard]] TileRange tile(std::size_t file, std::uint64_t number) const {
+    const std::uint64_t begin = number * kTileBytes;
+    return {begin, std::min(begin + kTileBytes, outputs_[file].content->size())};
+  }
+
+  // Looks for the tiles of an earlier run, and finishes the files that have all of theirs.
+  Status keep() {
+    std::vector<WrittenTile> last;  // of each tile the line that counts, the last one
+    std::set<std::pair<std::size_t, std::uint64_t>> seen;
+    for (const WrittenTile& written : options_.written | std::views::reverse) {
+      if (written.file >= outputs_.size()) continue;
+      const std::uint64_t number = written.range.begin / kTileBytes;
+      const bool is_tile = number < outputs_[written.file].there.size() &&
+                           tile(written.file, number) == written.range;
+      if (is_tile && seen.emplace(written.file, number).second) last.push_back(written);
+    }
+    std::ranges::reverse(last);
+    parallel_for(last.size(), threads_, [&](std::size_t i) {
+      if (options_.meter == nullptr || !options_.meter->stopped()) look_at(last[i]);
+    });
+    for (const Output& output : outputs_) {
+      if (output.left.load() == 0) SW_TRY_OK(finish(output));
+    }
+    return ok();
+  }
+
+  // What cannot be read is written again.
+  void look_at(const WrittenTile& written) {
+    Output& output = outputs_[written.file];
+    const Tile memory = make_tile();
+    const MutableBytes bytes(memory.get(), written.range.end - written.range.begin);
+    const auto source = open_file(output.file.path);
+    if (!source || !(*source)->read(written.range.begin, bytes)) return;
+    if (digest_of(bytes) != written.digest) return;
+    if (options_.kept) options_.kept(written.file, written.range, bytes);
+    output.there[written.range.begin / kTileBytes] = 1;
+    --output.left;
+    kept_ += bytes.size();
+    if (options_.meter != nullptr) options_.meter->add(bytes.size());
+  }
 
   [[nodiscard]] std::uint64_t tile_count() const {
     std::uint64_t tiles = 0;
@@ -108,16 +166,20 @@ class FilesWriter {
   }
 
   void advance() {
-    const std::uint64_t size = outputs_[next_.file].content->size();
-    next_.range.begin = next_.range.end;
-    if (next_.range.begin == size) next_ = {.file = next_.file + 1};
-    set_end();
+    ++next_tile_;
+    find_next();
   }
 
-  void set_end() {
-    if (next_.file == outputs_.size()) return;
-    next_.range.end =
-        std::min(next_.range.begin + kTileBytes, outputs_[next_.file].content->size());
+  // From the tile that would be next, the first that is not there.
+  void find_next() {
+    for (; next_.file < outputs_.size(); ++next_.file, next_tile_ = 0) {
+      const std::vector<char>& there = outputs_[next_.file].there;
+      while (next_tile_ < there.size() && there[next_tile_] != 0)
+        ++next_tile_;
+      if (next_tile_ == there.size()) continue;
+      next_.range = tile(next_.file, next_tile_);
+      return;
+    }
   }
 
   Status compute(const Preparation::Work& work) {
@@ -130,19 +192,22 @@ class FilesWriter {
   Status write(const Piece& piece, std::byte* memory) {
     Output& output = outputs_[piece.file];
     const MutableBytes bytes(memory, piece.range.end - piece.range.begin);
+    WrittenTile written{.file = piece.file, .range = piece.range};
     const auto fill = [&]() -> Status {
       SW_TRY_OK(output.content->read(piece.range.begin, bytes));
-      return options_.seen ? options_.seen(piece.file, piece.range, bytes) : ok();
+      if (options_.journal != nullptr) written.digest = digest_of(bytes);
+      return ok();
     };
     SW_TRY_OK(compute(fill));
     SW_TRY_OK(write_range(disk_, output.file, piece.range, memory));
+    if (options_.journal != nullptr) options_.journal->add(written);
     if (options_.meter != nullptr) options_.meter->add(bytes.size());
     return output.left.fetch_sub(1) == 1 ? finish(output) : ok();
   }
 
   Status finish(const Output& output) {
     const std::uint64_t bytes = output.content->size();
-    if (output.file.direct && bytes % kBlockBytes != 0) {
+    if (options_.resume || (output.file.direct && bytes % kBlockBytes != 0)) {
       SW_TRY_OK(disk_.resize(output.file, bytes));
     }
     return disk_.sync(output.file);
@@ -157,16 +222,19 @@ class FilesWriter {
   std::mutex mutex_;  // over next_ and status_
   std::condition_variable changed_;
   Piece next_{};
+  std::uint64_t next_tile_{};          // of the file
+  std::atomic<std::uint64_t> kept_{};  // bytes
   Status status_ = ok();
 };
 
 }  // namespace
 
-Status write_files(const Disk& disk, std::span<const FileToWrite> files, Preparation& preparation,
-                   const WriteFilesOptions& options) {
+Result<std::uint64_t> write_files(const Disk& disk, std::span<const FileToWrite> files,
+                                  Preparation& preparation, const WriteFilesOptions& options) {
   FilesWriter writer(disk, preparation, options);
   SW_TRY_OK(writer.open(files));
-  return writer.run();
+  SW_TRY_OK(writer.run());
+  return writer.kept();
 }
 
 }  // namespace shardwright

@@ -14,6 +14,7 @@
 #include "base/meter.h"
 #include "shardwright/result.h"
 #include "write/disk.h"
+#include "write/journal.h"
 #include "write/planned_file.h"
 #include "write/tile.h"
 
@@ -51,13 +52,18 @@ struct WriteFilesOptions {
   int threads{};                 // that compute; 0: all available
   int waiting{kWaitingThreads};  // more, which wait for the disk meanwhile
   Meter* meter{};                // counts bytes written; may be null
-  // Called with the bytes of each tile before it is written; may be empty. From many threads.
-  std::function<Status(std::size_t file, TileRange range, Bytes bytes)> seen{};
+  Journal* journal{};            // gets a line for each tile; may be null
+  // Go on with what a killed run wrote of the same files: those that exist are opened, and of
+  // `written` those tiles stay that have their digest still. `kept`, if set, is called with the
+  // bytes of each, from many threads, before anything is prepared.
+  bool resume{};
+  std::span<const WrittenTile> written{};
+  std::function<void(std::size_t file, TileRange range, Bytes bytes)> kept{};
 };
 
-// kInterrupted where the meter's monitor stops it. On an error unfinished files may be there: they
-// belong into a folder that goes away.
-Status write_files(const Disk& disk, std::span<const FileToWrite> files, Preparation& preparation,
-                   const WriteFilesOptions& options = {});
+// Bytes that were kept. kInterrupted where the meter's monitor stops it. On an error unfinished
+// files may be there: they belong into a folder that goes away, or is kept for another run.
+Result<std::uint64_t> write_files(const Disk& disk, std::span<const FileToWrite> files,
+                                  Preparation& preparation, const WriteFilesOptions& options = {});
 
 }  // namespace shardwright

@@ -19,6 +19,7 @@ struct MergeOptions {
   bool overwrite{};           // or one with a model, which goes when the result is there
   bool card{true};            // write a README.md that says how the model was made
   bool copy_tokenizer{true};  // of the donor, where the recipe asks for none
+  bool resume{};              // go on with what a killed run of the same merge left
   bool dry_run{};             // plan and check, and write nothing
   bool compat{};              // the peer's arithmetic: rounding after each operation
   std::uint64_t max_shard_size{5'000'000'000};  // bytes of tensors
@@ -82,6 +83,8 @@ struct MergeReport {
   std::uint64_t tensor_bytes{};
   std::uint64_t read_bytes{};                 // over all passes
   std::uint64_t write_bytes{};                // of all files of the result
+  std::uint64_t resumed_bytes{};              // of them, those that a killed run had written
+  std::string digest{};                       // of the plan, in hexadecimal digits
   int threads{};                              // that compute
   std::uint64_t peak_memory{};                // of the whole process, at most: an estimate
   std::optional<double> estimated_seconds{};  // of a dry run: reading and computing, by a sample
@@ -99,7 +102,8 @@ struct MergeReport {
 
 // Reads the recipe, checks its inputs, plans, checks what would come of it, and writes it. Nothing
 // is there under `output` before all of it is written and checked. An Error where the recipe cannot
-// be read, an input cannot be opened, or the output cannot be written.
+// be read, an input cannot be opened, or the output cannot be written; with `resume` what was
+// written is then kept beside it for the next run.
 Result<MergeReport> merge(const std::string& recipe_path, const MergeOptions& options);
 
 }  // namespace shardwright

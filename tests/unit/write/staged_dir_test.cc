@@ -246,5 +246,45 @@ TEST_CASE("write: a full disk is known before it is full, and nothing stays") {
   CHECK(whole_snapshot(dir.file("small")).empty());
 }
 
+TEST_CASE("write: what a killed run left is gone on with where it is picked, and stays otherwise") {
+  static const Disk disk;
+  const TempDir dir;
+  const std::string out = dir.file("out");
+  const auto none = [](const std::string&) { return false; };
+  const auto any = [](const std::string&) { return true; };
+  {
+    auto first = StagedDir::create(disk, out);
+    REQUIRE(first);
+    write_file(first->path() + "/x", "x");
+    // Its run lives.
+    const auto held = StagedDir::resume(disk, out, Existing::kRefuse, any);
+    REQUIRE(!held);
+    CHECK(held.error().message.starts_with("another run is at work in"));
+    CHECK(StagedDir::disk_bytes_of_remains(out, Existing::kRefuse) == 0);
+    first->keep();
+  }
+  write_file(dir.file(".out.shardwright-dead00/y"), "y");
+  write_file(dir.file(".other.shardwright-dead00/y"), "y");
+  const auto before = whole_snapshot(dir.path());
+  CHECK(StagedDir::disk_bytes_of_remains(out, Existing::kRefuse) > 0);
+  const auto nothing = StagedDir::resume(disk, out, Existing::kRefuse, none);
+  REQUIRE(nothing);
+  CHECK(!*nothing);
+  CHECK(whole_snapshot(dir.path()) == before);
+  auto found = StagedDir::resume(disk, out, Existing::kRefuse,
+                                 [](const std::string& path) { return exists(path + "/x"); });
+  REQUIRE(found);
+  REQUIRE(*found);
+  CHECK(!exists(dir.file(".out.shardwright-dead00")));
+  REQUIRE((*found)->publish());
+  CHECK(whole_snapshot(dir.path()) == Snapshot{{".other.shardwright-dead00", "folder 755"},
+                                               {".other.shardwright-dead00/y", "644:y"},
+                                               {"out", "folder 755"},
+                                               {"out/x", "644:x"}});
+  const auto full = StagedDir::resume(disk, out, Existing::kRefuse, any);
+  REQUIRE(!full);
+  CHECK(full.error().message == "output '" + out + "' is not empty: it holds 'x'");
+}
+
 }  // namespace
 }  // namespace shardwright

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -67,7 +68,7 @@ TEST_CASE("write: many files at once, each tile after the work that it waits for
       files.push_back({dir.file("f" + std::to_string(i)), content.get()});
       contents.push_back(std::move(content));
     }
-    const Status status = write_files(Disk(), files, work, {.threads = threads});
+    const auto status = write_files(Disk(), files, work, {.threads = threads});
     REQUIRE_MESSAGE(status, status.error().message);
     CHECK(!early);
     for (std::size_t i = 0; i < sizes.size(); ++i) {
@@ -87,7 +88,7 @@ TEST_CASE("write: the first failure of many files ends the writing") {
       [](std::uint64_t, MutableBytes) -> Status { return Error{ErrorCode::kIo, "no such values"}; },
       2 * kTileBytes);
   const std::vector<FileToWrite> files = {{dir.file("a"), &content}};
-  const Status status = write_files(Disk(), files, none, {.threads = 2});
+  const auto status = write_files(Disk(), files, none, {.threads = 2});
   REQUIRE(!status);
   CHECK(status.error().message == "no such values");
 }
@@ -99,9 +100,131 @@ TEST_CASE("write: a full disk is told before the first tile of many files") {
   const std::vector<FileToWrite> files = {{dir.file("a"), &content}, {dir.file("b"), &content}};
   // Made, reserved; made, and no space.
   const Disk full = faulty_disk({.at = 3, .number = ENOSPC, .lasting = true});
-  const Status status = write_files(full, files, none, {.threads = 1});
+  const auto status = write_files(full, files, none, {.threads = 1});
   REQUIRE(!status);
   CHECK(status.error().message.find("No space left on device") != std::string::npos);
+}
+
+// Three files of a few tiles, and a journal of them.
+struct Work {
+  explicit Work(std::string to) : folder(std::move(to)) {
+    for (const std::uint64_t bytes : {std::uint64_t{10}, 2 * kTileBytes + 3, 3 * kTileBytes}) {
+      auto& content = contents.emplace_back(std::make_unique<PlannedFile>("head"));
+      content->append(
+          [this](std::uint64_t from, MutableBytes into) {
+            ++produced;
+            for (std::byte& byte : into)
+              byte = static_cast<std::byte>(from++ % 251);
+            return ok();
+          },
+          bytes);
+      files.push_back({join_path(folder, "f" + std::to_string(contents.size())), content.get()});
+    }
+  }
+
+  // As a merge does it: begins, or goes on where a journal is.
+  Result<std::uint64_t> run(const Disk& disk) {
+    Countdown none({0, 0, 0});
+    const auto earlier = read_journal(folder);
+    if (!earlier) std::filesystem::remove(join_path(folder, kJournalName));
+    auto journal =
+        earlier ? Journal::reopen(disk, folder, *earlier) : Journal::create(disk, folder, {});
+    if (!journal) return std::move(journal).error();
+    WriteFilesOptions options{.threads = 1, .waiting = 0, .journal = &*journal};
+    options.resume = earlier.has_value();
+    if (earlier) options.written = earlier->tiles;
+    options.kept = [this](std::size_t, TileRange range, Bytes bytes) {
+      CHECK(range.end - range.begin == bytes.size());
+      kept += bytes.size();
+    };
+    return write_files(disk, files, none, options);
+  }
+
+  [[nodiscard]] bool is_whole() const {
+    for (const FileToWrite& file : files) {
+      std::string expected(file.content->size(), '\0');
+      if (!file.content->read(0, std::as_writable_bytes(std::span(expected)))) return false;
+      if (read_file(file.path) != expected) return false;
+    }
+    return true;
+  }
+
+  std::string folder;
+  std::atomic<int> produced{};
+  std::atomic<std::uint64_t> kept{};
+  std::vector<std::unique_ptr<PlannedFile>> contents{};
+  std::vector<FileToWrite> files{};
+};
+
+TEST_CASE("write: files go on from any step at which their run was killed") {
+  const test::InMemory fast;
+  const TempDir whole;
+  Work work(whole.path());
+  const int steps = test::count_steps([&work](const Disk& disk) { REQUIRE(work.run(disk)); });
+  CHECK(work.is_whole());
+  const int tiles = work.produced - 3;  // once more by is_whole()
+  CHECK(tiles == 8);
+  std::uint64_t most = 0;
+  for (int at = 0; at < steps; ++at) {
+    CAPTURE(at);
+    const TempDir dir;
+    REQUIRE(test::stops_at(
+        at, false, [&dir](const Disk& disk) { static_cast<void>(Work(dir.path()).run(disk)); }));
+    Work next(dir.path());
+    const auto kept = next.run(Disk());
+    REQUIRE_MESSAGE(kept, kept.error().message);
+    CHECK(*kept == next.kept);
+    most = std::max(most, *kept);
+    CHECK(next.is_whole());
+    // And once more, with all of it there.
+    Work last(dir.path());
+    const auto all = last.run(Disk());
+    REQUIRE(all);
+    CHECK(last.produced == 0);
+    CHECK(last.is_whole());
+  }
+  CHECK(most == 5 * kTileBytes + 25);
+}
+
+TEST_CASE("write: what a killed run wrote is kept only with the bytes that its journal tells of") {
+  const test::InMemory fast;
+  const TempDir dir;
+  REQUIRE(Work(dir.path()).run(Disk()));
+  std::string bytes = read_file(dir.file("f2"));
+  bytes[kTileBytes + 1] ^= 1;
+  test::write_file(dir.file("f2"), bytes);
+  std::filesystem::remove(dir.file("f1"));
+  std::filesystem::resize_file(dir.file("f3"), kTileBytes);
+  // Lines that name no tile of these files.
+  const Disk disk;
+  auto journal = Journal::reopen(disk, dir.path(), *read_journal(dir.path()));
+  REQUIRE(journal);
+  const Digest none = digest_of({});
+  journal->add({.file = 9, .range = {0, 10}, .digest = none});
+  journal->add({.file = 1, .range = {kTileBytes, kTileBytes}, .digest = none});
+  journal->add({.file = 1, .range = {100 * kTileBytes, 101 * kTileBytes}, .digest = none});
+  Work work(dir.path());
+  const auto kept = work.run(Disk());
+  REQUIRE_MESSAGE(kept, kept.error().message);
+  CHECK(*kept == 2 * kTileBytes + 7);  // of f2 the first tile and the last, of f3 the first
+  CHECK(work.is_whole());
+}
+
+TEST_CASE(
+    "write: a file of a killed run that has another name too, or is none, is not written to") {
+  const TempDir dir;
+  test::write_file(dir.file("other"), "theirs");
+  REQUIRE(Work(dir.path()).run(Disk()));
+  std::filesystem::remove(dir.file("f1"));
+  std::filesystem::create_hard_link(dir.file("other"), dir.file("f1"));
+  CHECK(!Work(dir.path()).run(Disk()));
+  std::filesystem::remove(dir.file("f1"));
+  std::filesystem::create_symlink(dir.file("other"), dir.file("f1"));
+  CHECK(!Work(dir.path()).run(Disk()));
+  std::filesystem::remove(dir.file("f1"));
+  std::filesystem::create_directory(dir.file("f1"));
+  CHECK(!Work(dir.path()).run(Disk()));
+  CHECK(read_file(dir.file("other")) == "theirs");
 }
 
 }  // namespace
