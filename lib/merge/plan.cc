@@ -203,7 +203,7 @@ class Planner {
       const std::size_t input = slice.sources[i].input;
       for (const auto& [name, tensor] : views_[input].tensors) {
         if (tensor.stack == part.stacks[input] || !is_of(part, recipe_, name)) continue;
-        const ViewTensor& told = as_a_rule_has_it(slice, name, tensor);
+        const ViewTensor& told = *as_a_rule_has_it(slice, name, &tensor);
         const bool comes_before = !told.known || told.role == Role::kEmbedding ||
                                   told.role == Role::kPosition || !told.stack.empty();
         if (comes_before == before) wanted[name].push_back({.source = i, .tensor = &tensor});
@@ -237,12 +237,12 @@ class Planner {
   }
 
   // A file without a config has no rule: what another source has by that name tells its role.
-  [[nodiscard]] const ViewTensor& as_a_rule_has_it(const Slice& slice, std::string_view name,
-                                                   const ViewTensor& tensor) const {
+  [[nodiscard]] const ViewTensor* as_a_rule_has_it(const Slice& slice, std::string_view name,
+                                                   const ViewTensor* tensor) const {
     for (const SliceSource& source : slice.sources) {
       const auto& tensors = views_[source.input].tensors;
       const auto found = tensors.find(name);
-      if (found != tensors.end() && found->second.known) return found->second;
+      if (found != tensors.end() && found->second.known) return &found->second;
     }
     return tensor;
   }
