@@ -203,23 +203,46 @@ class Planner {
       const std::size_t input = slice.sources[i].input;
       for (const auto& [name, tensor] : views_[input].tensors) {
         if (tensor.stack == part.stacks[input] || !is_of(part, recipe_, name)) continue;
-        const ViewTensor& told = as_a_rule_has_it(slice, name, tensor);
+        const ViewTensor& told = *as_a_rule_has_it(slice, name, &tensor);
         const bool comes_before = !told.known || told.role == Role::kEmbedding ||
                                   told.role == Role::kPosition || !told.stack.empty();
         if (comes_before == before) wanted[name].push_back({.source = i, .tensor = &tensor});
       }
     }
+    if (!before) want_heads(slice, wanted);
     for (auto& [name, candidates] : wanted)
       plan_tensor(slice, std::string(name), std::move(candidates), 0);
   }
 
+  // Where the result is not tied and the last slice is of tied models alone, their embeddings stand
+  // for its head.
+  void want_heads(const Slice& slice, std::map<std::string_view, std::vector<Candidate>>& wanted) {
+    const Expansion* donor = inputs_[plan().donor].expected;
+    if (donor == nullptr || donor->tie.tied) return;
+    for (const ExpectedTie& tie : donor->ties) {
+      if (wanted.contains(tie.target)) continue;
+      std::vector<Candidate> heads;
+      for (std::size_t i = 0; i < slice.sources.size(); ++i) {
+        const std::size_t input = slice.sources[i].input;
+        const Expansion* expected = inputs_[input].expected;
+        const auto embedding = views_[input].tensors.find(tie.source);
+        if (expected == nullptr || !expected->tie.tied) return;
+        if (embedding == views_[input].tensors.end()) return;
+        heads.push_back({.source = i, .tensor = &embedding->second, .from_tie = true});
+        plan().notes.push_back(fmt::format("{} of {} is tied: {} stands for it", quoted(tie.target),
+                                           quoted(inputs_[input].model.text), quoted(tie.source)));
+      }
+      wanted[tie.target] = std::move(heads);
+    }
+  }
+
   // A file without a config has no rule: what another source has by that name tells its role.
-  [[nodiscard]] const ViewTensor& as_a_rule_has_it(const Slice& slice, std::string_view name,
-                                                   const ViewTensor& tensor) const {
+  [[nodiscard]] const ViewTensor* as_a_rule_has_it(const Slice& slice, std::string_view name,
+                                                   const ViewTensor* tensor) const {
     for (const SliceSource& source : slice.sources) {
       const auto& tensors = views_[source.input].tensors;
       const auto found = tensors.find(name);
-      if (found != tensors.end() && found->second.known) return found->second;
+      if (found != tensors.end() && found->second.known) return &found->second;
     }
     return tensor;
   }
