@@ -55,13 +55,6 @@ bool stays_behind(std::string_view name) {
          name.find('/') != std::string_view::npos;
 }
 
-// "a/b" of "a/b/c" and "a/b/c/".
-std::string folder_above(std::string path) {
-  while (path.size() > 1 && path.ends_with('/'))
-    path.pop_back();
-  return parent_of(path);
-}
-
 // The plan's files outlive whatever looks at them.
 std::shared_ptr<const PlannedFile> share(const PlannedFile* file) {
   return {std::shared_ptr<void>(), file};
@@ -170,13 +163,10 @@ void MergeRun::add_problem(Mark at, std::string message) {
 
 // Nothing is written into an input, nor around one.
 Status MergeRun::check_output() const {
-  const auto place = real_path(options().output);
+  const auto place = real_place(options().output);
   if (!place) {
-    const std::string above = folder_above(options().output);
-    if (describe_path(above).kind != EntryKind::kAbsent) return ok();  // the staging tells
     return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("output {}: there is no folder {} to put it in: make it first",
-                             quoted(options().output), quoted(above))};
+                 fmt::format("output {}: {}", quoted(options().output), place.error().message)};
   }
   for (const MergeModel& model : models_) {
     if (model.made_by == nullptr) SW_TRY_OK(stays_out(*place, model.checkpoint(), model.ref));
@@ -317,6 +307,8 @@ Status MergeRun::foresee(std::span<const MergePlan* const> plans) {
 Status MergeRun::write() {
   const auto begin = std::chrono::steady_clock::now();
   const Disk disk;
+  SW_TRY(const std::string place, real_place(options().output));
+  SW_TRY_OK(make_folders_above(disk, "/", std::string_view(place).substr(1)));
   SW_TRY(StagedDir staged, stage(disk));
   if (Status written = write_into(disk, staged.path()); !written) {
     const ErrorCode code = written.error().code;

@@ -102,14 +102,31 @@ Result<std::string> real_path(const std::string& path) {
   return failed("opening", path);
 }
 
+Result<std::string> real_place(const std::string& path) {
+  auto real = real_path(path);
+  if (real && exists(*real)) return real;
+  std::string trimmed = path;
+  while (trimmed.size() > 1 && trimmed.ends_with('/'))
+    trimmed.pop_back();
+  const std::string last = last_of(trimmed);
+  if (exists(trimmed) || trimmed.size() <= 1 || last.empty() || last == "." || last == "..")
+    return real;
+  SW_TRY(const std::string above, real_place(parent_of(trimmed)));
+  struct stat status{};
+  if (::stat(above.c_str(), &status) == 0 && !S_ISDIR(status.st_mode))
+    return Error{ErrorCode::kIo, fmt::format("{} is no folder", quoted(above, kShownPath))};
+  return join_path(above, last);
+}
+
 bool is_within(std::string_view inner, std::string_view outer) {
   if (!inner.starts_with(outer)) return false;
   return inner.size() == outer.size() || outer.ends_with('/') || inner[outer.size()] == '/';
 }
 
 Result<std::uint64_t> free_bytes_at(const std::string& path) {
-  SW_TRY(const std::string place, real_path(path));
-  const std::string folder = exists(place) ? place : parent_of(place);
+  SW_TRY(std::string folder, real_place(path));
+  while (!exists(folder) && folder.size() > 1)
+    folder = parent_of(folder);
   struct statvfs status{};
   if (::statvfs(folder.c_str(), &status) != 0) return failed("opening", folder);
   return std::uint64_t{status.f_bavail} * status.f_frsize;

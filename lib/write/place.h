@@ -22,6 +22,10 @@ std::string last_of(std::string_view path);    // "b" of "/a/b"
 // Absolute, without links, "." and "..". The last component need not exist. kNotFound, kIo.
 Result<std::string> real_path(const std::string& path);
 
+// The same where folders above the last component need not exist either. kIo where what is there of
+// it is no folder.
+Result<std::string> real_place(const std::string& path);
+
 // `inner` is `outer` or lies below it; both real paths.
 bool is_within(std::string_view inner, std::string_view outer);
 
