@@ -18,8 +18,8 @@ Digest from_xxh(const XXH128_hash_t& hash) {
 }
 
 Digest digest_block(Bytes bytes) {
-  static const bool kHasAvx2 = has_avx2_digest();
-  if (!kHasAvx2) return from_xxh(XXH3_128bits(bytes.data(), bytes.size()));
+  static const bool has_avx2 = has_avx2_digest();
+  if (!has_avx2) return from_xxh(XXH3_128bits(bytes.data(), bytes.size()));
   const RawDigest digest = avx2_digest(bytes.data(), bytes.size());
   return {digest.high, digest.low};
 }

@@ -1,7 +1,7 @@
 #include "merge/dequantize.h"
 
+#include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <random>
 #include <span>
 #include <string>
@@ -91,7 +91,7 @@ TEST_CASE("dequantize: every element has the scale of its block, from any byte t
       const std::uint64_t bytes = i == 0 ? wanted.size() : random() % (wanted.size() - from + 1);
       std::vector<std::byte> read(bytes);
       REQUIRE(source.read(from, read));
-      CHECK(std::memcmp(read.data(), wanted.data() + from, bytes) == 0);
+      CHECK(std::ranges::equal(read, wanted.subspan(from, bytes)));
     }
     std::vector<std::byte> past(4);
     CHECK_FALSE(source.read(wanted.size() - 3, past));
