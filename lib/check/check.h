@@ -66,8 +66,8 @@ struct Check {
   Repair repair{};
   std::string_view since;
   void (*run)(const Model& model, const Reporter& report){};  // each model alone
-  // The inputs of one merge, together; the result gets config and tokenizer of the first.
-  void (*across)(Inputs inputs, const Reporter& report){};
+  // Another input of a merge against the first, whose config and tokenizer the result gets.
+  void (*across)(const Model& first, const Model& other, const Reporter& report){};
 };
 
 std::span<const Check* const> check_table();  // by code

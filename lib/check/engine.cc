@@ -168,9 +168,14 @@ std::vector<Finding> run_checks(const Model& model, const CheckSelection& select
 std::vector<Finding> run_checks_across(Inputs inputs, const CheckSelection& selection) {
   std::vector<Finding> findings;
   for (const Check* check : check_table()) {
-    if (check->across == nullptr || inputs.size() < 2 || !is_wanted(*check, selection)) continue;
+    if (check->across == nullptr || inputs.empty() || !is_wanted(*check, selection)) continue;
     Collector collector(*check, selection, findings);
-    check->across(inputs, [&](Report report) { collector.add(std::move(report)); });
+    for (const Model* other : inputs.subspan(1)) {
+      check->across(*inputs.front(), *other, [&](Report report) {
+        report.group = other->checkpoint.path;
+        collector.add(std::move(report));
+      });
+    }
     collector.finish();
   }
   return findings;

@@ -27,10 +27,6 @@ constexpr std::uint64_t kPartElements = 512 * kKiB;
 constexpr std::size_t kPartTensors = 1000;
 constexpr auto kEnough = std::chrono::milliseconds(100);
 
-std::uint64_t bytes_of(const PlannedTensor& tensor) {
-  return tensor.elements * dtype_bits(tensor.dtype) / 8;
-}
-
 // A tensor, or its first rows where it is large.
 PlannedTensor rows_of(const PlannedTensor& whole) {
   PlannedTensor tensor = whole;

@@ -278,7 +278,7 @@ Status MergeRun::rehearse() {
   }
   const Checkpoint& donor = donor_checkpoint();
   for (const FolderEntry& entry : donor.folder->entries()) {
-    if (donor_is_file() || is_left(entry.name)) outcome_.gone.insert(entry.name);
+    if (is_left(entry.name)) outcome_.gone.insert(entry.name);
   }
   SW_TRY(Checkpoint result,
          open_checkpoint(preview(*donor.folder, outcome_), open_options(check_options())));
@@ -309,8 +309,9 @@ Status MergeRun::write() {
   const Disk disk;
   SW_TRY(const std::string place, real_place(options().output));
   SW_TRY_OK(make_folders_above(disk, "/", std::string_view(place).substr(1)));
-  SW_TRY(StagedDir staged, stage(disk));
-  if (Status written = write_into(disk, staged.path()); !written) {
+  const std::vector<PlanFact> now = facts();
+  SW_TRY(StagedDir staged, stage(disk, now));
+  if (Status written = write_into(disk, staged.path(), now); !written) {
     const ErrorCode code = written.error().code;
     const bool may_go_on = code == ErrorCode::kInterrupted || code == ErrorCode::kIo;
     const auto journal = read_journal(staged.path());
@@ -329,13 +330,13 @@ Status MergeRun::write() {
 }
 
 // A folder to write into: that of a killed run, where it is to be gone on with.
-Result<StagedDir> MergeRun::stage(const Disk& disk) {
+Result<StagedDir> MergeRun::stage(const Disk& disk, std::span<const PlanFact> now) {
   if (options().resume) {
     std::string difference_found;
     const auto picks = [&](const std::string& folder) {
       auto journal = read_journal(folder);
       if (!journal) return false;
-      difference_found = difference(journal->facts, facts());
+      difference_found = difference(journal->facts, now);
       if (!difference_found.empty()) return false;
       earlier_run_ = *std::move(journal);
       return true;
@@ -353,11 +354,12 @@ Result<StagedDir> MergeRun::stage(const Disk& disk) {
   return StagedDir::create(disk, options().output, existing());
 }
 
-Status MergeRun::write_into(const Disk& disk, const std::string& folder) {
+Status MergeRun::write_into(const Disk& disk, const std::string& folder,
+                            std::span<const PlanFact> now) {
   const bool resumes = earlier_run_.has_value();
   if (resumes) SW_TRY_OK(clear_texts(disk, folder));
   SW_TRY(Journal journal, resumes ? Journal::reopen(disk, folder, *earlier_run_)
-                                  : Journal::create(disk, folder, facts()));
+                                  : Journal::create(disk, folder, now));
   SW_TRY_OK(carry(disk, folder, [](std::string_view) { return false; }));
   Meter meter(options().monitor, "merging", planned_.plan.tensor_bytes);
   std::vector<FileToWrite> shards;
@@ -473,7 +475,7 @@ void MergeRun::describe() {
     MergedTensor row{.name = tensor.name,
                      .dtype = tensor.dtype,
                      .shape = tensor.shape,
-                     .bytes = tensor.elements * dtype_bits(tensor.dtype) / 8,
+                     .bytes = bytes_of(tensor),
                      .file = shard_name(shard_of[i], plan.shards.size()),
                      .action = tensor.action == TensorAction::kMerge  ? "merge"
                                : tensor.action == TensorAction::kCast ? "cast"

@@ -78,8 +78,8 @@ class MergeRun {
   Status rehearse();
   [[nodiscard]] std::vector<PlanFact> facts() const;
   [[nodiscard]] Existing existing() const;
-  Result<StagedDir> stage(const Disk& disk);
-  Status write_into(const Disk& disk, const std::string& folder);
+  Result<StagedDir> stage(const Disk& disk, std::span<const PlanFact> now);
+  Status write_into(const Disk& disk, const std::string& folder, std::span<const PlanFact> now);
   Status clear_texts(const Disk& disk, const std::string& folder) const;
   Status judge(Checkpoint result, bool written);
   Status carry(const Disk& disk, const std::string& to,

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -33,7 +34,6 @@ constexpr std::size_t kMostMistakes = 100;  // of one kind there may be one a te
 struct Candidate {
   std::size_t source{};
   const ViewTensor* tensor{};
-  bool from_tie{};  // the embedding stands for the head
 };
 
 class Planner {
@@ -53,18 +53,19 @@ class Planner {
     plan().method = method_;
     plan().seed = options_.seed;
     plan().compat = options_.compat;
+    // The base, or the first that is named.
+    plan().donor = recipe_.base ? input_of(inputs_, *recipe_.base) : 0;
     for (const MergeInput& input : inputs_)
       views_.push_back(view_of(input));
     const LayoutTask layouts{.inputs = inputs_,
                              .views = views_,
-                             .donor = donor(),
+                             .donor = plan().donor,
                              .layout = options_.layout,
                              .at = recipe_.at};
     bring_to_one_layout(layouts, plan(), result_.mistakes);
     if (result_.mistakes.empty())
       parts_ = parts_of(recipe_, *method_, inputs_, views_, result_.mistakes);
     if (!result_.mistakes.empty()) return std::move(result_);
-    plan().donor = donor();
     make_tokenizer();
     if (!result_.mistakes.empty()) return std::move(result_);
     for (const Part& part : parts_)
@@ -126,11 +127,6 @@ class Planner {
           "{} has {} fp8 weights: each is read as its value times the scale of its block",
           quoted(model.text), values.tensors.size()));
     }
-  }
-
-  // The input whose config and side files the result gets: the base, or the first that is named.
-  [[nodiscard]] std::size_t donor() const {
-    return recipe_.base ? input_of(inputs_, *recipe_.base) : 0;
   }
 
   [[nodiscard]] bool is_merged(std::size_t input) const {
@@ -223,15 +219,12 @@ class Planner {
       if (wanted.contains(tie.target)) continue;
       std::vector<Candidate> heads;
       for (std::size_t i = 0; i < slice.sources.size(); ++i) {
-        const std::size_t input = slice.sources[i].input;
-        const Expansion* expected = inputs_[input].expected;
-        const auto embedding = views_[input].tensors.find(tie.source);
-        if (expected == nullptr || !expected->tie.tied) return;
-        if (embedding == views_[input].tensors.end()) return;
-        heads.push_back({.source = i, .tensor = &embedding->second, .from_tie = true});
-        plan().notes.push_back(fmt::format("{} of {} is tied: {} stands for it", quoted(tie.target),
-                                           quoted(inputs_[input].model.text), quoted(tie.source)));
+        const auto head = tied_head(slice, i, tie.target);
+        if (!head) return;
+        heads.push_back(*head);
       }
+      for (const Candidate& head : heads)
+        tell_tied(slice, tie.target, head);
       wanted[tie.target] = std::move(heads);
     }
   }
@@ -310,6 +303,25 @@ class Planner {
       used_.insert({input, name});
   }
 
+  // The embedding of a source that is tied, where it is what the source has for the head.
+  [[nodiscard]] std::optional<Candidate> tied_head(const Slice& slice, std::size_t source,
+                                                   std::string_view head) const {
+    const std::size_t input = slice.sources[source].input;
+    const Expansion* expected = inputs_[input].expected;
+    if (expected == nullptr || !expected->tie.tied) return std::nullopt;
+    const auto tie = std::ranges::find(expected->ties, head, &ExpectedTie::target);
+    if (tie == expected->ties.end()) return std::nullopt;
+    const auto embedding = views_[input].tensors.find(tie->source);
+    if (embedding == views_[input].tensors.end()) return std::nullopt;
+    return Candidate{.source = source, .tensor = &embedding->second};
+  }
+
+  void tell_tied(const Slice& slice, std::string_view head, const Candidate& candidate) {
+    plan().notes.push_back(fmt::format("{} of {} is tied: {} stands for it", quoted(head),
+                                       text_of(slice, candidate),
+                                       quoted(candidate.tensor->tensor.name)));
+  }
+
   // A tied model's embedding stands for the head that others store.
   void stand_in_for_heads(const Slice& slice, const std::string& name,
                           std::vector<Candidate>& candidates) {
@@ -320,17 +332,10 @@ class Planner {
         all.push_back(*there);
         continue;
       }
-      const MergeInput& input = inputs_[slice.sources[i].input];
-      if (input.expected == nullptr || !input.expected->tie.tied) continue;
-      const auto tie =
-          std::ranges::find(input.expected->ties, std::string_view(name), &ExpectedTie::target);
-      if (tie == input.expected->ties.end()) continue;
-      const auto& tensors = views_[slice.sources[i].input].tensors;
-      const auto embedding = tensors.find(tie->source);
-      if (embedding == tensors.end()) continue;
-      all.push_back({.source = i, .tensor = &embedding->second, .from_tie = true});
-      plan().notes.push_back(fmt::format("{} of {} is tied: {} stands for it", quoted(name),
-                                         quoted(input.model.text), quoted(tie->source)));
+      if (const auto head = tied_head(slice, i, name)) {
+        all.push_back(*head);
+        tell_tied(slice, name, *head);
+      }
     }
     if (all.size() > candidates.size()) candidates = std::move(all);
   }
@@ -545,7 +550,7 @@ class Planner {
     std::ranges::stable_sort(tensors, natural_less, &PlannedTensor::name);
     std::vector<std::uint64_t> bytes;
     for (const PlannedTensor& tensor : tensors) {
-      bytes.push_back(size_in_bytes(tensor.dtype, tensor.shape).value_or(0));
+      bytes.push_back(bytes_of(tensor));
       plan().tensor_bytes += bytes.back();
       for (const TensorInput& input : tensor.inputs) {
         const auto passes = tensor.action == TensorAction::kMerge
@@ -631,6 +636,10 @@ std::vector<ModelRef> models_of(const Recipe& recipe) {
     }
   }
   return models;
+}
+
+std::uint64_t bytes_of(const PlannedTensor& tensor) {
+  return size_in_bytes(tensor.dtype, tensor.shape).value_or(0);
 }
 
 Planned plan_merge(const Recipe& recipe, std::vector<MergeInput> inputs,

@@ -60,6 +60,8 @@ struct PlannedTensor {
   std::string why{};  // where it is not merged from all inputs as they are
 };
 
+std::uint64_t bytes_of(const PlannedTensor& tensor);  // in the result
+
 // A tensor of an input that no tensor of the result is made of.
 struct DroppedTensor {
   std::uint32_t model{};

@@ -13,6 +13,7 @@
 #include "base/utf8.h"
 #include "merge/chat_template.h"
 #include "merge/kernels.h"
+#include "merge/parts.h"
 #include "merge/plan_config.h"
 #include "merge/row_source.h"
 #include "merge/token_ids.h"
@@ -64,7 +65,8 @@ class TokenizerPlanner {
   // --- vocabularies ----------------------------------------------------------------------------
 
   bool plan_vocabulary(const TokenizerRecipe& recipe) {
-    if (recipe.kind == TokenizerRecipe::Kind::kModel) source_ = input_of(recipe.model);
+    if (recipe.kind == TokenizerRecipe::Kind::kModel)
+      source_ = input_of(task_.inputs, recipe.model);
     const std::size_t before = mistakes_.size();
     read_vocabularies(recipe);
     count_rows(recipe);
@@ -75,11 +77,6 @@ class TokenizerPlanner {
     if (mistakes_.size() > before) return false;
     set_config_values();
     return mistakes_.size() == before;
-  }
-
-  [[nodiscard]] std::size_t input_of(const ModelRef& model) const {
-    return static_cast<std::size_t>(std::ranges::find(task_.inputs, model, &MergeInput::model) -
-                                    task_.inputs.begin());
   }
 
   void read_vocabularies(const TokenizerRecipe& recipe) {

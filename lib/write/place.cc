@@ -24,6 +24,13 @@
 namespace shardwright {
 namespace {
 
+// "a/b" of "a/b//".
+std::string without_slashes(std::string path) {
+  while (path.size() > 1 && path.ends_with('/'))
+    path.pop_back();
+  return path;
+}
+
 constexpr std::string_view kMark = ".shardwright-";
 constexpr std::size_t kSuffix = 6;
 
@@ -90,9 +97,7 @@ Result<std::string> real_path(const std::string& path) {
     return std::unique_ptr<char, void (*)(void*)>(::realpath(known.c_str(), nullptr), std::free);
   };
   if (const auto whole = resolve(path)) return std::string(whole.get());
-  std::string trimmed = path;
-  while (trimmed.size() > 1 && trimmed.ends_with('/'))
-    trimmed.pop_back();
+  const std::string trimmed = without_slashes(path);
   const std::string last = last_of(trimmed);
   struct stat status{};
   const bool absent = ::lstat(trimmed.c_str(), &status) != 0;
@@ -105,9 +110,7 @@ Result<std::string> real_path(const std::string& path) {
 Result<std::string> real_place(const std::string& path) {
   auto real = real_path(path);
   if (real && exists(*real)) return real;
-  std::string trimmed = path;
-  while (trimmed.size() > 1 && trimmed.ends_with('/'))
-    trimmed.pop_back();
+  const std::string trimmed = without_slashes(path);
   const std::string last = last_of(trimmed);
   if (exists(trimmed) || trimmed.size() <= 1 || last.empty() || last == "." || last == "..")
     return real;

@@ -22,21 +22,16 @@ std::string architecture_of(const Model& model) {
   return text == nullptr ? "" : *text;
 }
 
-void other_architecture(Inputs inputs, const Reporter& report) {
-  const Model& first = *inputs.front();
+void other_architecture(const Model& first, const Model& other, const Reporter& report) {
   const std::string wanted = architecture_of(first);
-  for (const Model* model : inputs.subspan(1)) {
-    const std::string found = architecture_of(*model);
-    if (wanted.empty() || found.empty() || wanted == found) continue;
-    report(
-        {.message =
-             fmt::format("{} is of the architecture {} and {}, whose config the result gets, "
-                         "of {}: what weights of the one do in the other is chance",
-                         label_of(*model), quoted(found), label_of(first), quoted(wanted)),
-         .fix = no_fix("merge models that were tuned from one base; --allow MG701 where you know "
-                       "that both compute the same"),
-         .group = label_of(*model)});
-  }
+  const std::string found = architecture_of(other);
+  if (wanted.empty() || found.empty() || wanted == found) return;
+  report(
+      {.message = fmt::format("{} is of the architecture {} and {}, whose config the result gets, "
+                              "of {}: what weights of the one do in the other is chance",
+                              label_of(other), quoted(found), label_of(first), quoted(wanted)),
+       .fix = no_fix("merge models that were tuned from one base; --allow MG701 where you know "
+                     "that both compute the same")});
 }
 
 }  // namespace

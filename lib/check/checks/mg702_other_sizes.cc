@@ -34,23 +34,19 @@ constexpr std::array<std::string_view, 16> kSizes = {"hidden_size",
                                                      "kv_lora_rank",
                                                      "moe_intermediate_size"};
 
-void other_sizes(Inputs inputs, const Reporter& report) {
-  const Model& first = *inputs.front();
-  for (const Model* model : inputs.subspan(1)) {
-    std::vector<std::string> found;
-    for (const std::string_view key : kSizes) {
-      const json::Value* wanted = setting(first, key);
-      const json::Value* other = setting(*model, key);
-      if (wanted == nullptr || other == nullptr || same_setting(*wanted, *other)) continue;
-      found.push_back(fmt::format("{} {} instead of {}", quoted(key), setting_text(other),
-                                  setting_text(wanted)));
-    }
-    if (found.empty()) continue;
-    report({.message = fmt::format("{} has {} of {}: models of different sizes cannot be merged",
-                                   label_of(*model), fmt::join(found, ", "), label_of(first)),
-            .fix = no_fix("merge models of one size"),
-            .group = label_of(*model)});
+void other_sizes(const Model& first, const Model& other, const Reporter& report) {
+  std::vector<std::string> found;
+  for (const std::string_view key : kSizes) {
+    const json::Value* wanted = setting(first, key);
+    const json::Value* value = setting(other, key);
+    if (wanted == nullptr || value == nullptr || same_setting(*wanted, *value)) continue;
+    found.push_back(
+        fmt::format("{} {} instead of {}", quoted(key), setting_text(value), setting_text(wanted)));
   }
+  if (found.empty()) return;
+  report({.message = fmt::format("{} has {} of {}: models of different sizes cannot be merged",
+                                 label_of(other), fmt::join(found, ", "), label_of(first)),
+          .fix = no_fix("merge models of one size")});
 }
 
 }  // namespace

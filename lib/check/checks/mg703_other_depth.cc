@@ -18,19 +18,14 @@ std::optional<std::int64_t> layers_of(const Model& model) {
   return layers == nullptr ? std::nullopt : layers->whole_number();
 }
 
-void other_depth(Inputs inputs, const Reporter& report) {
-  const Model& first = *inputs.front();
+void other_depth(const Model& first, const Model& other, const Reporter& report) {
   const auto wanted = layers_of(first);
-  for (const Model* model : inputs.subspan(1)) {
-    const auto found = layers_of(*model);
-    if (!wanted || !found || *wanted == *found) continue;
-    report(
-        {.message = fmt::format("{} has {} layers and {} has {}: as wholes they cannot be merged",
-                                label_of(*model), *found, label_of(first), *wanted),
-         .fix = no_fix("'slices' with a 'layer_range' for each model say which layers belong "
-                       "together"),
-         .group = label_of(*model)});
-  }
+  const auto found = layers_of(other);
+  if (!wanted || !found || *wanted == *found) return;
+  report({.message = fmt::format("{} has {} layers and {} has {}: as wholes they cannot be merged",
+                                 label_of(other), *found, label_of(first), *wanted),
+          .fix = no_fix("'slices' with a 'layer_range' for each model say which layers belong "
+                        "together")});
 }
 
 }  // namespace

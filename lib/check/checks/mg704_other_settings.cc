@@ -66,23 +66,19 @@ void compare(std::vector<std::string>& found, std::string_view key, const json::
                               setting_text(wanted)));
 }
 
-void other_settings(Inputs inputs, const Reporter& report) {
-  const Model& first = *inputs.front();
-  for (const Model* model : inputs.subspan(1)) {
-    std::vector<std::string> found;
-    compare(found, "rope_theta", rope_value(first, "rope_theta", "rope_theta"),
-            rope_value(*model, "rope_theta", "rope_theta"));
-    if (const std::string type = rope_type(*model); type != rope_type(first)) {
-      found.push_back(fmt::format("rotary positions of the type {} (the result: {})", quoted(type),
-                                  quoted(rope_type(first))));
-    }
-    for (const std::string_view key : kSettings)
-      compare(found, key, setting(first, key), setting(*model, key));
-    if (found.empty()) continue;
-    report({.message = fmt::format("{} was trained with {}: the result has the config of {}",
-                                   label_of(*model), fmt::join(found, ", "), label_of(first)),
-            .group = label_of(*model)});
+void other_settings(const Model& first, const Model& other, const Reporter& report) {
+  std::vector<std::string> found;
+  compare(found, "rope_theta", rope_value(first, "rope_theta", "rope_theta"),
+          rope_value(other, "rope_theta", "rope_theta"));
+  if (const std::string type = rope_type(other); type != rope_type(first)) {
+    found.push_back(fmt::format("rotary positions of the type {} (the result: {})", quoted(type),
+                                quoted(rope_type(first))));
   }
+  for (const std::string_view key : kSettings)
+    compare(found, key, setting(first, key), setting(other, key));
+  if (found.empty()) return;
+  report({.message = fmt::format("{} was trained with {}: the result has the config of {}",
+                                 label_of(other), fmt::join(found, ", "), label_of(first))});
 }
 
 }  // namespace

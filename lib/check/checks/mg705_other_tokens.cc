@@ -64,24 +64,19 @@ void tell(const Model& first, const Model& model, std::vector<Difference> differ
                        label_of(model), label_of(first), fmt::join(examples, ", ")),
        .severity = only_added ? std::optional(Severity::kWarning) : std::nullopt,
        .fix = no_fix("'tokenizer_source: union' (or 'base') in the recipe brings each token's rows "
-                     "together"),
-       .group = label_of(model)});
+                     "together")});
 }
 
-void other_tokens(Inputs inputs, const Reporter& report) {
-  const Model& first = *inputs.front();
-  if (!first.vocabulary) return;
+void other_tokens(const Model& first, const Model& other, const Reporter& report) {
+  if (!first.vocabulary || !other.vocabulary || first.vocabulary == other.vocabulary) return;
   const Tokens wanted = tokens_of(*first.vocabulary);
-  for (const Model* model : inputs.subspan(1)) {
-    if (!model->vocabulary || model->vocabulary == first.vocabulary) continue;
-    std::vector<Difference> differences;
-    for (const auto& [token, id] : model->vocabulary->ids) {
-      const auto there = wanted.find(id);
-      if (there != wanted.end() && there->second != token)
-        differences.push_back({id, there->second, token});
-    }
-    if (!differences.empty()) tell(first, *model, std::move(differences), report);
+  std::vector<Difference> differences;
+  for (const auto& [token, id] : other.vocabulary->ids) {
+    const auto there = wanted.find(id);
+    if (there != wanted.end() && there->second != token)
+      differences.push_back({id, there->second, token});
   }
+  if (!differences.empty()) tell(first, other, std::move(differences), report);
 }
 
 }  // namespace

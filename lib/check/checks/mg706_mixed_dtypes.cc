@@ -22,18 +22,14 @@ std::optional<DType> main_dtype(const Model& model) {
   return std::ranges::max_element(bytes, {}, [](const auto& entry) { return entry.second; })->first;
 }
 
-void mixed_dtypes(Inputs inputs, const Reporter& report) {
-  const Model& first = *inputs.front();
+void mixed_dtypes(const Model& first, const Model& other, const Reporter& report) {
   const auto wanted = main_dtype(first);
-  for (const Model* model : inputs.subspan(1)) {
-    const auto found = main_dtype(*model);
-    if (!wanted || !found || *wanted == *found) continue;
-    report({.message = fmt::format(
-                "{} is stored as {} and {} as {}: the result has a dtype that holds "
-                "both; 'dtype' of the recipe says another",
-                label_of(*model), dtype_name(*found), label_of(first), dtype_name(*wanted)),
-            .group = label_of(*model)});
-  }
+  const auto found = main_dtype(other);
+  if (!wanted || !found || *wanted == *found) return;
+  report({.message = fmt::format(
+              "{} is stored as {} and {} as {}: the result has a dtype that holds "
+              "both; 'dtype' of the recipe says another",
+              label_of(other), dtype_name(*found), label_of(first), dtype_name(*wanted))});
 }
 
 }  // namespace
