@@ -19,6 +19,8 @@
 #include "checkpoint/index.h"
 #include "checkpoint/shard_split.h"
 #include "io/folder.h"
+#include "job/compare_inputs.h"
+#include "job/describe_plan.h"
 #include "job/merge_card.h"
 #include "job/merge_facts.h"
 #include "job/run_merge.h"
@@ -60,26 +62,6 @@ std::shared_ptr<const PlannedFile> share(const PlannedFile* file) {
   return {std::shared_ptr<void>(), file};
 }
 
-// Of models that have a tokenizer; equal files are read once. One that cannot be used is not
-// compared: a merge that asks for no token does without.
-void read_vocabularies(const std::vector<Model*>& models) {
-  std::vector<std::pair<Digest, std::shared_ptr<const Vocabulary>>> known;
-  for (Model* model : models) {
-    const auto digest = vocabulary_digest(model->checkpoint);
-    if (!digest) continue;
-    const auto same =
-        std::ranges::find(known, *digest, [](const auto& entry) { return entry.first; });
-    if (same != known.end()) {
-      model->vocabulary = same->second;
-      continue;
-    }
-    auto vocabulary = read_vocabulary(model->checkpoint);
-    if (!vocabulary || !*vocabulary) continue;
-    model->vocabulary = std::make_shared<const Vocabulary>(**std::move(vocabulary));
-    known.emplace_back(*digest, model->vocabulary);
-  }
-}
-
 }  // namespace
 
 MergeRun::MergeRun(const MergeContext& context, const Recipe& recipe, const Documents& earlier)
@@ -96,7 +78,7 @@ Status MergeRun::prepare() {
     report_.refused = "inputs have errors";
     return ok();
   }
-  compare_inputs();
+  report_.findings = compare_inputs(recipe_, models_);
   if (std::ranges::any_of(report_.findings, [this](const Finding& f) { return stops(f); })) {
     report_.refused = "the inputs do not go together";
     return ok();
@@ -194,33 +176,6 @@ bool MergeRun::inputs_are_sound() const {
   });
 }
 
-// What the models that are merged are to each other, the one first whose config the result gets.
-void MergeRun::compare_inputs() {
-  Recipe weights = recipe_;
-  weights.tokenizer.reset();  // a model that tokens alone are taken of may be any
-  const std::vector<ModelRef> merged = models_of(weights);
-  std::vector<Model*> models;
-  for (MergeModel& model : models_) {
-    if (std::ranges::find(merged, model.ref) == merged.end()) continue;
-    const bool leads = recipe_.base && model.ref == *recipe_.base;
-    models.insert(leads ? models.begin() : models.end(), &model.checked->model);
-  }
-  if (!recipe_.tokenizer && models.size() > 1) read_vocabularies(models);
-  const std::vector<const Model*> inputs(models.begin(), models.end());
-  report_.findings = run_checks_across(inputs, {.ignore = ignored_across()});
-  for (Model* model : models)
-    model->vocabulary.reset();  // large, and of no more use
-}
-
-// What the recipe leaves no room for.
-std::vector<std::string> MergeRun::ignored_across() const {
-  std::vector<std::string> ignored;
-  const bool is_sliced = !recipe_.body.slices.empty() || !recipe_.modules.empty();
-  if (is_sliced) ignored.emplace_back("MG703");
-  if (!recipe_.dtype.empty() || !recipe_.out_dtype.empty()) ignored.emplace_back("MG706");
-  return ignored;
-}
-
 // Pairs are fitted to their targets; where one has none, the report says so and refuses.
 Status MergeRun::apply_adapters() {
   for (MergeModel& model : models_) {
@@ -252,7 +207,7 @@ void MergeRun::plan() {
                          .compat = options().compat,
                          .layout = options().layout});
   report_.problems = problems_of(planned_.mistakes);
-  if (report_.problems.empty()) describe();
+  if (report_.problems.empty()) describe_plan(planned_.plan, models_, report_);
 }
 
 void MergeRun::serve() {
@@ -461,47 +416,6 @@ const Checkpoint& MergeRun::donor_checkpoint() const {
 const MergeRun* MergeRun::maker_of_donor() const {
   const MergeModel& donor = models_[planned_.plan.donor];
   return donor.made_by == nullptr ? nullptr : earlier_.find(donor.ref.path)->second;
-}
-
-void MergeRun::describe() {
-  const MergePlan& plan = planned_.plan;
-  std::vector<std::size_t> shard_of(plan.tensors.size());
-  for (std::size_t i = 0; i < plan.shards.size(); ++i) {
-    for (const std::size_t tensor : plan.shards[i])
-      shard_of[tensor] = i;
-  }
-  for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
-    const PlannedTensor& tensor = plan.tensors[i];
-    MergedTensor row{.name = tensor.name,
-                     .dtype = tensor.dtype,
-                     .shape = tensor.shape,
-                     .bytes = bytes_of(tensor),
-                     .file = shard_name(shard_of[i], plan.shards.size()),
-                     .action = tensor.action == TensorAction::kMerge  ? "merge"
-                               : tensor.action == TensorAction::kCast ? "cast"
-                                                                      : "copy",
-                     .why = tensor.why};
-    for (const TensorInput& input : tensor.inputs) {
-      const std::string& model = models_[input.model].ref.text;
-      row.sources.push_back(input.tensor.name == tensor.name
-                                ? model
-                                : fmt::format("{}: {}", model, input.tensor.name));
-    }
-    report_.tensors.push_back(std::move(row));
-  }
-  for (const DroppedTensor& drop : plan.dropped)
-    report_.dropped.push_back({models_[drop.model].ref.text, drop.name, drop.why});
-  for (const MergeModel& model : models_) {
-    if (!model.adaptation) continue;
-    report_.notes.insert(report_.notes.end(), model.adaptation->notes.begin(),
-                         model.adaptation->notes.end());
-  }
-  report_.notes.insert(report_.notes.end(), plan.notes.begin(), plan.notes.end());
-  report_.digest = digest_text(digest_of_plan(plan));
-  report_.shards = plan.shards.size();
-  report_.tensor_bytes = plan.tensor_bytes;
-  report_.read_bytes = plan.read_bytes;
-  report_.passes = static_cast<std::uint64_t>(plan.method->passes) + 1;
 }
 
 void MergeRun::add_text(std::string_view name, std::string text) {

@@ -70,11 +70,8 @@ class MergeRun {
   Status stays_out(const std::string& place, const Checkpoint& checkpoint,
                    const ModelRef& ref) const;
   [[nodiscard]] bool inputs_are_sound() const;
-  void compare_inputs();
-  [[nodiscard]] std::vector<std::string> ignored_across() const;
   Status apply_adapters();
   void plan();
-  void describe();
   Status rehearse();
   [[nodiscard]] std::vector<PlanFact> facts() const;
   [[nodiscard]] Existing existing() const;

@@ -119,7 +119,4 @@ struct Planned {
 Planned plan_merge(const Recipe& recipe, std::vector<MergeInput> inputs,
                    const PlanOptions& options);
 
-// The models that a recipe names, each once, in the order of their first mention.
-std::vector<ModelRef> models_of(const Recipe& recipe);
-
 }  // namespace shardwright

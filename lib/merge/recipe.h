@@ -144,6 +144,9 @@ struct RecipeFile {
 // the text is no YAML.
 RecipeFile parse_recipe(std::string_view text, std::span<const Method* const> methods);
 
+// The models that it names, each once: those that are merged, the base, those of tokens.
+std::vector<ModelRef> models_of(const Recipe& recipe);
+
 // The value of a parameter for a tensor at `t` (0: the first layer, 1: the last) of its slice; none
 // where no condition fits. Between two values of a gradient the value is interpolated linearly.
 std::optional<double> evaluate(const Parameter& parameter, std::string_view tensor, double t);

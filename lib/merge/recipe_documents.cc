@@ -18,38 +18,13 @@ struct Use {
 
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
-std::vector<const ModelRef*> references_of(const Recipe& recipe) {
-  std::vector<const ModelRef*> out;
-  const auto add_body = [&out](const RecipeBody& body) {
-    for (const RecipeSource& model : body.models)
-      out.push_back(&model.model);
-    for (const RecipeSlice& slice : body.slices) {
-      if (slice.base) out.push_back(&*slice.base);
-      for (const RecipeSource& source : slice.sources)
-        out.push_back(&source.model);
-    }
-  };
-  if (recipe.base) out.push_back(&*recipe.base);
-  add_body(recipe.body);
-  for (const RecipeModule& module : recipe.modules)
-    add_body(module.body);
-  if (recipe.tokenizer) {
-    if (recipe.tokenizer->kind == TokenizerRecipe::Kind::kModel) {
-      out.push_back(&recipe.tokenizer->model);
-    }
-    for (const TokenRule& rule : recipe.tokenizer->tokens)
-      out.push_back(&rule.model);
-  }
-  return out;
-}
-
 std::vector<Use> uses_of(const std::vector<Recipe>& recipes, const Recipe& recipe) {
   std::vector<Use> out;
-  for (const ModelRef* reference : references_of(recipe)) {
-    if (reference->path.empty()) continue;
-    const auto named = std::ranges::find(recipes, reference->path, &Recipe::name);
+  for (const ModelRef& model : models_of(recipe)) {
+    if (model.path.empty()) continue;
+    const auto named = std::ranges::find(recipes, model.path, &Recipe::name);
     if (named == recipes.end()) continue;
-    out.push_back({static_cast<std::size_t>(named - recipes.begin()), reference->at});
+    out.push_back({static_cast<std::size_t>(named - recipes.begin()), model.at});
   }
   return out;
 }
