@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "merge/case_of.h"
 #include "merge/chunk_reader.h"
+#include "merge/kept_mask.h"
 #include "write/tile.h"
 
 namespace shardwright {
@@ -52,6 +53,7 @@ Result<MergeMemory> memory_of(const MergePlan& plan) {
   std::uint64_t scratch = 0;    // of every thread, since any may have computed
   std::uint64_t counts = 0;
   std::uint64_t sums = 0;
+  std::uint64_t noted = 0;
   std::uint64_t merged = 0;
   for (const PlannedTensor& tensor : plan.tensors) {
     if (tensor.action == TensorAction::kCopy) continue;
@@ -60,6 +62,7 @@ Result<MergeMemory> memory_of(const MergePlan& plan) {
       auto program = plan.method->make(case_of(plan, tensor, 0));
       if (!program) return std::move(program).error().within(quoted(tensor.name));
       chunk = (*program)->chunk_elements();
+      noted = std::max(noted, (*program)->noted_bytes());
       counts = std::max<std::uint64_t>(counts, (*program)->most_counts() * sizeof(std::uint64_t));
       if (const auto shape = (*program)->pass(0)) {
         const auto blocks = blocks_of(tensor.elements, chunk, shape->sums).blocks;
@@ -72,8 +75,9 @@ Result<MergeMemory> memory_of(const MergePlan& plan) {
     scratch = std::max(scratch, (inputs + kSpareFloats) * chunk * sizeof(float));
   }
   const std::uint64_t waiting = kTileBytes + kThreadBytes + scratch;
+  const std::uint64_t held = std::min(merged, std::uint64_t{kTensorsAhead} + 1);
   return MergeMemory{
-      .shared = kSmallThings + std::min(merged, std::uint64_t{kTensorsAhead} + 1) * sums,
+      .shared = kSmallThings + held * sums + std::min(held * noted, kKeptMaskBytes),
       .working = waiting + computing,
       .waiting = waiting,
       .counts = counts,

@@ -101,6 +101,8 @@ class MergeProgram {
   [[nodiscard]] virtual std::optional<PassShape> pass(int index) const;
   // Counts of any pass, at most.
   [[nodiscard]] virtual std::size_t most_counts() const { return 0; }
+  // Bytes of what it would note of its tensor in a pass (kept_mask.h), where there is room.
+  [[nodiscard]] virtual std::uint64_t noted_bytes() const { return 0; }
   // Adds a chunk to a pass. Chunks of a block come in order; blocks from many threads.
   virtual void gather(int index, const Chunk& chunk, Tally tally) const;
   // Takes what a pass has added up. Called once for each pass, by one thread.

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "merge/kept_mask.h"
 #include "merge/kernels.h"
 #include "merge/random.h"
 #include "merge/row_ranks.h"
@@ -194,11 +195,19 @@ class RankedSparsifier final : public ChanceSparsifier {
       : ChanceSparsifier(merge_case, densities), epsilons_(epsilons.begin(), epsilons.end()) {
     const std::uint64_t extent = merge_case.shape.empty() ? 1 : merge_case.shape.back();
     row_ = static_cast<std::size_t>(std::clamp<std::uint64_t>(extent, 1, RowRanks::kLongest));
+    noted_.emplace(merge_case.elements, rows_of_chunk() * row_, densities.size());
   }
 
-  std::size_t chunk_elements() const override {
-    return row_ * std::max<std::size_t>(1, MergeProgram::kChunk / row_);
+  std::size_t chunk_elements() const override { return row_ * rows_of_chunk(); }
+
+  void keep_and_note(std::size_t i, std::uint64_t first, std::span<float> delta) override {
+    keep(i, first, delta);
+    noted_->note(i, first, delta);
   }
+  void keep_noted(std::size_t i, std::uint64_t first, std::span<float> delta) const override {
+    if (!noted_->recall(i, first, delta)) keep(i, first, delta);
+  }
+  std::uint64_t noted_bytes() const override { return noted_->bytes(); }
 
  protected:
   void keep_keyed(std::size_t i, std::uint64_t first, std::span<float> delta) const override {
@@ -216,12 +225,16 @@ class RankedSparsifier final : public ChanceSparsifier {
   }
 
  private:
+  [[nodiscard]] std::size_t rows_of_chunk() const {
+    return std::max<std::size_t>(1, MergeProgram::kChunk / row_);
+  }
   // As the peer computes it; equal magnitudes stand by their index.
   void keep_drawn_row(std::size_t i, std::span<const std::uint32_t> numbers,
                       std::span<float> row) const;
 
   std::vector<double> epsilons_;
   std::size_t row_;
+  std::optional<KeptMask> noted_;  // of all deltas
 };
 
 void RankedSparsifier::keep_drawn_row(std::size_t i, std::span<const std::uint32_t> numbers,

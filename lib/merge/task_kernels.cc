@@ -95,30 +95,44 @@ void add_tasks_kernel(const TaskSum& sum, const float* base, float* to, std::siz
   }
 }
 
-template <typename D>
-std::size_t variance_in(D tag, std::span<const float* const> deltas, float* to, std::size_t at,
+// kTasks: so many deltas, known to the compiler; 0: any number.
+template <std::size_t kTasks, typename D>
+std::size_t variance_in(D tag, std::span<const float* const> any, float* to, std::size_t at,
                         std::size_t count) {
   const hn::Rebind<float, D> floats;
   const std::size_t step = hn::Lanes(tag);
-  const auto tasks = hn::Set(tag, static_cast<double>(deltas.size()));
+  std::span<const float* const, kTasks == 0 ? std::dynamic_extent : kTasks> deltas(any);
+  const auto share = hn::Set(tag, 1 / static_cast<double>(deltas.size()));
   for (; at + step <= count; at += step) {
     auto mean = hn::Zero(tag);
     for (const float* delta : deltas)
       mean = hn::Add(mean, widened(tag, delta + at));
-    mean = hn::Div(mean, tasks);
+    mean = hn::Mul(mean, share);
     auto sum = hn::Zero(tag);
     for (const float* delta : deltas) {
       const auto apart = hn::Sub(widened(tag, delta + at), mean);
       sum = hn::Add(sum, hn::Mul(apart, apart));
     }
-    hn::StoreU(hn::DemoteTo(floats, hn::Div(sum, tasks)), floats, to + at);
+    hn::StoreU(hn::DemoteTo(floats, hn::Mul(sum, share)), floats, to + at);
   }
   return at;
 }
 
+template <std::size_t kTasks>
+void variance_of(std::span<const float* const> deltas, float* to, std::size_t count) {
+  const std::size_t at = variance_in<kTasks>(hn::ScalableTag<double>(), deltas, to, 0, count);
+  variance_in<kTasks>(hn::CappedTag<double, 1>(), deltas, to, at, count);
+}
+
 void variance_kernel(std::span<const float* const> deltas, float* to, std::size_t count) {
-  const std::size_t at = variance_in(hn::ScalableTag<double>(), deltas, to, 0, count);
-  variance_in(hn::CappedTag<double, 1>(), deltas, to, at, count);
+  switch (deltas.size()) {
+    case 2:
+      return variance_of<2>(deltas, to, count);
+    case 3:
+      return variance_of<3>(deltas, to, count);
+    default:
+      return variance_of<0>(deltas, to, count);
+  }
 }
 
 }  // namespace

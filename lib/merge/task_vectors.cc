@@ -42,6 +42,10 @@ class TaskProgram : public MergeProgram {
     return sparsifier_ == nullptr ? 0 : sparsifier_->most_counts();
   }
 
+  std::uint64_t noted_bytes() const override {
+    return sparsifier_ == nullptr || rescaled_.empty() ? 0 : sparsifier_->noted_bytes();
+  }
+
   void gather(int index, const Chunk& chunk, Tally tally) const override {
     if (selecting(index)) {
       const Deltas deltas = deltas_of(chunk);
@@ -52,7 +56,7 @@ class TaskProgram : public MergeProgram {
     for (std::size_t at = 0; at < rescaled_.size(); ++at) {
       subtract(chunk, rescaled_[at], deltas[0].data());
       tally.sums[2 * at] += kernel::sum_abs(deltas[0].data(), chunk.count);
-      sparsifier_->keep(rescaled_[at], chunk.first, deltas[0]);
+      sparsifier_->keep_and_note(rescaled_[at], chunk.first, deltas[0]);
       tally.sums[2 * at + 1] += kernel::sum_abs(deltas[0].data(), chunk.count);
     }
   }
@@ -71,7 +75,9 @@ class TaskProgram : public MergeProgram {
     const Deltas deltas = deltas_of(chunk);
     if (sparsifier_ != nullptr) {
       for (std::size_t i = 0; i < tasks_.size(); ++i) {
-        if (sparsifier_->thins(i)) sparsifier_->keep(i, chunk.first, deltas[i]);
+        if (!sparsifier_->thins(i)) continue;
+        measured_ ? sparsifier_->keep_noted(i, chunk.first, deltas[i])
+                  : sparsifier_->keep(i, chunk.first, deltas[i]);
       }
     }
     add(deltas, chunk.inputs[base_], result, chunk.count);

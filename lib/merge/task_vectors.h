@@ -42,6 +42,15 @@ class Sparsifier {
   [[nodiscard]] virtual bool thins(std::size_t i) const = 0;
   // Puts zeros where elements are dropped.
   virtual void keep(std::size_t i, std::uint64_t first, std::span<float> delta) const = 0;
+  // The same, where each chunk comes once for its measure, and then for the result: what is dear to
+  // find may be noted (KeptMask).
+  virtual void keep_and_note(std::size_t i, std::uint64_t first, std::span<float> delta) {
+    keep(i, first, delta);
+  }
+  virtual void keep_noted(std::size_t i, std::uint64_t first, std::span<float> delta) const {
+    keep(i, first, delta);
+  }
+  [[nodiscard]] virtual std::uint64_t noted_bytes() const { return 0; }
 };
 
 struct TaskRules {

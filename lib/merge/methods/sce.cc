@@ -2,9 +2,11 @@
 // energy of what was selected of it, erase what is against the sign of the majority.
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <optional>
 
 #include "merge/deltas.h"
+#include "merge/kept_mask.h"
 #include "merge/kernels.h"
 #include "merge/select.h"
 #include "merge/select_kernels.h"
@@ -22,7 +24,10 @@ class Sce final : public MergeProgram {
         base_(*merge_case.base),
         tasks_(tasks_of(merge_case)),
         round_to_(merge_case.round_to) {
-    if (share_ < 1 && elements_ > kOneChunk) search_.emplace(elements_, kChunk, Ranks{0});
+    if (share_ < 1 && elements_ > kOneChunk) {
+      search_.emplace(elements_, kChunk, Ranks{0});
+      selected_ = std::make_unique<KeptMask>(elements_, kChunk, 1);
+    }
   }
 
   std::size_t chunk_elements() const override {
@@ -36,6 +41,7 @@ class Sce final : public MergeProgram {
   }
 
   std::size_t most_counts() const override { return search_ ? search_->most_counts() : 0; }
+  std::uint64_t noted_bytes() const override { return selected_ ? selected_->bytes() : 0; }
 
   void gather(int /*index*/, const Chunk& chunk, Tally tally) const override {
     Deltas deltas = deltas_of(chunk);
@@ -43,7 +49,7 @@ class Sce final : public MergeProgram {
       search_->gather(chunk.first, variance_of(deltas, chunk.count), tally.counts);
       return;
     }
-    select(deltas, chunk);
+    select(deltas, chunk, true);
     for (std::size_t i = 0; i < tasks_.size(); ++i)
       tally.sums[i] += energy(deltas[i]);
   }
@@ -59,12 +65,12 @@ class Sce final : public MergeProgram {
 
   void apply(const Chunk& chunk, float* result) const override {
     Deltas deltas = deltas_of(chunk);
-    select(deltas, chunk);
+    if (!selected_ || !recall(deltas, chunk)) select(deltas, chunk, false);
     if (round_to_) {
       add_rounded(deltas, chunk, result);
       return;
     }
-    const auto pointers = deltas.pointers();
+    const auto pointers = pointers_of(deltas);
     const std::vector<double> votes(tasks_.size(), 1);
     kernel::add_tasks({.deltas = pointers,
                        .factors = weights_,
@@ -87,8 +93,9 @@ class Sce final : public MergeProgram {
     return round_to_ ? kernel::rounded_to(*round_to_, narrow) : narrow;
   }
 
+  // And behind them room for their variance.
   [[nodiscard]] Deltas deltas_of(const Chunk& chunk) const {
-    Deltas deltas(tasks_.size(), chunk.count);
+    Deltas deltas(tasks_.size() + 1, chunk.count);
     for (std::size_t i = 0; i < tasks_.size(); ++i) {
       kernel::subtract(chunk.inputs[tasks_[i]], chunk.inputs[base_], deltas[i].data(), chunk.count);
       round(deltas[i]);
@@ -96,9 +103,15 @@ class Sce final : public MergeProgram {
     return deltas;
   }
 
-  [[nodiscard]] std::vector<float> variance_of(const Deltas& deltas, std::size_t count) const {
-    std::vector<float> variance(count);
-    kernel::variance(deltas.pointers(), variance.data(), count);
+  [[nodiscard]] std::vector<const float*> pointers_of(const Deltas& deltas) const {
+    auto pointers = deltas.pointers();
+    pointers.resize(tasks_.size());
+    return pointers;
+  }
+
+  [[nodiscard]] std::span<float> variance_of(const Deltas& deltas, std::size_t count) const {
+    const std::span<float> variance = deltas[tasks_.size()];
+    kernel::variance(pointers_of(deltas), variance.data(), count);
     round(variance);
     return variance;
   }
@@ -110,17 +123,25 @@ class Sce final : public MergeProgram {
     return static_cast<std::uint64_t>(std::min(count, static_cast<double>(elements_)));
   }
 
-  void select(Deltas& deltas, const Chunk& chunk) const {
+  void select(Deltas& deltas, const Chunk& chunk, bool noting) const {
     if (share_ >= 1) return;
-    std::vector<float> variance = variance_of(deltas, chunk.count);
+    const std::span<float> variance = variance_of(deltas, chunk.count);
     const auto cut = [&] {
       if (search_) return search_->cut(0);
       const auto zeros = static_cast<std::uint64_t>(std::ranges::count(variance, 0.0F));
       return cut_of(variance, selected(variance.size() - zeros));
     };
     keep_inside(cut(), chunk.first, variance);
+    if (noting && selected_) selected_->note(0, chunk.first, variance);
     for (std::size_t i = 0; i < tasks_.size(); ++i)
       kernel::keep_where(deltas[i].data(), variance.data(), chunk.count);
+  }
+
+  [[nodiscard]] bool recall(Deltas& deltas, const Chunk& chunk) const {
+    for (std::size_t i = 0; i < tasks_.size(); ++i) {
+      if (!selected_->recall(0, chunk.first, deltas[i])) return false;
+    }
+    return true;
   }
 
   [[nodiscard]] double energy(std::span<float> delta) const {
@@ -153,8 +174,9 @@ class Sce final : public MergeProgram {
   std::size_t base_;
   std::vector<std::size_t> tasks_;
   std::optional<DType> round_to_;
-  std::optional<CutSearch> search_;  // of variances
-  std::vector<double> weights_;      // by task, once they are known
+  std::optional<CutSearch> search_;     // of variances
+  std::unique_ptr<KeptMask> selected_;  // elements, once they are found
+  std::vector<double> weights_;         // by task, once they are known
 };
 
 // The peer's arithmetic: a rounding after each operation.
