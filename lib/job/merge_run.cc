@@ -254,6 +254,11 @@ Status MergeRun::foresee(std::span<const MergePlan* const> plans) {
   if (options().dry_run) {
     SW_TRY(const double seconds, merge_seconds(planned_.plan, threads_.computing));
     report_.estimated_seconds = seconds;
+    if (const Status free = StagedDir::accepts(options().output, existing()); !free) {
+      report_.notes.push_back(
+          fmt::format("{}: the merge will stop there{}", free.error().message,
+                      options().overwrite ? "" : "; --overwrite replaces a model"));
+    }
   }
   return check_space(options().output, report_.write_bytes,
                      StagedDir::disk_bytes_of_remains(options().output, existing()));

@@ -91,6 +91,11 @@ Result<StagedDir> StagedDir::create(const Disk& disk, const std::string& target,
   return StagedDir(disk, std::move(place), std::move(staging));
 }
 
+Status StagedDir::accepts(const std::string& target, Existing existing) {
+  const auto place = place_for(target, existing);
+  return place ? ok() : place.error();
+}
+
 Result<std::optional<StagedDir>> StagedDir::resume(
     const Disk& disk, const std::string& target, Existing existing,
     const std::function<bool(const std::string& path)>& picks) {
@@ -131,8 +136,15 @@ Status StagedDir::publish(std::span<const std::string> last) {
   if (place_.inside) return fill(last);
   if (place_.replaces) return replace();
   // Over an empty folder rename() is one step too; where something has come into it, it fails.
-  SW_TRY_OK(place_.mode ? disk_->rename(staging_.path, place_.target)
-                        : disk_->rename_new(staging_.path, place_.target));
+  Status moved = place_.mode ? disk_->rename(staging_.path, place_.target)
+                             : disk_->rename_new(staging_.path, place_.target);
+  if (!moved && !accepts(place_.target, Existing::kRefuse)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("something has come into output {} meanwhile, another run's result "
+                             "perhaps: it stays, and this one is dropped",
+                             quoted(place_.target, kShownPath))};
+  }
+  SW_TRY_OK(std::move(moved));
   staging_.path.clear();
   return disk_->sync_folder(parent_of(place_.target));
 }

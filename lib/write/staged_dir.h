@@ -32,6 +32,9 @@ class StagedDir {
   static Result<StagedDir> create(const Disk& disk, const std::string& target,
                                   Existing existing = Existing::kRefuse);
 
+  // Whether create() would take the target as it is now.
+  static Status accepts(const std::string& target, Existing existing);
+
   // What a killed run left for the same target, and `picks` takes by its path; none where there is
   // nothing such, and then nothing is changed; otherwise all other remains go. kIo where another
   // run is at work there.
