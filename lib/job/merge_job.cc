@@ -14,6 +14,8 @@
 #include "base/utf8.h"
 #include "io/folder.h"
 #include "job/check_model.h"
+#include "job/compare_inputs.h"
+#include "job/merge_card.h"
 #include "job/merge_run.h"
 #include "job/run_merge.h"
 #include "merge/method.h"
@@ -43,6 +45,23 @@ Error with_remedy(Error error, const MergeRun& run, std::uint64_t bytes) {
   return error;
 }
 
+MergeTask task_of(const Recipe& recipe, const MergeOptions& options) {
+  return {
+      .name = recipe.name,
+      .method = recipe.method,
+      .models = models_of(recipe),
+      .compare =
+          [&recipe](std::span<const MergeModel> models) { return compare_inputs(recipe, models); },
+      .plan =
+          [&recipe, &options](std::vector<MergeInput> inputs) {
+            return plan_merge(recipe, std::move(inputs),
+                              {.max_shard_size = options.max_shard_size,
+                               .seed = options.seed,
+                               .compat = options.compat,
+                               .layout = options.layout});
+          }};
+}
+
 }  // namespace
 
 std::vector<RecipeProblem> problems_of(const std::vector<Mistake>& mistakes) {
@@ -65,18 +84,21 @@ Result<MergeReport> merge_by_text(const std::string& name, const std::string& te
   report.problems = problems_of(file.mistakes);
   if (!report.problems.empty()) return report;
 
-  MergeContext context{.options = options, .text = text};
+  MergeContext context{.options = options, .text = text, .name = "mergekit_config.yml"};
   SW_TRY(context.catalogue, load_catalogue(options.rules_dir));
+  std::vector<const Recipe*> recipes;
   for (const std::size_t i : file.order)
-    context.recipes.push_back(&file.recipes[i]);
+    recipes.push_back(&file.recipes[i]);
   MergeRun::Documents documents;
   std::vector<std::unique_ptr<MergeRun>> runs;
-  for (const Recipe* recipe : context.recipes) {
-    runs.push_back(std::make_unique<MergeRun>(context, *recipe, documents));
+  for (const Recipe* recipe : recipes) {
+    MergeTask task = task_of(*recipe, options);
+    task.card = [&] { return merge_card(recipes, text); };
+    runs.push_back(std::make_unique<MergeRun>(context, std::move(task), documents));
     MergeRun& run = *runs.back();
     SW_TRY_OK(run.prepare());
     const bool stands = run.report().problems.empty() && run.report().refused.empty();
-    if (!stands || recipe == context.recipes.back()) break;
+    if (!stands || recipe == recipes.back()) break;
     run.serve();
     documents[recipe->name] = &run;
   }

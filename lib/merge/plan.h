@@ -82,7 +82,7 @@ struct ConfigValue {
 };
 
 struct MergePlan {
-  const Method* method{};
+  const Method* method{};  // of tensors that are merged; null where none is
   std::uint64_t seed{};
   bool compat{};
   std::vector<PlannedTensor> tensors{};            // in the order in which they are written

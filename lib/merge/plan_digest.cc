@@ -42,7 +42,7 @@ void add_planned(FieldDigest& fields, const PlannedTensor& tensor) {
 
 Digest digest_of_plan(const MergePlan& plan) {
   FieldDigest fields;
-  fields.text(plan.method->name);
+  fields.text(plan.method == nullptr ? std::string_view() : plan.method->name);
   fields.number(plan.seed);
   fields.number(plan.compat ? 1 : 0);
   fields.number(plan.tensors.size());
