@@ -14,10 +14,10 @@ namespace {
 
 using Key = std::string_view;
 
-constexpr std::array<Key, 19> kRule = {"$schema", "name",    "model_types", "aliases", "classes",
+constexpr std::array<Key, 20> kRule = {"$schema", "name",    "model_types", "aliases", "classes",
                                        "source",  "sizes",   "flags",       "lists",   "require",
                                        "tied",    "keys",    "roles",       "ignored", "dtypes",
-                                       "tensors", "layouts", "quantized",   "example"};
+                                       "tensors", "layouts", "quantized",   "example", "defaults"};
 constexpr std::array<Key, 2> kList = {"each", "is"};
 constexpr std::array<Key, 3> kTied = {"default", "tensors", "key"};
 constexpr std::array<Key, 3> kKeys = {"vocabulary", "layers", "per_layer"};

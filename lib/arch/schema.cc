@@ -44,6 +44,10 @@ Status load_head(Loading& loading, const json::Value& rule, std::string_view fil
     SW_TRY_OK(reader.any_object(*example, "/example"));
     schema.example = *example;
   }
+  if (const auto* defaults = rule.find("defaults")) {
+    SW_TRY_OK(reader.any_object(*defaults, "/defaults"));
+    schema.defaults = *defaults;
+  }
   if (const auto* keys = rule.find("keys")) {
     SW_TRY_OK(reader.object(*keys, "/keys", "keys"));
     if (const auto* key = keys->find("vocabulary")) {

@@ -38,7 +38,10 @@ struct Schema {
   std::string layers_key{};
   std::vector<std::string> per_layer_keys{};
   json::Value example{};  // a small config, an object; null where the rule has none
-  std::string text{};     // the rule's file as it is
+  // {config key: value that the class takes where the key is absent}, an object; null where the
+  // rule has none.
+  json::Value defaults{};
+  std::string text{};  // the rule's file as it is
   std::shared_ptr<const SchemaBody> body{};
 };
 

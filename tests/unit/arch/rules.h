@@ -44,6 +44,7 @@ inline constexpr std::string_view kTinyRule = R"json({
     "top <= experts": "more experts per token than experts",
     "len(skip) == 0 or skip[0] < layers": "the first dense layer is none of the layers"
   },
+  "defaults": {"rope_theta": 10000.0, "hidden_act": "silu", "sliding_window": null},
   "tied": {"default": false, "tensors": {"lm_head.weight": "model.embed_tokens.weight"}},
   "keys": {"vocabulary": "vocab_size", "layers": "num_hidden_layers", "per_layer": ["layer_types"]},
   "roles": {

@@ -48,6 +48,9 @@ TEST_CASE("arch: a rule in memory says what its file says") {
   CHECK(schema.per_layer_keys == std::vector<std::string>{"layer_types"});
   CHECK(schema.text == kTinyRule);
   CHECK(schema.example.is_null());
+  REQUIRE(schema.defaults.object() != nullptr);
+  CHECK(json::dump(schema.defaults) ==
+        R"({"rope_theta": 10000.0, "hidden_act": "silu", "sliding_window": null})");
 }
 
 TEST_CASE("arch: the loader is strict, and says file and place") {
@@ -60,6 +63,10 @@ TEST_CASE("arch: the loader is strict, and says file and place") {
                  "rules/tiny.json: unknown key 'sises' (nearest: 'sizes')"},
       SchemaCase{R"("source": "this test")", R"("source": "this test", "source": "twice")",
                  "rules/tiny.json: /source: this key stands twice"},
+      SchemaCase{
+          R"("defaults": {"rope_theta": 10000.0, "hidden_act": "silu", "sliding_window": null})",
+          R"("defaults": ["rope_theta"])",
+          "rules/tiny.json: /defaults: expected an object, not a list"},
       SchemaCase{R"("vocab": "vocab_size")", R"("vocab": 3)",
                  "rules/tiny.json: /sizes/vocab: expected a string, not a number"},
       SchemaCase{R"("vocab": "vocab_size")", R"("vo-cab": "vocab_size")",
