@@ -24,27 +24,6 @@
 namespace shardwright {
 namespace {
 
-constexpr std::uint64_t kMaxRecipeBytes = 4U << 20U;
-
-Result<std::string> read_recipe(const std::string& path) {
-  SW_TRY(const auto source, open_file(path));
-  return read_all(*source, kMaxRecipeBytes);
-}
-
-// What helps where writing was stopped: by the user, or by a disk that others fill meanwhile.
-Error with_remedy(Error error, const MergeRun& run, std::uint64_t bytes) {
-  const bool is_full =
-      error.message.find(std::generic_category().message(ENOSPC)) != std::string::npos;
-  if (run.keeps_what_was_written()) {
-    error.message += fmt::format("; what was written is kept: {}the same command goes on with it",
-                                 is_full ? "once there is room, " : "");
-  } else if (is_full) {
-    error.message += fmt::format(
-        "; nothing was written: make room for {}, or write to another disk", human_bytes(bytes));
-  }
-  return error;
-}
-
 MergeTask task_of(const Recipe& recipe, const MergeOptions& options) {
   return {
       .name = recipe.name,
@@ -64,6 +43,26 @@ MergeTask task_of(const Recipe& recipe, const MergeOptions& options) {
 
 }  // namespace
 
+Result<std::string> read_recipe_text(const std::string& path) {
+  constexpr std::uint64_t kMaxRecipeBytes = 4U << 20U;
+  SW_TRY(const auto source, open_file(path));
+  return read_all(*source, kMaxRecipeBytes);
+}
+
+Error with_remedy(Error error, MergeRun& run) {
+  const bool is_full =
+      error.message.find(std::generic_category().message(ENOSPC)) != std::string::npos;
+  if (run.keeps_what_was_written()) {
+    error.message += fmt::format("; what was written is kept: {}the same command goes on with it",
+                                 is_full ? "once there is room, " : "");
+  } else if (is_full) {
+    error.message +=
+        fmt::format("; nothing was written: make room for {}, or write to another disk",
+                    human_bytes(run.report().write_bytes));
+  }
+  return error;
+}
+
 std::vector<RecipeProblem> problems_of(const std::vector<Mistake>& mistakes) {
   std::vector<RecipeProblem> problems;
   for (const Mistake& mistake : mistakes)
@@ -72,7 +71,7 @@ std::vector<RecipeProblem> problems_of(const std::vector<Mistake>& mistakes) {
 }
 
 Result<MergeReport> merge(const std::string& recipe_path, const MergeOptions& options) {
-  SW_TRY(const std::string text, read_recipe(recipe_path));
+  SW_TRY(const std::string text, read_recipe_text(recipe_path));
   return merge_by_text(recipe_path, text, options);
 }
 
@@ -110,7 +109,7 @@ Result<MergeReport> merge_by_text(const std::string& name, const std::string& te
       plans.push_back(&run->plan_of_result());
     SW_TRY_OK(last.foresee(plans));
     Status written = options.dry_run ? ok() : last.write();
-    if (!written) return with_remedy(std::move(written).error(), last, last.report().write_bytes);
+    if (!written) return with_remedy(std::move(written).error(), last);
   }
   MergeReport done = std::move(last.report());
   done.recipe = std::move(report.recipe);

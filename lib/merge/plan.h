@@ -78,7 +78,7 @@ struct PlannedText {
 // A value that config.json gets.
 struct ConfigValue {
   std::string pointer{};  // RFC 6901
-  std::string text{};     // JSON
+  std::string text{};     // JSON; empty: the key goes
 };
 
 struct MergePlan {
