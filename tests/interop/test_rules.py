@@ -1,5 +1,7 @@
 """Every rule against what transformers saves: the same names, the same shapes, and nothing to complain of."""
 
+import json
+
 import pytest
 from folders import shapes
 from models import FAMILIES, all_models
@@ -28,3 +30,15 @@ def test_expansion(saved, shardwright):
 
 def test_check_is_silent(saved, shardwright):
     assert shardwright.findings(saved) == []
+
+
+def test_what_a_config_leaves_to_its_class(saved, request, shardwright, tmp_path):
+    """The config as it was given to the class, without the defaults that saving adds, asks for the same tensors."""
+    model = request.node.callspec.params["saved"]
+    if "save_original_format" in model.save:
+        pytest.skip("the names, not the config, choose the form in memory")
+    given = dict(model.config, model_type=model.family, architectures=[model.class_name])
+    (tmp_path / "config.json").write_text(json.dumps(given))
+    assert {name: tensor["shape"] for name, tensor in shardwright.expand(tmp_path).items()} == {
+        name: tensor["shape"] for name, tensor in shardwright.expand(saved).items()
+    }
