@@ -132,7 +132,7 @@ struct TiedRule {
   // Dotted; tied where any of them is true. One may be several spellings with '|' between: the
   // first that the config has counts.
   std::vector<std::string> keys{};
-  bool fallback{};                  // where the first is absent
+  bool fallback{};                                             // where the first is absent
   std::vector<std::pair<std::string, std::string>> tensors{};  // target, source
 };
 

@@ -60,9 +60,9 @@ TieFlag read_tie(const TiedRule& rule, ConfigValues& values) {
       const bool* stated = value->boolean();
       here = stated != nullptr && *stated;
       if (stated == nullptr) {
-        values.add_problem(ConfigProblem::Kind::kWrongType, pointer_to(key),
-                           fmt::format("{} is {}, expected true or false", quoted(key),
-                                       value->kind_name()));
+        values.add_problem(
+            ConfigProblem::Kind::kWrongType, pointer_to(key),
+            fmt::format("{} is {}, expected true or false", quoted(key), value->kind_name()));
       }
     }
     if ((value != nullptr && !flag.stated) || (here && !flag.tied)) {
