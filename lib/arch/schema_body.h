@@ -129,8 +129,10 @@ struct LayoutChange {
 };
 
 struct TiedRule {
-  std::vector<std::string> keys{};  // dotted; tied where any of them is true
-  bool fallback{};                  // where the first is absent
+  // Dotted; tied where any of them is true. One may be several spellings with '|' between: the
+  // first that the config has counts.
+  std::vector<std::string> keys{};
+  bool fallback{};                                             // where the first is absent
   std::vector<std::pair<std::string, std::string>> tensors{};  // target, source
 };
 

@@ -19,6 +19,16 @@ std::string pointer_to(std::string_view dotted) {
   return pointer;
 }
 
+// Of "tie_embedding | tie_word_embeddings" the first that the config has, else the last.
+std::string_view spelling(const json::Value& config, std::string_view key) {
+  std::string_view chosen;
+  for (const std::string_view part : split(key, '|')) {
+    chosen = trim(part);
+    if (config.find_path(chosen) != nullptr) break;
+  }
+  return chosen;
+}
+
 // Whether a config inside this one has the flag with the other value, and is not among those asked.
 bool disagrees(const json::Value& config, const std::string& path, const TiedRule& rule,
                bool tied) {
@@ -41,22 +51,23 @@ bool disagrees(const json::Value& config, const std::string& path, const TiedRul
 
 TieFlag read_tie(const TiedRule& rule, ConfigValues& values) {
   const json::Value& config = values.config();
-  TieFlag flag{.pointer = pointer_to(rule.keys.front())};
+  TieFlag flag{.pointer = pointer_to(spelling(config, rule.keys.front()))};
   for (std::size_t i = 0; i < rule.keys.size(); ++i) {
-    const json::Value* value = config.find_path(rule.keys[i]);
+    const std::string_view key = spelling(config, rule.keys[i]);
+    const json::Value* value = config.find_path(key);
     bool here = i == 0 && rule.fallback;
     if (value != nullptr) {
       const bool* stated = value->boolean();
       here = stated != nullptr && *stated;
       if (stated == nullptr) {
-        values.add_problem(ConfigProblem::Kind::kWrongType, pointer_to(rule.keys[i]),
-                           fmt::format("{} is {}, expected true or false", quoted(rule.keys[i]),
-                                       value->kind_name()));
+        values.add_problem(
+            ConfigProblem::Kind::kWrongType, pointer_to(key),
+            fmt::format("{} is {}, expected true or false", quoted(key), value->kind_name()));
       }
     }
     if ((value != nullptr && !flag.stated) || (here && !flag.tied)) {
       flag.stated = value != nullptr;
-      flag.pointer = pointer_to(rule.keys[i]);
+      flag.pointer = pointer_to(key);
     }
     flag.tied = flag.tied || here;
   }

@@ -1,5 +1,7 @@
 #include "check/config_edit.h"
 
+#include <algorithm>
+
 #include "check/check.h"
 
 namespace shardwright {
@@ -25,6 +27,11 @@ std::vector<Edit> untie_edits(const Model& model) {
   if (config == nullptr) return {};
   std::vector<std::string> pointers;
   find_flags(*config, "", pointers);
+  // The class's own spelling of it, where the config has that.
+  if (model.expected && model.expected->tie.stated &&
+      std::ranges::find(pointers, model.expected->tie.pointer) == pointers.end()) {
+    pointers.push_back(model.expected->tie.pointer);
+  }
   if (pointers.empty()) pointers.emplace_back("/tie_word_embeddings");
   std::vector<Edit> edits;
   for (std::string& pointer : pointers) {

@@ -9,7 +9,8 @@ namespace shardwright {
 
 struct Model;
 
-// tie_word_embeddings false everywhere it stands, and at the top level where it stands nowhere.
+// tie_word_embeddings, and what the class calls it, false everywhere it stands, and at the top
+// level where it stands nowhere.
 std::vector<Edit> untie_edits(const Model& model);
 
 }  // namespace shardwright

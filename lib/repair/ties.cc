@@ -84,7 +84,8 @@ bool is_about_ties(const Model& model, const Finding& finding) {
   return std::ranges::any_of(finding.fix->edits, [&](const Edit& edit) {
     if (const auto* drop = std::get_if<edit::DropTensor>(&edit)) return is_target(drop->tensor);
     const auto* set = std::get_if<edit::SetJson>(&edit);
-    return set != nullptr && set->pointer.ends_with(kFlag);
+    return set != nullptr &&
+           (set->pointer.ends_with(kFlag) || set->pointer == model.expected->tie.pointer);
   });
 }
 

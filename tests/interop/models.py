@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass, field, replace
 
+import deepseek_first
 import torch
 import transformers
 
@@ -73,6 +74,9 @@ NEXT = dict(
 GEMMA3N = dict(
     num_hidden_layers=7, num_kv_shared_layers=2, head_dim=8, vocab_size_per_layer_input=50, hidden_size_per_layer_input=6,
     laurel_rank=5, altup_num_inputs=3,
+)  # fmt: skip
+HYBRID = dict(
+    layer_types=["mamba", "attention"], num_local_experts=4, shared_intermediate_size=24, mamba_n_heads=4, mamba_d_state=5
 )  # fmt: skip
 VISION = dict(depth=2, hidden_size=24, intermediate_size=40, num_heads=2, out_hidden_size=32, patch_size=4)
 T5 = dict(vocab_size=96, d_model=32, d_kv=6, d_ff=40, num_layers=2, num_heads=4)
@@ -246,7 +250,117 @@ FAMILIES = [
             "one-kv-head": dict(text_config=SMALL | dict(num_key_value_heads=1)),
         },
     ),  # fmt: skip
+    dense(
+        "seed_oss", "SeedOss", config=dict(head_dim=8),
+        variants={
+            "derived-head": dict(head_dim=None), "no-bias": dict(attention_bias=False),
+            "out-bias": dict(attention_out_bias=True), "mlp-bias": dict(mlp_bias=True),
+            "null-kv-heads": dict(num_key_value_heads=None),
+        },
+    ),  # fmt: skip
+    dense(
+        "cohere2", "Cohere2", heads=(),
+        variants=BIAS | {"pattern": dict(sliding_window_pattern=2), "all-full": dict(layer_types=["full_attention"] * 2)},
+    ),  # fmt: skip
+    dense(
+        "cohere2_moe", "Cohere2Moe", heads=(), memory=True,
+        config=dict(head_dim=8, num_experts=4, num_experts_per_tok=2),
+        variants=BIAS | {
+            "one-expert": dict(num_experts=1, num_experts_per_tok=1), "shared": dict(num_shared_experts=2),
+            "dense-first": dict(first_k_dense_replace=1, prefix_dense_intermediate_size=40),
+            "dense-as-wide": dict(first_k_dense_replace=1), "dense-all": dict(first_k_dense_replace=2),
+            "dense-last": dict(mlp_layer_types=["sparse", "dense"], layer_types=["full_attention"] * 2),
+            "rms-norm": dict(rms_norm_eps=1e-6),
+        },
+    ),  # fmt: skip
+    dense(
+        "lfm2", "Lfm2", heads=(), config=dict(block_multiple_of=16, full_attn_idxs=[0]),
+        variants={
+            "convolution-bias": dict(conv_bias=True), "as-wide-as-said": dict(block_auto_adjust_ff_dim=False),
+            "all-attention": dict(full_attn_idxs=ABSENT), "no-attention": dict(full_attn_idxs=[]),
+            "layer-types": dict(layer_types=["conv", "full_attention"]), "long-convolution": dict(conv_L_cache=4),
+            "twice-as-wide": dict(block_ffn_dim_multiplier=2.0), "default-multiple": dict(block_multiple_of=ABSENT),
+            "old-names": dict(block_ff_dim=72, tie_embedding=False, full_attn_idxs=[1]),
+        },
+    ),  # fmt: skip
+    dense(
+        "lfm2_moe", "Lfm2Moe", heads=(), memory=True,
+        config=EXPERTS | dict(num_dense_layers=1, layer_types=["conv", "full_attention"]),
+        variants={
+            "one-layer": dict(num_hidden_layers=1, layer_types=["full_attention"]),
+            "one-expert": dict(num_experts=1, num_experts_per_tok=1), "all-sparse": dict(num_dense_layers=0),
+            "all-dense": dict(num_dense_layers=2), "no-expert-bias": dict(use_expert_bias=False),
+            "convolution-bias": dict(conv_bias=True), "old-names": dict(tie_embedding=False),
+        },
+    ),  # fmt: skip
+    dense(
+        "dots1", "Dots1", heads=(), memory=True,
+        config=dict(n_routed_experts=4, num_experts_per_tok=2, n_shared_experts=1, moe_intermediate_size=16, first_k_dense_replace=1),
+        variants=BIAS | {
+            "all-sparse": dict(first_k_dense_replace=ABSENT), "two-shared": dict(n_shared_experts=2),
+            "all-dense": dict(first_k_dense_replace=2) | dict.fromkeys(("n_routed_experts", "num_experts_per_tok", "n_shared_experts"), ABSENT),
+            "grouped": dict(n_group=2, topk_group=1), "sliding": dict(max_window_layers=1), "no-window": dict(sliding_window=None),
+        },
+    ),  # fmt: skip
+    dense(
+        "ernie4_5", "Ernie4_5", config=dict(head_dim=8), heads=(),
+        variants={"bias": dict(use_bias=True), "derived-head": dict(head_dim=None), "null-bias": dict(use_bias=None)},
+    ),  # fmt: skip
+    dense(
+        "ernie4_5_moe", "Ernie4_5_Moe", heads=(), memory=True, config=dict(moe_num_experts=4, moe_k=2, moe_intermediate_size=16),
+        variants={
+            "bias": dict(use_bias=True), "bias-untied": dict(use_bias=True, tie_word_embeddings=False),
+            "no-shared": dict(moe_num_shared_experts=0), "all-sparse": dict(moe_layer_start_index=0),
+            "dense-last": dict(moe_layer_end_index=1, num_hidden_layers=3),
+            "every-second-sparse": dict(moe_layer_interval=2, num_hidden_layers=4),
+            "one-expert": dict(moe_num_experts=1, moe_k=1, moe_num_shared_experts=1),
+            "other-names": dict(moe_num_experts=ABSENT, moe_k=ABSENT, num_experts=4, num_experts_per_tok=2),
+        },
+    ),  # fmt: skip
+    dense(
+        "flex_olmo", "FlexOlmo", heads=(), memory=True, config=dict(num_experts=4, num_experts_per_tok=2, pad_token_id=0),
+        variants=BIAS | {"one-expert": dict(num_experts=1, num_experts_per_tok=1), "no-padding": dict(pad_token_id=None)},
+    ),  # fmt: skip
+    dense("hunyuan_v1_dense", "HunYuanDenseV1", config=dict(head_dim=8), heads=(SEQUENCE,), variants=BIAS),
+    dense(
+        "hunyuan_v1_moe", "HunYuanMoEV1", config=dict(head_dim=8, num_experts=4, moe_topk=2), heads=(SEQUENCE,), memory=True,
+        variants=BIAS | {
+            "top-by-layer": dict(moe_topk=[2, 1]), "one-expert": dict(num_experts=ABSENT, moe_topk=ABSENT),
+            "other-names": dict(num_experts=ABSENT, moe_topk=ABSENT, num_local_experts=4, num_experts_per_tok=2),
+        },
+    ),  # fmt: skip
+    dense(
+        "granitemoeshared", "GraniteMoeShared", config=dict(num_local_experts=4), heads=(), memory=True,
+        variants=BIAS | {"shared": dict(shared_intermediate_size=24), "one-expert": dict(num_local_experts=1, num_experts_per_tok=1)},
+    ),  # fmt: skip
+    dense(
+        "granitemoehybrid", "GraniteMoeHybrid", heads=(), memory=True, config=HYBRID,
+        variants=BIAS | {
+            "one-layer": dict(num_hidden_layers=1, layer_types=["mamba"]), "no-experts": dict(num_local_experts=0),
+            "new-types": dict(layer_types=["full_attention", "linear_attention"]), "all-mamba": dict(layer_types=ABSENT),
+            "other-names": dict(layer_types=ABSENT, layers_block_type=["attention", "mamba"]),
+            "groups": dict(mamba_n_groups=2), "projection-bias": dict(mamba_proj_bias=True, mamba_conv_bias=False),
+            "expanded": dict(mamba_expand=4, mamba_d_conv=3), "rotary": dict(position_embedding_type="rope"),
+        },
+    ),  # fmt: skip
+    Family(
+        "deepseek", "Deepseek", heads=(SEQUENCE,),
+        config=SMALL | dict(
+            n_routed_experts=4, num_experts_per_tok=2, n_shared_experts=2, moe_intermediate_size=16, first_k_dense_replace=1,
+            bos_token_id=1, eos_token_id=2,
+        ),
+        variants=BOTH_WAYS_TIED | LAYERS | BIAS | {
+            "one-kv-head": dict(num_key_value_heads=1), "all-sparse": dict(first_k_dense_replace=0),
+            "all-dense": dict(n_routed_experts=ABSENT), "no-shared": dict(n_shared_experts=None),
+            "every-second-sparse": dict(moe_layer_freq=2, num_hidden_layers=4),
+            "one-expert": dict(n_routed_experts=1, num_experts_per_tok=1),
+        },
+    ),  # fmt: skip
 ]  # fmt: skip
+
+
+def class_named(name):
+    return getattr(deepseek_first, name, None) or getattr(transformers, name)
 
 
 @dataclass(frozen=True)
@@ -267,7 +381,7 @@ class Model:
         config_class = transformers.CONFIG_MAPPING[self.family]
         config = config_class.from_dict(dict(self.config))
         torch.manual_seed(self.seed)
-        model = getattr(transformers, self.class_name)(config)
+        model = class_named(self.class_name)(config)
         with torch.no_grad():
             for weight in model.parameters():
                 weight += 0.02 * torch.randn_like(weight)  # none is constant, so that each shows in the logits

@@ -98,6 +98,9 @@ void refused_config_value(const Model& model, const Reporter& report) {
   for (const TypedKey& row : kTypedKeys) {
     const json::Value* value = config->find(row.key);
     if (value == nullptr) continue;
+    // A class whose own default is a null takes one.
+    const json::Value* own = model.expected->schema->defaults.find(row.key);
+    if (value->is_null() && own != nullptr && own->is_null()) continue;
     const bool is_dtype = row.key.ends_with("dtype");
     if ((row.kinds & kind_of(*value)) == 0 ||
         (is_dtype && value->string() != nullptr && !is_float_type(*value->string()))) {

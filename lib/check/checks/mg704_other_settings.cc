@@ -15,37 +15,68 @@
 namespace shardwright {
 namespace {
 
-// What weights are trained for and no tensor's shape shows. A key that one config leaves to the
-// class's default is not compared.
-constexpr std::array<std::string_view, 22> kSettings = {"partial_rotary_factor",
-                                                        "rotary_pct",
-                                                        "hidden_act",
-                                                        "hidden_activation",
-                                                        "activation_function",
-                                                        "feed_forward_proj",
-                                                        "rms_norm_eps",
-                                                        "layer_norm_eps",
-                                                        "layer_norm_epsilon",
-                                                        "norm_eps",
-                                                        "sliding_window",
-                                                        "attn_logit_softcapping",
-                                                        "final_logit_softcapping",
-                                                        "query_pre_attn_scalar",
-                                                        "logit_scale",
-                                                        "logits_scaling",
-                                                        "embedding_multiplier",
-                                                        "residual_multiplier",
-                                                        "attention_multiplier",
-                                                        "num_experts_per_tok",
-                                                        "norm_topk_prob",
-                                                        "routed_scaling_factor"};
+// What weights are trained for and no tensor's shape shows.
+constexpr auto kSettings = std::to_array<std::string_view>({"hidden_act",
+                                                            "hidden_activation",
+                                                            "activation_function",
+                                                            "feed_forward_proj",
+                                                            "rms_norm_eps",
+                                                            "layer_norm_eps",
+                                                            "layer_norm_epsilon",
+                                                            "norm_eps",
+                                                            "norm_epsilon",
+                                                            "sliding_window",
+                                                            "attn_logit_softcapping",
+                                                            "final_logit_softcapping",
+                                                            "query_pre_attn_scalar",
+                                                            "logit_scale",
+                                                            "logits_scaling",
+                                                            "embedding_multiplier",
+                                                            "residual_multiplier",
+                                                            "attention_multiplier",
+                                                            "num_experts_per_tok",
+                                                            "norm_topk_prob",
+                                                            "routed_scaling_factor",
+                                                            "n_group",
+                                                            "topk_group"});
 
-// transformers 5 gathers both in rope_parameters.
-const json::Value* rope_value(const Model& model, std::string_view inner, std::string_view outer) {
+// What a model computes with; no value where neither the config nor the rule says it.
+struct Known {
+  const json::Value* value{};
+  bool by_default{};  // the config leaves it to the class
+};
+
+const json::Value* default_of(const Model& model, std::string_view key) {
+  return model.detection.schema == nullptr ? nullptr : model.detection.schema->defaults.find(key);
+}
+
+Known known_setting(const Model& model, std::string_view key) {
+  if (const json::Value* value = setting(model, key)) return {.value = value};
+  const json::Value* fallback = default_of(model, key);
+  const json::Value* config = model.checkpoint.config_value();
+  if (fallback == nullptr || config == nullptr) return {};
+  // A null counts where the class reads the key, and does not fall back to the default.
+  const json::Value* null = config->find(key);
+  return {.value = null == nullptr ? fallback : null, .by_default = null == nullptr};
+}
+
+// transformers 5 gathers these in rope_parameters.
+Known rope_value(const Model& model, std::string_view key, std::string_view older) {
   if (const json::Value* gathered = setting(model, "rope_parameters")) {
-    if (const json::Value* value = gathered->find(inner)) return value;
+    if (const json::Value* value = gathered->find(key)) return {.value = value};
   }
-  return setting(model, outer);
+  const json::Value* value = setting(model, older);
+  return value == nullptr ? known_setting(model, key) : Known{.value = value};
+}
+
+// A window that a class has and does not use is none.
+Known window(const Model& model) {
+  static const json::Value kNone{};
+  const Known used = known_setting(model, "use_sliding_window");
+  if (used.value != nullptr && used.value->boolean() != nullptr && !*used.value->boolean()) {
+    return {.value = &kNone};
+  }
+  return known_setting(model, "sliding_window");
 }
 
 std::string rope_type(const Model& model) {
@@ -59,11 +90,17 @@ std::string rope_type(const Model& model) {
   return "default";
 }
 
-void compare(std::vector<std::string>& found, std::string_view key, const json::Value* wanted,
-             const json::Value* other) {
-  if (wanted == nullptr || other == nullptr || same_setting(*wanted, *other)) return;
-  found.push_back(fmt::format("{} {} (the result: {})", quoted(key), setting_text(other),
-                              setting_text(wanted)));
+std::string known_text(const Known& known) {
+  return fmt::format("{}{}", known.value->is_null() ? "none" : setting_text(known.value),
+                     known.by_default ? " by default" : "");
+}
+
+void compare(std::vector<std::string>& found, std::string_view key, const Known& wanted,
+             const Known& other) {
+  if (wanted.value == nullptr || other.value == nullptr) return;
+  if (same_setting(*wanted.value, *other.value)) return;
+  found.push_back(
+      fmt::format("{} {} (the result: {})", quoted(key), known_text(other), known_text(wanted)));
 }
 
 void other_settings(const Model& first, const Model& other, const Reporter& report) {
@@ -74,8 +111,13 @@ void other_settings(const Model& first, const Model& other, const Reporter& repo
     found.push_back(fmt::format("rotary positions of the type {} (the result: {})", quoted(type),
                                 quoted(rope_type(first))));
   }
-  for (const std::string_view key : kSettings)
-    compare(found, key, setting(first, key), setting(other, key));
+  compare(found, "partial_rotary_factor", rope_value(first, "partial_rotary_factor", "rotary_pct"),
+          rope_value(other, "partial_rotary_factor", "rotary_pct"));
+  for (const std::string_view key : kSettings) {
+    const bool is_window = key == "sliding_window";
+    compare(found, key, is_window ? window(first) : known_setting(first, key),
+            is_window ? window(other) : known_setting(other, key));
+  }
   if (found.empty()) return;
   report({.message = fmt::format("{} was trained with {}: the result has the config of {}",
                                  label_of(other), fmt::join(found, ", "), label_of(first))});

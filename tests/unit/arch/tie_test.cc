@@ -70,6 +70,23 @@ TEST_CASE("arch: where two keys are asked, one that is true ties") {
   }
 }
 
+// As Lfm2Config was seen to do.
+TEST_CASE("arch: of two spellings the first that the config has counts") {
+  constexpr std::string_view kTied =
+      R"({"default": true, "tensors": {"head": "embed"}, "key": "tie_embedding | tie_word_embeddings"})";
+  constexpr std::array kRows = {
+      TieRow{"{}", "tied by default /tie_word_embeddings ?"},
+      TieRow{R"({"tie_embedding": false})", "untied /tie_embedding"},
+      TieRow{R"({"tie_word_embeddings": false})", "untied /tie_word_embeddings"},
+      TieRow{R"({"tie_embedding": true, "tie_word_embeddings": false})", "tied /tie_embedding ?"},
+      TieRow{R"({"tie_embedding": false, "tie_word_embeddings": true})", "untied /tie_embedding"},
+  };
+  for (const TieRow& row : kRows) {
+    INFO(std::string(row.config));
+    CHECK(flag_text(kTied, row.config) == std::string(row.flag));
+  }
+}
+
 // As Llama4Config was seen to do.
 TEST_CASE("arch: where a nested key decides alone, the top level only disagrees with nobody") {
   constexpr std::string_view kTied =
