@@ -38,7 +38,7 @@ json::Value json_of(const ExprValue& value) {
 ExprValue value_of(const json::Value& value) {
   if (value.is_null()) return ExprValue::null();
   if (const bool* flag = value.boolean()) return ExprValue::of(*flag);
-  if (const auto* number = value.integer()) return ExprValue::of(*number);
+  if (const auto number = value.whole_number()) return ExprValue::of(*number);
   if (const std::string* text = value.string()) return ExprValue::of(std::string_view(*text));
   return {.kind = ExprKind::kOther};
 }
@@ -84,12 +84,17 @@ ConfigQuery::ConfigQuery(const Schema& schema, const json::Value& config,
   state.slots.assign(state.values.slots().begin(), state.values.slots().end());
   for (const auto& [name, number] : more)
     state.add(name, ExprValue::of(number), true);
-  for (const json::Value* object : {&config, &schema.defaults}) {
-    const auto* members = object->object();
+  const json::Value* rope = config.find("rope_parameters");
+  const json::Value* scaling = config.find("rope_scaling");
+  for (const json::Value* object : {&config, rope, scaling, &schema.defaults}) {
+    const auto* members = object == nullptr ? nullptr : object->object();
     if (members == nullptr || members->size() > kMostKeys) continue;
-    for (const json::Member& member : *members)
-      state.add(member.key, value_of(member.value), false);
+    for (const json::Member& member : *members) {
+      const bool is_type = object == scaling && member.key == "type";
+      state.add(is_type ? "rope_type" : member.key, value_of(member.value), false);
+    }
   }
+  state.add("rope_type", ExprValue::of(std::string_view("default")), false);
 }
 
 ConfigQuery::~ConfigQuery() = default;

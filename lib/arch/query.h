@@ -19,8 +19,9 @@ namespace shardwright {
 // A name that an expression may use beside the rule's, which it hides.
 using QueryName = std::pair<std::string, std::int64_t>;
 
-// Expressions may also use the keys at the top of the config, and those that the rule has defaults
-// for, where no definition of the rule has that name.
+// Where no definition of the rule has that name, expressions may also use the keys at the top of
+// the config, those of its rope_parameters or rope_scaling (`rope_type` is always there), and those
+// that the rule has defaults for.
 class ConfigQuery {
  public:
   // Rule and config must outlive this. `class_name`: empty for architectures[0].

@@ -31,6 +31,8 @@ class Composer {
 
  private:
   Status place(const ExpectedTensor& tensor) {
+    if (tensor.optional && tensor.layer >= 0) return ok();  // a layer for speculative decoding
+    if (element_count(tensor.shape) == 0U) return add_zeros(tensor);
     if (tensor.role == Role::kRouter || tensor.role == Role::kSharedGate) return add_gate(tensor);
     Letters letters{};
     for (const NumberedName& name : task_.rule.zeros) {

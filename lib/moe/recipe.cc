@@ -166,9 +166,8 @@ void judge_counts(Reader& reader, const MoeRecipe& moe) {
          fmt::format("{} experts are more than the {} that there may be", moe.experts.size(),
                      kMostExperts));
   } else if (!moe.experts.empty() && moe.per_token > moe.experts.size()) {
-    tell(
-        reader, moe.per_token_at,
-        fmt::format("'experts_per_token' is {}, which is more than the {} that the recipe gives",
+    tell(reader, moe.per_token_at,
+         fmt::format("'experts_per_token' is {}, which is more than the {} that the recipe gives",
                      moe.per_token, moe.experts.size()));
   }
 }
