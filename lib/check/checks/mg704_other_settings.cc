@@ -71,10 +71,10 @@ Known rope_value(const Model& model, std::string_view key, std::string_view olde
 
 // A window that a class has and does not use is none.
 Known window(const Model& model) {
-  static const json::Value kNone{};
+  static const json::Value none{};
   const Known used = known_setting(model, "use_sliding_window");
   if (used.value != nullptr && used.value->boolean() != nullptr && !*used.value->boolean()) {
-    return {.value = &kNone};
+    return {.value = &none};
   }
   return known_setting(model, "sliding_window");
 }
