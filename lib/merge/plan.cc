@@ -451,6 +451,7 @@ class Planner {
                              tensor, candidate.tensor->read_bytes});
     }
     made.dtype = target_dtype(dtypes);
+    if (options_.compat) made.round_to = dtype_of_recipe(recipe_.dtype).value_or(promoted(dtypes));
     for (const ParameterRow& row : method_->parameters) {
       if (row.scope != ParameterScope::kGlobal) continue;
       const auto value = find_value(row, nullptr, slice, made.name, t);
@@ -492,7 +493,7 @@ class Planner {
     // Bytes need no arithmetic; what an adapter changes is computed, whatever the dtype.
     const Candidate& first = candidates.front();
     if (method_->is_copy != nullptr && method_->is_copy(merge_case) && !first.tensor->adapted &&
-        made.dtype == first.tensor->stored) {
+        made.dtype == first.tensor->stored && made.round_to.value_or(made.dtype) == made.dtype) {
       made.action = TensorAction::kCopy;
     }
     add(std::move(made));
