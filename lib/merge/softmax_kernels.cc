@@ -177,8 +177,11 @@ double divergence_of_part(const float* x, const Softmax& p, const float* base, c
 }
 
 void softmax_of(const float* x, const Softmax& p, float* to, std::size_t count, double* room) {
-  exponentials(x, p.largest, count, room);
-  const auto share = static_cast<float>(p.share);
+  const auto most = static_cast<float>(p.largest);
+  for (std::size_t i = 0; i < count; ++i)
+    to[i] = x[i] - most;
+  exponentials(to, 0, count, room);
+  const float share = 1 / static_cast<float>(1 / p.share);
   for (std::size_t i = 0; i < count; ++i)
     to[i] = static_cast<float>(room[i]) * share;
 }

@@ -17,7 +17,7 @@ struct Softmax {
 };
 float largest(const float* x, std::size_t count);
 double exponential_sum(const float* x, double largest, std::size_t count);
-// The softmax itself, as floats of float exponentials and shares.
+// The softmax itself, in floats: differences, exponentials and shares are rounded each.
 void softmax(const float* x, const Softmax& p, float* to, std::size_t count);
 // The natural logarithm, in one rounding of double precision.
 void logarithm(const float* a, float* to, std::size_t count);

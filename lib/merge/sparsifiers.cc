@@ -155,8 +155,13 @@ class ChanceSparsifier : public Sparsifier {
       keys_.push_back(random_key(merge_case.seed, merge_case.name, i));
     if (merge_case.round_to.has_value()) {
       draws_.emplace(merge_case, densities);
-      work_ = merge_case.round_to == DType::kBF16 ? DType::kBF16 : DType::kF32;
+      work_ = work_dtype(*merge_case.round_to);
     }
+  }
+
+  // A final one, since the constructor asks.
+  DType work_dtype(DType dtype) const final {
+    return dtype == DType::kBF16 ? DType::kBF16 : DType::kF32;
   }
 
   bool thins(std::size_t i) const override { return densities_[i] < 1; }
