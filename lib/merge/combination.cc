@@ -81,6 +81,7 @@ class Combination : public MergeProgram {
       const float* base = chunk.inputs[*case_.origin] + from;
       kernel::add(result + from, base, result + from, count);
     }
+    if (case_.round_to) kernel::round_to(*case_.round_to, result + from, count);
   }
   void add_origin(const Chunk& chunk, float* result) const {
     if (case_.origin) kernel::add(result, chunk.inputs[*case_.origin], result, chunk.count);

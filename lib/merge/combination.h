@@ -47,6 +47,7 @@ struct CombinationCase {
   std::optional<std::size_t> origin{};  // the input that is subtracted from each, and added at last
   Extent extent{};
   std::vector<std::uint64_t> shape{};
+  std::optional<DType> round_to{};  // the result, where it is of the tensor or of rows
 };
 
 // Sets a factor for each member. Called from many threads.

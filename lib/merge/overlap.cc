@@ -85,6 +85,7 @@ void Overlap::apply(const Chunk& chunk, std::span<const float> raise, bool round
   }
   if (round_sum) work.steps.round(sum);
   kernel::add(work.base, sum, result, chunk.count);
+  if (round_sum) work.steps.round(result);
 }
 
 }  // namespace shardwright
