@@ -539,11 +539,56 @@ TEST_CASE("merge: with a dtype to round to, nearswap and nuslerp take the peer's
   agrees(setup, truth, 0);
 }
 
+TEST_CASE("merge: with a dtype to round to, each column takes the steps that it takes alone") {
+  constexpr std::size_t kRows = 37;
+  constexpr std::size_t kColumns = 11;
+  MergeSetup setup{.method = "nuslerp", .inputs = random_models(3, kRows * kColumns, 20)};
+  for (Floats& input : setup.inputs)
+    kernel::round_to(DType::kBF16, input.data(), input.size());
+  setup.base = 0;
+  setup.values = {{}, {1}, {3}};
+  setup.round_to = DType::kBF16;
+  MergeSetup columns = setup;
+  columns.shape = {kRows, kColumns};
+  columns.globals = {1, 0};
+  const Floats result = run_merge(columns);
+  CHECK(run_merge(columns, {.threads = 4, .shuffle = 5}) == result);
+  for (std::size_t column = 0; column < kColumns; ++column) {
+    MergeSetup alone = setup;
+    Floats expected;
+    for (Floats& input : alone.inputs) {
+      Floats own;
+      for (std::size_t i = column; i < input.size(); i += kColumns)
+        own.push_back(input[i]);
+      input = own;
+    }
+    for (std::size_t i = column; i < result.size(); i += kColumns)
+      expected.push_back(result[i]);
+    CHECK(run_merge(alone) == expected);
+  }
+}
+
+TEST_CASE("merge: with a dtype to round to, karcher stands still where all models are alike") {
+  MergeSetup setup{.method = "karcher", .inputs = random_models(1, 5000, 21)};
+  kernel::round_to(DType::kBF16, setup.inputs[0].data(), setup.inputs[0].size());
+  setup.inputs.resize(3, setup.inputs[0]);
+  setup.round_to = DType::kBF16;
+  const int passes = test::count_passes(setup);
+  CHECK(passes >= 3);  // lengths, the mean's, cosines
+  CHECK(passes <= 5);
+  CHECK(distance(run_merge(setup), wide(setup.inputs[0])) < 1e-2);
+
+  setup.inputs.assign(3, Floats(100));
+  CHECK(run_merge(setup) == Floats(100));
+  CHECK(test::count_passes(setup) == 1);
+}
+
 TEST_CASE("merge: with a dtype to round to, results are of that dtype") {
-  for (const std::string_view name : {"nearswap", "nuslerp", "multislerp", "model_stock"}) {
+  for (const std::string_view name :
+       {"nearswap", "nuslerp", "multislerp", "model_stock", "karcher"}) {
     CAPTURE(name);
     MergeSetup setup{.method = name, .inputs = random_models(name == "nearswap" ? 2 : 3, 4097, 19)};
-    setup.base = 0;
+    if (name != "karcher") setup.base = 0;
     setup.round_to = DType::kBF16;
     if (name == "nearswap") setup.globals = {0.003};
     if (name.ends_with("slerp")) setup.values = {{}, {1}, {2}};
@@ -554,7 +599,7 @@ TEST_CASE("merge: with a dtype to round to, results are of that dtype") {
     kernel::round_to(DType::kBF16, rounded.data(), rounded.size());
     CHECK(rounded == result);
     setup.round_to.reset();
-    CHECK(distance(result, wide(run_merge(setup))) < 2e-3);
+    CHECK(distance(result, wide(run_merge(setup))) < (name == "karcher" ? 1e-2 : 2e-3));
   }
 }
 
