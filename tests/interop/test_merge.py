@@ -317,7 +317,7 @@ def test_compat_has_the_bits_of_the_peer(name, dtype, families, one_thread, tmp_
         total += wrong.numel()
         if dtype == "float32" and is_summed(name) and name != "arcee_fusion":
             largest = torch.stack([state[key].abs() for state in (base, *others)]).amax(dim=0)
-            near = (value.double() - expected.double()).abs() <= 2.0**-13 * largest.double()
+            near = (value.double() - expected.double()).abs() <= 2.0**-18 * largest.double()
             assert (near | ~wrong).all(), f"{key}: {float(((value - expected).abs() / largest).max())}"
     if dtype == "float32" and is_summed(name):
         return
@@ -426,12 +426,11 @@ def test_compat_takes_the_quartiles_of_the_peer_s_sample(tmp_path, shardwright):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "config.json").write_text((tmp_path / "base" / "config.json").read_text())
     state = load_file(tmp_path / "base" / "model.safetensors")
-    moved = {key: value + 0.01 * torch.randn(value.shape, generator=generator).bfloat16() for key, value in state.items()}
+    moved = {key: x + 0.003 * torch.randn(x.shape, generator=generator).bfloat16() for key, x in state.items()}
     save_file(moved, tmp_path / "a" / "model.safetensors", {"format": "pt"})
     theirs = peer_here(asked, tmp_path / "theirs", random_seed=7)
     ours = seeded(shardwright, asked, tmp_path / "ours", 7, "--compat", "mergekit")
     other = seeded(shardwright, asked, tmp_path / "other", 8, "--compat", "mergekit")
-    key = "model.embed_tokens.weight"
-    off = int((ours[key] != theirs[key].bfloat16()).sum())
-    assert off <= 1e-4 * ours[key].numel() < int((other[key] != theirs[key].bfloat16()).sum()) + ours[key].numel()
-    assert not torch.equal(ours[key], other[key]) or off == 0
+    key = "lm_head.weight"
+    off, off_other = (int((made[key] != theirs[key].bfloat16()).sum()) for made in (ours, other))
+    assert off <= 1e-4 * ours[key].numel() < off_other

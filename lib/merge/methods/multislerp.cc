@@ -79,7 +79,8 @@ class PeerMultislerp final : public RoundedFormula {
       float length = 0;
       for (std::size_t i = 0; i < size(); ++i) {
         const float own = rd(std::sqrt(sums[i]));
-        numbers.push_back(rd(own + epsilon_));
+        const float divisor = rd(own + epsilon_);
+        numbers.push_back(divisor == 0 ? 1 : divisor);  // in F16, of zeros: NaN there
         length += rd(own * weights_[i]);
       }
       numbers.push_back(rd(length));
