@@ -33,16 +33,29 @@ std::uint64_t arcee_draws(const MergeCase& merge_case) {
   return merge_case.elements < kWide ? kSample : 2 * kSample;
 }
 
+struct Sampling {
+  std::uint64_t seed{}, draws{}, elements{};
+  std::size_t numbers{};  // 0: there is no sample
+};
+
+Sampling sampling_of(const MergeCase& merge_case) {
+  return {.seed = merge_case.seed,
+          .draws = merge_case.draws,
+          .elements = merge_case.elements,
+          .numbers = arcee_draws(merge_case)};
+}
+
 // The places that torch.randint draws, in order.
-std::vector<std::uint64_t> sample_of(const MergeCase& merge_case) {
-  std::vector<std::uint32_t> numbers(arcee_draws(merge_case));
-  TorchNumbers::of(merge_case.seed)->read(merge_case.draws, numbers);
+std::vector<std::uint64_t> sample_of(const Sampling& sampling) {
+  if (sampling.numbers == 0) return {};
+  std::vector<std::uint32_t> numbers(sampling.numbers);
+  TorchNumbers::of(sampling.seed)->read(sampling.draws, numbers);
   std::vector<std::uint64_t> places(kSample);
   for (std::size_t i = 0; i < kSample; ++i) {
     const std::uint64_t number = numbers.size() == kSample
                                      ? numbers[i]
                                      : std::uint64_t{numbers[2 * i]} << 32U | numbers[2 * i + 1];
-    places[i] = number % merge_case.elements;
+    places[i] = number % sampling.elements;
   }
   std::ranges::sort(places);
   return places;
@@ -56,9 +69,8 @@ class ArceeFusion final : public MergeProgram {
         row_(row),
         round_to_(merge_case.round_to),
         divergence_((merge_case.elements + row - 1) / row),
-        quartiles_(quartile_places(is_sampled(merge_case) ? kSample : merge_case.elements)) {
-    if (is_sampled(merge_case)) sample_ = sample_of(merge_case);
-  }
+        sampling_(sampling_of(merge_case)),
+        quartiles_(quartile_places(is_sampled(merge_case) ? kSample : merge_case.elements)) {}
 
   [[nodiscard]] std::size_t chunk_elements() const override {
     return is_long() ? kChunk : std::max<std::size_t>(1, kChunk / row_) * row_;
@@ -104,9 +116,11 @@ class ArceeFusion final : public MergeProgram {
   void conclude(int index, const PassResult& result) override {
     if (index < row_passes()) {
       if (is_long()) conclude_parts(index, result);
+      if (index + 1 == row_passes()) sample_ = sample_of(sampling_);
       return;
     }
     quartiles_.conclude(result.counts);
+    if (quartiles_.counts() == 0) sample_ = {};
     const auto quartile = [this](std::size_t i) {
       return static_cast<double>(quartiles_.quantile(i));
     };
@@ -183,10 +197,11 @@ class ArceeFusion final : public MergeProgram {
 
   std::size_t base_, other_, row_;
   std::optional<DType> round_to_;
-  std::vector<std::uint64_t> sample_;  // places that quartiles are taken from; empty: all
   // By row. The thread that sees a row in the first pass writes it, and no other.
   mutable std::vector<float> divergence_;
   std::vector<Pair> softmax_;  // of long rows
+  Sampling sampling_;
+  std::vector<std::uint64_t> sample_;  // places that quartiles are taken from; empty: all
   QuantileSearch quartiles_;
   float threshold_{};
 };
