@@ -57,6 +57,9 @@ struct PlannedTensor {
   std::optional<std::size_t> base{};  // position in `inputs`
   std::vector<double> globals{};      // values of the method's parameters, as MergeCase has them
   std::vector<std::vector<double>> values{};
+  // Where it is merged with the peer's arithmetic: the dtype that inputs are rounded to, and then
+  // each of its steps.
+  std::optional<DType> round_to{};
   std::string why{};  // where it is not merged from all inputs as they are
 };
 

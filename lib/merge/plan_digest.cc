@@ -32,6 +32,7 @@ void add_planned(FieldDigest& fields, const PlannedTensor& tensor) {
     add_numbers(fields, input.tensor.shape);
   }
   fields.number(tensor.base ? *tensor.base + 1 : 0);
+  fields.text(tensor.round_to ? dtype_name(*tensor.round_to) : "");
   add_reals(fields, tensor.globals);
   fields.number(tensor.values.size());
   for (const std::vector<double>& values : tensor.values)
