@@ -106,6 +106,10 @@ void bring_to_one_layout(const LayoutTask& task, MergePlan& plan, std::vector<Mi
     return;
   }
   const Schema* schema = donor.expected->schema;
+  if (const Status fit = is_for_files(*schema, task.layout); !fit) {
+    mistakes.push_back({task.at, fit.error().message});
+    return;
+  }
   const std::string layout = task.layout.empty() ? donor.expected->layout : task.layout;
   for (std::size_t i = 0; i < task.inputs.size(); ++i) {
     MergeInput& input = task.inputs[i];

@@ -230,15 +230,11 @@ class RankedSparsifier final : public ChanceSparsifier {
   }
 
  private:
-<<<<<<< HEAD
   [[nodiscard]] std::size_t rows_of_chunk() const {
     return std::max<std::size_t>(1, MergeProgram::kChunk / row_);
   }
-  // As the peer computes it; equal magnitudes stand by their index.
-=======
   // As the peer computes it. Which of equal magnitudes comes first is what torch's sort makes of
   // them: that of the C++ library which both are built with, and not a stable one.
->>>>>>> parity
   void keep_drawn_row(std::size_t i, std::span<const std::uint32_t> numbers,
                       std::span<float> row) const;
 

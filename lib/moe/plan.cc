@@ -61,6 +61,7 @@ class MixturePlanner {
                                                  .shared = recipe_.shared.size(),
                                                  .per_token = recipe_.per_token}));
     plan().config_values = std::move(config.values);
+    SW_TRY_OK(is_for_files(*target, options_.layout));
     SW_TRY(LayoutMap made, map_layouts(*target, config.document.root, target->classes.front().name,
                                        "hub", options_.layout.empty() ? "hub" : options_.layout));
     const auto map = std::make_shared<const LayoutMap>(std::move(made));
