@@ -22,7 +22,7 @@ std::vector<Finding> compare(std::span<const MergeModel> models, const MoeRecipe
   std::vector<const Model*> inputs;
   for (const MergeModel& model : models)
     inputs.push_back(&model.checked->model);
-  CheckSelection selection;
+  CheckSelection selection{.severity = {{"MG705", Severity::kWarning}}};
   if (!recipe.dtype.empty()) selection.ignore.emplace_back("MG706");
   return run_checks_across(inputs, selection);
 }

@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include "io/source.h"
@@ -37,6 +37,12 @@ struct GateTask {
 
 // None for gates that are random. What stands in the way is told in `mistakes`.
 std::optional<GateTable> make_gates(const GateTask& task, std::vector<Mistake>& mistakes);
+
+// Rows whose cosine is above this are hard to tell apart for what comes to the router.
+inline constexpr double kHardToTell = 0.95;
+
+// What a reader of the report would want to know of them.
+std::vector<std::string> describe_gates(const GateTable& table);
 
 // The weights of one router, [experts, hidden], or of a shared expert's gate, [1, hidden]: `first`
 // is the expert of its first row. Chance goes by the seed and the tensor's name.

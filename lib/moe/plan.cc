@@ -55,6 +55,8 @@ class MixturePlanner {
     }
     plan().notes.push_back(fmt::format("the mixture is {}: {}", rule.name, choice->why));
     warn_of_shared(rule);
+    judge_activations();
+    if (!stands()) return ok();
     SW_TRY_OK(take_views(rule));
     SW_TRY(MixtureConfig config, mixture_config(rule, inputs_.front(), *target,
                                                 {.experts = recipe_.experts.size(),
@@ -69,6 +71,10 @@ class MixturePlanner {
     const auto gates = make_gates(
         {.recipe = recipe_, .base = inputs_.front(), .view = views_.front()}, result_.mistakes);
     if (!stands()) return ok();
+    if (gates) {
+      for (std::string& note : describe_gates(*gates))
+        plan().notes.push_back(std::move(note));
+    }
     SW_TRY(Composed composed, compose({.recipe = recipe_,
                                        .rule = rule,
                                        .inputs = inputs_,
@@ -96,6 +102,32 @@ class MixturePlanner {
     return ok();
   }
 
+  // All experts share the activation that the config names.
+  void judge_activations() {
+    const std::string wanted = activation_of(inputs_.front());
+    for (const MergeInput& input : inputs_) {
+      const std::string found = activation_of(input);
+      if (found == wanted) continue;
+      result_.mistakes.push_back(
+          {input.model.at,
+           fmt::format("the MLPs of {} have the activation {}, and those of {} {}: a mixture has "
+                       "one for all experts",
+                       quoted(input.model.text), quoted(found), quoted(inputs_.front().model.text),
+                       quoted(wanted))});
+    }
+  }
+
+  static std::string activation_of(const MergeInput& input) {
+    for (const json::Value* values :
+         {input.checkpoint->config_value(), &input.expected->schema->defaults}) {
+      for (const std::string_view key : {"hidden_act", "hidden_activation"}) {
+        const json::Value* value = values == nullptr ? nullptr : values->find(key);
+        if (value != nullptr && value->string() != nullptr) return *value->string();
+      }
+    }
+    return {};
+  }
+
   // A shared expert adds its output to a sum of experts that is whole already.
   void warn_of_shared(const MixtureRule& rule) {
     if (recipe_.shared.empty()) return;
@@ -119,20 +151,15 @@ class MixturePlanner {
       made.dtype = target_dtype(tensor);
       const bool as_it_is = made.dtype == tensor.tensor.dtype && !tensor.adapted;
       made.action = as_it_is ? TensorAction::kCopy : TensorAction::kCast;
-      made.inputs.push_back({first_input(composed, tensor), tensor.tensor, tensor.read_bytes});
-      if (const auto origin = composed.origins.find(name); origin != composed.origins.end())
-        made.why = origin->second.why;
+      // What a layout puts together comes from where its first part does.
+      const auto origin =
+          composed.origins.find(tensor.stored_names.empty() ? name : tensor.stored_names.front());
+      const bool of_model = origin != composed.origins.end() && !origin->second.inputs.empty();
+      const std::uint32_t model = of_model ? origin->second.inputs.front().model : 0;
+      if (origin != composed.origins.end()) made.why = origin->second.why;
+      made.inputs.push_back({model, tensor.tensor, tensor.read_bytes});
       plan().tensors.push_back(std::move(made));
     }
-  }
-
-  static std::uint32_t first_input(const Composed& composed, const ViewTensor& tensor) {
-    const std::string_view name =
-        tensor.stored_names.empty() ? tensor.tensor.name : tensor.stored_names.front();
-    const auto origin = composed.origins.find(name);
-    return origin == composed.origins.end() || origin->second.inputs.empty()
-               ? 0
-               : origin->second.inputs.front().model;
   }
 
   // `dtype` of the recipe, else that of the base.

@@ -1,12 +1,17 @@
 """Mixtures of copies of one dense model give its logits, as transformers loads them."""
 
 import json
+import pathlib
+import subprocess
+import sys
 
 import pytest
+import tokenizers
 import torch
 import transformers
 import yaml
 from models import SMALL
+from safetensors.torch import load_file
 
 TOKENS = torch.arange(40).reshape(2, 20) * 7 % 90
 SHARED_OFF = [{"residual_scale": 0}]
@@ -141,3 +146,109 @@ def test_copies_give_the_logits_of_the_dense_model(shardwright, tmp_path, pair, 
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert config["model_type"] == mixture
     assert difference(logits, logits_of(tmp_path / "out")) < NEARLY.get(mixture, 2e-5)
+
+
+def with_tokenizer(folder):
+    """A byte-level tokenizer with a token before each prompt, of no more tokens than the model has rows."""
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    trainer = tokenizers.trainers.BpeTrainer(vocab_size=90, special_tokens=["<unk>", "<s>"], show_progress=False)
+    tokenizer.train_from_iterator(["the quick brown fox jumps over the lazy dog", "print(x + y)"] * 9, trainer)
+    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", unk_token="<unk>")
+    fast.save_pretrained(folder)
+
+
+PROMPTS = [
+    {"positive_prompts": ["the lazy dog", "brown fox"], "negative_prompts": ["print(x)"]},
+    {"positive_prompts": ["print(x + y)", "x"]},
+    {"positive_prompts": ["jumps over the the the"], "negative_prompts": ["quick", "dog dog"]},
+]
+
+
+def prompted(path, folder, shared=(), **more):
+    recipe = {
+        "base_model": str(folder / "a"),
+        "gate_mode": "cheap_embed",
+        "dtype": "float32",
+        "experts": [{"source_model": str(folder / name)} | entry for name, entry in zip("abb", PROMPTS)],
+    }
+    if shared:
+        recipe["shared_experts"] = list(shared)
+    path.write_text(yaml.safe_dump(recipe | more, sort_keys=False))
+    return path
+
+
+@pytest.fixture(scope="module")
+def prompted_pair(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prompted")
+    for seed, name in enumerate("ab"):
+        write_dense(folder / name, "llama", {}, seed)
+        with_tokenizer(folder / name)
+    return folder
+
+
+def test_embedding_gates_are_those_of_the_peer(shardwright, tmp_path, prompted_pair):
+    recipe = prompted(tmp_path / "recipe.yml", prompted_pair)
+    shardwright.run("moe", recipe, tmp_path / "ours")
+    command = [str(pathlib.Path(sys.executable).parent / "mergekit-moe"), str(recipe), str(tmp_path / "peer"), "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    ours = load_file(tmp_path / "ours" / "model.safetensors")
+    peer = load_file(next((tmp_path / "peer").glob("*.safetensors")))
+    for layer in range(SMALL["num_hidden_layers"]):
+        mine = ours[f"model.layers.{layer}.block_sparse_moe.gate.weight"]
+        theirs = peer[f"model.layers.{layer}.mlp.gate.weight"]
+        assert torch.allclose(mine, theirs, atol=1e-5), (mine - theirs).abs().max()
+        for expert in range(3):
+            for ours_name, packed in (("w1", slice(0, 48)), ("w3", slice(48, 96))):
+                stored = ours[f"model.layers.{layer}.block_sparse_moe.experts.{expert}.{ours_name}.weight"]
+                assert torch.equal(stored, peer[f"model.layers.{layer}.mlp.experts.gate_up_proj"][expert][packed])
+
+
+def test_a_shared_expert_has_a_gate_of_its_own_prompts(shardwright, tmp_path, prompted_pair):
+    shared = [{"source_model": str(prompted_pair / "b"), "positive_prompts": ["the dog"], "residual_scale": 0.5}]
+    recipe = prompted(tmp_path / "recipe.yml", prompted_pair, shared, architecture="qwen2_moe")
+    shardwright.run("moe", recipe, tmp_path / "out")
+    state = load_file(tmp_path / "out" / "model.safetensors")
+    source = load_file(prompted_pair / "b" / "model.safetensors")
+    gate = state["model.layers.1.mlp.shared_expert_gate.weight"]
+    assert list(gate.shape) == [1, SMALL["hidden_size"]]
+    fast = transformers.AutoTokenizer.from_pretrained(prompted_pair / "a")
+    rows = load_file(prompted_pair / "a" / "model.safetensors")["model.embed_tokens.weight"]
+    wanted = rows[fast("<s>the dog", add_special_tokens=False)["input_ids"]].sum(0)
+    assert torch.allclose(gate[0], wanted / wanted.norm(), atol=1e-6)
+    name = "model.layers.1.mlp.{}down_proj.weight"
+    assert torch.equal(state[name.format("shared_expert.")], source[name.format("")] * 0.5)
+    assert logits_of(tmp_path / "out").isfinite().all()
+
+
+REFUSALS = {
+    "attention bias": (("llama", dict(attention_bias=True)), {"architecture": "mixtral"}, "attention"),
+    "mlp bias": (("llama", dict(mlp_bias=True)), {}, "MLPs have biases"),
+    "no shared expert": (("qwen2", {}), {}, "shared_experts:"),
+    "norms elsewhere": (("olmo2", {}), {"architecture": "mixtral"}, "olmo2"),
+    "unknown architecture": (("llama", {}), {"architecture": "mixtrl"}, "did you mean 'mixtral'"),
+    "too many a token": (("llama", {}), {"experts_per_token": 9}, "experts_per_token"),
+    "no prompts": (("llama", {}), {"gate_mode": "cheap_embed"}, "positive_prompts"),
+    "an unknown gate": (("llama", {}), {"gate_mode": "randm"}, "did you mean 'random'"),
+    "an unknown key": (("llama", {}), {"gatemode": "random"}, "did you mean 'gate_mode'"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_what_cannot_be_made_is_refused_with_the_reason(shardwright, tmp_path, case):
+    (model_type, settings), more, words = REFUSALS[case]
+    write_dense(tmp_path / "dense", model_type, settings)
+    recipe = write_recipe(tmp_path / "recipe.yml", tmp_path / "dense", [tmp_path / "dense"] * 3, **more)
+    assert words in shardwright.run("moe", recipe, tmp_path / "out", codes=(2,))
+    assert not (tmp_path / "out").exists()
+
+
+def test_experts_of_another_size_or_activation_are_refused(shardwright, tmp_path):
+    write_dense(tmp_path / "a", "llama", {})
+    for name, settings in {"wide": dict(intermediate_size=64), "deep": dict(num_hidden_layers=3), "other": dict(hidden_act="gelu")}.items():
+        write_dense(tmp_path / name, "llama", settings)
+        recipe = write_recipe(tmp_path / "recipe.yml", tmp_path / "a", [tmp_path / "a", tmp_path / name])
+        said = shardwright.run("moe", recipe, tmp_path / "out", codes=(1, 2))
+        assert next(iter(settings)) in said or "layers" in said or "activation" in said
+        assert not (tmp_path / "out").exists()
