@@ -9,7 +9,7 @@
 #include "report/words.h"
 #include "shardwright/lora_job.h"
 #include "shardwright/report.h"
-#include "tools/cmd_merge.h"
+#include "tools/merge_arguments.h"
 #include "tools/values.h"
 
 namespace shardwright {
@@ -23,18 +23,8 @@ struct LoraArguments {
 };
 
 void declare(OptionSet& options, LoraArguments& into) {
-  MergeOptions& merge = into.options;
   options.arguments("merge BASE ADAPTER OUT | verify BASE ADAPTER MERGED", into.words, 4, 4);
-  options.flag("dry-run", merge.dry_run, "print the plan and write nothing");
-  options.flag("resume", merge.resume, "go on with what a killed run of this merge left");
-  options.value(
-      "max-shard-size", "S",
-      [&merge](const std::string& text) { return set_size(merge.max_shard_size, text); },
-      "bytes of a shard (default: 5GB)");
-  options.value(
-      "memory-limit", "S", [&merge](const std::string& text) { return set_limit(merge, text); },
-      "bytes of memory: fewer threads where they are few");
-  options.values("allow", "CODES", merge.allow, "errors with these codes stop nothing");
+  declare_written(options, into.options);
   options.choice("format", {"text", "json"}, into.json, "form of the report (default: text)");
   declare_common(options, into.common);
 }

@@ -13,6 +13,7 @@
 #include "tools/cmd_inspect.h"
 #include "tools/cmd_lora.h"
 #include "tools/cmd_merge.h"
+#include "tools/cmd_moe.h"
 #include "tools/cmd_repair.h"
 #include "tools/cmd_schema.h"
 #include "tools/cmd_synth.h"
@@ -22,12 +23,12 @@
 namespace shardwright {
 namespace {
 
-constexpr std::array<const Command*, 8> kCommands = {
-    &kCheckCommand,   &kRepairCommand,  &kMergeCommand,  &kLoraCommand,
+constexpr std::array<const Command*, 9> kCommands = {
+    &kCheckCommand,   &kRepairCommand,  &kMergeCommand,  &kMoeCommand,  &kLoraCommand,
     &kInspectCommand, &kExplainCommand, &kSchemaCommand, &kSynthCommand};
 
 // What the command line has room for, and this version lacks.
-constexpr std::array<std::string_view, 2> kToCome = {"moe", "diff"};
+constexpr std::array<std::string_view, 1> kToCome = {"diff"};
 
 std::string overview() {
   std::string text =

@@ -46,6 +46,8 @@ class ConfigValues {
   std::vector<ConfigProblem>& problems() { return problems_; }
   [[nodiscard]] const json::Value& config() const { return config_; }
   ExprEvaluator& evaluator() { return evaluator_; }
+  [[nodiscard]] std::span<const ExprValue> slots() const { return slots_; }
+  [[nodiscard]] std::span<const std::string> labels() const { return labels_; }
 
  private:
   void define(const Definition& definition, Slot slot);

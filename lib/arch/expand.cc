@@ -98,6 +98,7 @@ Result<Choice> choose(FormContext& context, Form hub, std::span<const std::strin
   }
   const bool other_names = !context.change.strip.empty() || !context.change.rename.empty();
   for (const LayoutChange& layout : context.body.layouts) {
+    if (layout.internal) continue;
     const bool worth_it = std::ranges::any_of(
         missed, [&](std::string_view name) { return other_names || may_hold(layout, name); });
     if (!worth_it) continue;
@@ -175,7 +176,7 @@ Result<TracedExpansion> expand_traced(const Schema& schema, const json::Value& c
   if (!has_layout(schema, request.layout)) {
     std::string known = "hub";
     for (const SchemaLayout& layout : schema.layouts)
-      known += ", " + layout.name;
+      known += layout.internal ? "" : ", " + layout.name;
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("rule '{}' has no layout {}: it has {}", schema.name,
                              quoted(request.layout), known)};

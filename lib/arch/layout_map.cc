@@ -194,6 +194,13 @@ Result<TracedExpansion> traced(const Schema& schema, const json::Value& config,
 
 }  // namespace
 
+Status is_for_files(const Schema& schema, std::string_view layout) {
+  const auto found = std::ranges::find(schema.layouts, layout, &SchemaLayout::name);
+  if (found == schema.layouts.end() || !found->internal) return ok();
+  return Error{ErrorCode::kInvalidArgument,
+               fmt::format("no loader reads the layout {} of {}", quoted(layout), schema.name)};
+}
+
 Result<LayoutMap> map_layouts(const Schema& schema, const json::Value& config,
                               std::string_view class_name, std::string_view from,
                               std::string_view to) {

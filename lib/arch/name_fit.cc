@@ -121,6 +121,7 @@ std::optional<NameFit> fit_names(const Schema& schema, const FoldedNames& presen
   }
   std::optional<NameFit> best = fit(hub, present);
   for (const LayoutChange& layout : body.layouts) {
+    if (layout.internal) continue;
     const auto other = fit(changed(layout, hub), present);
     if (other && (!best || *other < *best)) best = other;
   }

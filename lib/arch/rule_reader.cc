@@ -26,8 +26,8 @@ constexpr std::array<Key, 9> kRoleNames = {"embedding",   "head",   "router",
                                            "norm",        "score",  "position"};
 constexpr std::array<Key, 6> kBlock = {"each", "when", "under", "optional", "tensors", "else"};
 constexpr std::array<Key, 5> kClass = {"without", "with", "strip", "rename", "ignored"};
-constexpr std::array<Key, 9> kLayout = {"name",  "why",       "without", "stack", "concat",
-                                        "split", "transpose", "with",    "rename"};
+constexpr std::array<Key, 10> kLayout = {"name",   "why",   "internal",  "without", "stack",
+                                         "concat", "split", "transpose", "with",    "rename"};
 constexpr std::array<Key, 5> kStack = {"under", "over", "of", "to", "transpose"};
 constexpr std::array<Key, 3> kConcat = {"under", "of", "to"};
 constexpr std::array<Key, 4> kSplit = {"under", "of", "to", "sizes"};

@@ -20,6 +20,7 @@ struct SchemaClass {
 struct SchemaLayout {
   std::string name{};  // "hub" is implicit and not listed
   std::string why{};
+  bool internal{};  // no loader reads it: a step on the way to another architecture
 };
 
 struct SchemaAlias {

@@ -120,6 +120,7 @@ struct ClassChange {
 
 struct LayoutChange {
   std::string name{};
+  bool internal{};  // as SchemaLayout has it
   std::vector<std::string> without{};
   std::vector<StackChange> stacks{};  // and concats
   std::vector<SplitChange> splits{};

@@ -237,6 +237,12 @@ Status load_classes(Loading& loading, const json::Value& classes) {
   return ok();
 }
 
+Status set_internal(const RuleReader& reader, const json::Value& value, const std::string& pointer,
+                    LayoutChange& layout) {
+  SW_TRY(layout.internal, reader.boolean(value, pointer));
+  return ok();
+}
+
 Status load_layouts(Loading& loading, const json::Value& layouts) {
   const RuleReader& reader = loading.reader;
   SW_TRY(const auto* elements, reader.array(layouts, "/layouts"));
@@ -249,6 +255,8 @@ Status load_layouts(Loading& loading, const json::Value& layouts) {
     SW_TRY(layout.name, reader.text(*name, below(pointer, "name")));
     SW_TRY(const auto* why, reader.member(value, pointer, "why"));
     SW_TRY(std::string reason, reader.text(*why, below(pointer, "why")));
+    if (const json::Value* internal = value.find("internal"))
+      SW_TRY_OK(set_internal(reader, *internal, below(pointer, "internal"), layout));
     const bool twice = std::ranges::any_of(
         loading.body.layouts, [&](const LayoutChange& other) { return other.name == layout.name; });
     if (twice || layout.name == "hub" || layout.name.empty()) {
@@ -273,7 +281,8 @@ Status load_layouts(Loading& loading, const json::Value& layouts) {
     SW_TRY(layout.with, load_with(loading, value, pointer));
     gather(layout.with, names);
     SW_TRY_OK(load_rename(loading, value, pointer, names, layout.rename));
-    loading.schema.layouts.push_back({.name = layout.name, .why = std::move(reason)});
+    loading.schema.layouts.push_back(
+        {.name = layout.name, .why = std::move(reason), .internal = layout.internal});
     loading.body.layouts.push_back(std::move(layout));
   }
   return ok();

@@ -144,8 +144,9 @@ void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Jo
   const json::Value* config = checkpoint.config_value();
   if (join.unexpected.empty() || join.missing.empty() || config == nullptr) return;
   std::vector<std::string> others = {"hub"};
-  for (const SchemaLayout& layout : expected.schema->layouts)
-    others.push_back(layout.name);
+  for (const SchemaLayout& layout : expected.schema->layouts) {
+    if (!layout.internal) others.push_back(layout.name);
+  }
   for (const std::string& other : others) {
     if (other == expected.layout) continue;
     const auto map =

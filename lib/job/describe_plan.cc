@@ -50,7 +50,7 @@ void describe_plan(const MergePlan& plan, std::span<const MergeModel> models, Me
   report.shards = plan.shards.size();
   report.tensor_bytes = plan.tensor_bytes;
   report.read_bytes = plan.read_bytes;
-  report.passes = static_cast<std::uint64_t>(plan.method->passes) + 1;
+  report.passes = plan.method == nullptr ? 1 : static_cast<std::uint64_t>(plan.method->passes) + 1;
 }
 
 }  // namespace shardwright

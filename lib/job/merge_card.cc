@@ -44,19 +44,20 @@ std::vector<ModelRef> models_of_all(std::span<const Recipe* const> recipes) {
 
 }  // namespace
 
-std::string merge_card(std::span<const Recipe* const> recipes, std::string_view recipe_text) {
-  const std::vector<ModelRef> models = models_of_all(recipes);
-  const Recipe& recipe = *recipes.back();
+std::string model_card(const CardFacts& facts, std::string_view recipe_text) {
   std::string card = "---\n";
   std::string bases;
-  for (const ModelRef& model : models) {
+  for (const ModelRef& model : facts.models) {
     if (is_hub_id(model)) bases += fmt::format("- {}\n", model.path);
   }
   if (!bases.empty()) card += "base_model:\n" + bases;
-  card += "library_name: transformers\ntags:\n- merge\n- mergekit\n---\n\n";
-  card += fmt::format("# A merge by `{}`\n\nMerged from:\n\n", recipe.method);
-  for (const ModelRef& model : models) {
-    const bool base = recipe.base && model == *recipe.base;
+  card += "library_name: transformers\ntags:\n";
+  for (const std::string& tag : facts.tags)
+    card += fmt::format("- {}\n", tag);
+  card += fmt::format("---\n\n# {}\n\n", facts.title);
+  card += facts.intro + "\n\n";
+  for (const ModelRef& model : facts.models) {
+    const bool base = facts.base && model == *facts.base;
     const std::string adapter =
         model.lora.empty() ? "" : fmt::format(" with the adapter {}", public_name(model.lora));
     card += fmt::format("- {}{}{}\n", public_name(model.path), adapter, base ? " (base)" : "");
@@ -64,6 +65,16 @@ std::string merge_card(std::span<const Recipe* const> recipes, std::string_view 
   card += fmt::format("\n## Recipe\n\n```yaml\n{}{}```\n", recipe_text,
                       recipe_text.ends_with('\n') ? "" : "\n");
   return card;
+}
+
+std::string merge_card(std::span<const Recipe* const> recipes, std::string_view recipe_text) {
+  const Recipe& recipe = *recipes.back();
+  return model_card({.title = fmt::format("A merge by `{}`", recipe.method),
+                     .intro = "Merged from:",
+                     .models = models_of_all(recipes),
+                     .base = recipe.base,
+                     .tags = {"merge", "mergekit"}},
+                    recipe_text);
 }
 
 }  // namespace shardwright

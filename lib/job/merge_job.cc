@@ -14,6 +14,8 @@
 #include "base/utf8.h"
 #include "io/folder.h"
 #include "job/check_model.h"
+#include "job/compare_inputs.h"
+#include "job/merge_card.h"
 #include "job/merge_run.h"
 #include "job/run_merge.h"
 #include "merge/method.h"
@@ -22,28 +24,44 @@
 namespace shardwright {
 namespace {
 
-constexpr std::uint64_t kMaxRecipeBytes = 4U << 20U;
+MergeTask task_of(const Recipe& recipe, const MergeOptions& options) {
+  return {
+      .name = recipe.name,
+      .method = recipe.method,
+      .models = models_of(recipe),
+      .compare =
+          [&recipe](std::span<const MergeModel> models) { return compare_inputs(recipe, models); },
+      .plan =
+          [&recipe, &options](std::vector<MergeInput> inputs) {
+            return plan_merge(recipe, std::move(inputs),
+                              {.max_shard_size = options.max_shard_size,
+                               .seed = options.seed,
+                               .compat = options.compat,
+                               .layout = options.layout});
+          }};
+}
 
-Result<std::string> read_recipe(const std::string& path) {
+}  // namespace
+
+Result<std::string> read_recipe_text(const std::string& path) {
+  constexpr std::uint64_t kMaxRecipeBytes = 4U << 20U;
   SW_TRY(const auto source, open_file(path));
   return read_all(*source, kMaxRecipeBytes);
 }
 
-// What helps where writing was stopped: by the user, or by a disk that others fill meanwhile.
-Error with_remedy(Error error, const MergeRun& run, std::uint64_t bytes) {
+Error with_remedy(Error error, MergeRun& run) {
   const bool is_full =
       error.message.find(std::generic_category().message(ENOSPC)) != std::string::npos;
   if (run.keeps_what_was_written()) {
     error.message += fmt::format("; what was written is kept: {}the same command goes on with it",
                                  is_full ? "once there is room, " : "");
   } else if (is_full) {
-    error.message += fmt::format(
-        "; nothing was written: make room for {}, or write to another disk", human_bytes(bytes));
+    error.message +=
+        fmt::format("; nothing was written: make room for {}, or write to another disk",
+                    human_bytes(run.report().write_bytes));
   }
   return error;
 }
-
-}  // namespace
 
 std::vector<RecipeProblem> problems_of(const std::vector<Mistake>& mistakes) {
   std::vector<RecipeProblem> problems;
@@ -53,7 +71,7 @@ std::vector<RecipeProblem> problems_of(const std::vector<Mistake>& mistakes) {
 }
 
 Result<MergeReport> merge(const std::string& recipe_path, const MergeOptions& options) {
-  SW_TRY(const std::string text, read_recipe(recipe_path));
+  SW_TRY(const std::string text, read_recipe_text(recipe_path));
   return merge_by_text(recipe_path, text, options);
 }
 
@@ -65,18 +83,21 @@ Result<MergeReport> merge_by_text(const std::string& name, const std::string& te
   report.problems = problems_of(file.mistakes);
   if (!report.problems.empty()) return report;
 
-  MergeContext context{.options = options, .text = text};
+  MergeContext context{.options = options, .text = text, .name = "mergekit_config.yml"};
   SW_TRY(context.catalogue, load_catalogue(options.rules_dir));
+  std::vector<const Recipe*> recipes;
   for (const std::size_t i : file.order)
-    context.recipes.push_back(&file.recipes[i]);
+    recipes.push_back(&file.recipes[i]);
   MergeRun::Documents documents;
   std::vector<std::unique_ptr<MergeRun>> runs;
-  for (const Recipe* recipe : context.recipes) {
-    runs.push_back(std::make_unique<MergeRun>(context, *recipe, documents));
+  for (const Recipe* recipe : recipes) {
+    MergeTask task = task_of(*recipe, options);
+    task.card = [&] { return merge_card(recipes, text); };
+    runs.push_back(std::make_unique<MergeRun>(context, std::move(task), documents));
     MergeRun& run = *runs.back();
     SW_TRY_OK(run.prepare());
     const bool stands = run.report().problems.empty() && run.report().refused.empty();
-    if (!stands || recipe == context.recipes.back()) break;
+    if (!stands || recipe == recipes.back()) break;
     run.serve();
     documents[recipe->name] = &run;
   }
@@ -88,7 +109,7 @@ Result<MergeReport> merge_by_text(const std::string& name, const std::string& te
       plans.push_back(&run->plan_of_result());
     SW_TRY_OK(last.foresee(plans));
     Status written = options.dry_run ? ok() : last.write();
-    if (!written) return with_remedy(std::move(written).error(), last, last.report().write_bytes);
+    if (!written) return with_remedy(std::move(written).error(), last);
   }
   MergeReport done = std::move(last.report());
   done.recipe = std::move(report.recipe);

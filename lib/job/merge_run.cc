@@ -19,9 +19,7 @@
 #include "checkpoint/index.h"
 #include "checkpoint/shard_split.h"
 #include "io/folder.h"
-#include "job/compare_inputs.h"
 #include "job/describe_plan.h"
-#include "job/merge_card.h"
 #include "job/merge_facts.h"
 #include "job/run_merge.h"
 #include "merge/plan_digest.h"
@@ -37,7 +35,6 @@ namespace shardwright {
 namespace {
 
 constexpr std::string_view kConfigName = "config.json";
-constexpr std::string_view kRecipeName = "mergekit_config.yml";
 constexpr std::string_view kCardName = "README.md";
 
 bool is_weights_or_index(std::string_view name) {
@@ -48,13 +45,17 @@ bool is_weights_or_index(std::string_view name) {
                              [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
+// What was made of models says how in such a file.
+bool is_recipe(std::string_view name) {
+  return name == "mergekit_config.yml" || name == "mergekit_moe_config.yml";
+}
+
 // Files of the donor that stay behind: weights, what the merge writes itself, and the donor's own
 // papers.
 bool stays_behind(std::string_view name) {
-  return is_weights_or_index(name) || name == kConfigName || name == kRecipeName ||
-         name == kCardName || name == "LICENSE" || name == ".gitattributes" ||
-         name.starts_with(".git/") || name.starts_with(".cache/") ||
-         name.find('/') != std::string_view::npos;
+  return is_weights_or_index(name) || name == kConfigName || is_recipe(name) || name == kCardName ||
+         name == "LICENSE" || name == ".gitattributes" || name.starts_with(".git/") ||
+         name.starts_with(".cache/") || name.find('/') != std::string_view::npos;
 }
 
 // The plan's files outlive whatever looks at them.
@@ -64,10 +65,10 @@ std::shared_ptr<const PlannedFile> share(const PlannedFile* file) {
 
 }  // namespace
 
-MergeRun::MergeRun(const MergeContext& context, const Recipe& recipe, const Documents& earlier)
-    : context_(context), recipe_(recipe), earlier_(earlier) {
-  report_.document = recipe.name;
-  report_.method = recipe.method;
+MergeRun::MergeRun(const MergeContext& context, MergeTask task, const Documents& earlier)
+    : context_(context), task_(std::move(task)), earlier_(earlier) {
+  report_.document = task_.name;
+  report_.method = task_.method;
 }
 
 Status MergeRun::prepare() {
@@ -78,7 +79,7 @@ Status MergeRun::prepare() {
     report_.refused = "inputs have errors";
     return ok();
   }
-  report_.findings = compare_inputs(recipe_, models_);
+  report_.findings = task_.compare(models_);
   if (std::ranges::any_of(report_.findings, [this](const Finding& f) { return stops(f); })) {
     report_.refused = "the inputs do not go together";
     return ok();
@@ -90,7 +91,7 @@ Status MergeRun::prepare() {
 }
 
 Status MergeRun::open_models() {
-  for (const ModelRef& ref : models_of(recipe_)) {
+  for (const ModelRef& ref : task_.models) {
     CheckOptions check = check_options();
     if (!ref.architecture.empty()) {
       const Schema* schema = context_.catalogue->by_class(ref.architecture);
@@ -201,11 +202,7 @@ void MergeRun::plan() {
   std::vector<MergeInput> inputs;
   for (const MergeModel& model : models_)
     inputs.push_back(merge_input(model));
-  planned_ = plan_merge(recipe_, std::move(inputs),
-                        {.max_shard_size = options().max_shard_size,
-                         .seed = options().seed,
-                         .compat = options().compat,
-                         .layout = options().layout});
+  planned_ = task_.plan(std::move(inputs));
   report_.problems = problems_of(planned_.mistakes);
   if (report_.problems.empty()) describe_plan(planned_.plan, models_, report_);
 }
@@ -224,8 +221,8 @@ Status MergeRun::rehearse() {
   if (!plan.config.empty()) add_text(kConfigName, plan.config);
   for (const PlannedText& file : plan.files)
     add_text(file.name, file.text);
-  add_text(kRecipeName, context_.text);
-  if (options().card) add_text(kCardName, merge_card(context_.recipes, context_.text));
+  add_text(context_.name, context_.text);
+  if (options().card) add_text(kCardName, task_.card());
   if (const MergeRun* maker = maker_of_donor()) {
     for (const auto& [name, text] : maker->texts_) {
       if (!is_left(name)) add_text(name, text);
@@ -379,7 +376,7 @@ std::vector<PlanFact> MergeRun::facts() const {
       add_input_facts(model, facts);
   }
   for (const MergeRun* run : runs) {
-    const std::string& name = run->recipe_.name;
+    const std::string& name = run->task_.name;
     facts.push_back({name.empty() ? "the plan" : fmt::format("the plan of {}", quoted(name)),
                      digest_of_plan(run->planned_.plan)});
   }
@@ -449,7 +446,7 @@ Status MergeRun::judge(Checkpoint result, bool written) {
   // Who merges files by name has no config, and wants none.
   if (donor_is_file()) check.ignore.emplace_back("CF301");
   DataRequest data = written ? watched() : DataRequest{};
-  const std::string& name = recipe_.name.empty() ? options().output : recipe_.name;
+  const std::string& name = task_.name.empty() ? options().output : task_.name;
   SW_TRY(CheckedModel checked,
          check_checkpoint(std::move(result), name, context_.catalogue, check, std::move(data)));
   result_ = std::make_shared<CheckedModel>(std::move(checked));

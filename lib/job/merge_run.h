@@ -19,6 +19,7 @@
 #include "merge/plan.h"
 #include "merge/recipe.h"
 #include "repair/outcome.h"
+#include "shardwright/finding.h"
 #include "shardwright/merge_job.h"
 #include "shardwright/result.h"
 #include "write/disk.h"
@@ -27,20 +28,31 @@
 
 namespace shardwright {
 
-// What the recipe's text has to say beside the document that is merged.
 struct MergeContext {
   const MergeOptions& options;
   std::shared_ptr<const Catalogue> catalogue{};
-  std::string text{};                    // of the recipe, for the folder of the result
-  std::vector<const Recipe*> recipes{};  // all that are merged, for its card; the result's last
+  std::string text{};  // of the recipe, kept in the folder of the result
+  std::string name{};  // under this name
+};
+
+// What is to be made of which models, whatever kind of recipe says so.
+struct MergeTask {
+  std::string name{};              // of one of several documents; empty: it is the result
+  std::string method{};            // as the report has it
+  std::vector<ModelRef> models{};  // each once
+  // What the models are to each other, once each alone is sound.
+  std::function<std::vector<Finding>(std::span<const MergeModel>)> compare{};
+  std::function<Planned(std::vector<MergeInput>)> plan{};
+  std::function<std::string()> card{};  // text of README.md
 };
 
 class MergeRun {
  public:
   using Documents = std::map<std::string, MergeRun*, std::less<>>;  // by name
 
-  // `earlier`: the documents that the recipe may refer to, each prepared. All must outlive this.
-  MergeRun(const MergeContext& context, const Recipe& recipe, const Documents& earlier);
+  // `earlier`: the documents that the task may refer to, each prepared. Context and documents must
+  // outlive this.
+  MergeRun(const MergeContext& context, MergeTask task, const Documents& earlier);
 
   // Opens and checks the models, plans, lays the files out, and checks them as if they were there.
   // What stands in the way is in the report: its problems, or why it refuses.
@@ -93,7 +105,7 @@ class MergeRun {
   [[nodiscard]] const MergeOptions& options() const { return context_.options; }
 
   const MergeContext& context_;
-  const Recipe& recipe_;
+  MergeTask task_;
   const Documents& earlier_;
   MergeReport report_{};
   std::vector<MergeModel> models_;

@@ -86,8 +86,9 @@ Result<std::vector<SchemaRow>> list_schemas(const std::string& rules_dir) {
       row.aliases.push_back(alias.model_type);
     for (const SchemaClass& entry : schema.classes)
       row.classes.push_back(entry.name);
-    for (const SchemaLayout& layout : schema.layouts)
-      row.layouts.push_back(layout.name);
+    for (const SchemaLayout& layout : schema.layouts) {
+      if (!layout.internal) row.layouts.push_back(layout.name);
+    }
     rows.push_back(std::move(row));
   }
   return rows;

@@ -19,7 +19,7 @@ inline MergeCase case_of(const MergePlan& plan, const PlannedTensor& tensor, std
       .globals = tensor.globals,
       .values = tensor.values,
       .seed = plan.seed,
-      .round_to = plan.compat ? std::optional(tensor.dtype) : std::nullopt,
+      .round_to = tensor.round_to,
       .draws = draws,
   };
 }

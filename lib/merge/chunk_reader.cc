@@ -92,6 +92,8 @@ Status for_chunks(const PlannedTensor& tensor, std::size_t chunk, std::uint64_t 
         const DType dtype = tensor.inputs[i].tensor.dtype;
         const std::uint64_t bytes = dtype_bits(dtype) / 8;
         kernel::decode(dtype, space.raw(i).subspan(inside * bytes, part * bytes), space.values(i));
+        if (tensor.round_to && *tensor.round_to != dtype)
+          kernel::round_to(*tensor.round_to, space.values(i), part);
       }
       body({.first = at + inside, .count = part, .inputs = space.inputs()});
     }

@@ -1,7 +1,6 @@
 #include "merge/combination.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -13,15 +12,13 @@ namespace shardwright {
 namespace {
 
 // The vectors of a chunk: inputs, or their differences from the origin.
-std::vector<const float*> vectors_of(const CombinationCase& combination,
-                                     std::optional<DType> round_to, const Chunk& chunk,
+std::vector<const float*> vectors_of(const CombinationCase& combination, const Chunk& chunk,
                                      const Scratch& room) {
-  const Steps steps(round_to, chunk.count);
   std::vector<const float*> vectors;
   for (std::size_t i = 0; i < combination.members.size(); ++i) {
     const float* x = chunk.inputs[combination.members[i]];
     if (combination.origin) {
-      steps.subtract(x, chunk.inputs[*combination.origin], room[i]);
+      kernel::subtract(x, chunk.inputs[*combination.origin], room[i], chunk.count);
       x = room[i];
     }
     vectors.push_back(x);
@@ -60,47 +57,31 @@ class Combination : public MergeProgram {
  public:
   Combination(CombinationCase combination, Factors factors)
       : case_(std::move(combination)), factors_(std::move(factors)) {}
-  Combination(CombinationCase combination, Rounded rounded)
-      : case_(std::move(combination)), factors_(rounded.set), rounded_(std::move(rounded)) {}
 
  protected:
   [[nodiscard]] std::size_t size() const { return case_.members.size(); }
   [[nodiscard]] std::size_t dots() const { return Dots::packed_size(size()); }
-  // Lines of scratch that vectors() fills; run() needs kSpareLines more.
+  // Lines of scratch that vectors() fills.
   [[nodiscard]] std::size_t scratch_lines() const { return case_.origin ? size() : 0; }
   [[nodiscard]] std::vector<double> factors_of(std::span<const double> packed) const {
-    std::vector<double> factors(rounded_ ? rounded_->factors : size());
+    std::vector<double> factors(size());
     factors_(Dots(size(), packed), factors);
     return factors;
   }
   [[nodiscard]] std::vector<const float*> vectors(const Chunk& chunk, const Scratch& room) const {
-    const auto dtype = rounded_ ? std::optional(rounded_->dtype) : std::nullopt;
-    return vectors_of(case_, dtype, chunk, room);
+    return vectors_of(case_, chunk, room);
   }
   // The result for `count` elements from `from` on.
   void run(const Chunk& chunk, std::vector<const float*> vectors, std::span<const double> factors,
-           std::size_t from, std::size_t count, const Scratch& room, float* result) const {
+           std::size_t from, std::size_t count, float* result) const {
     for (const float*& vector : vectors)
       vector += from;
-    const float* base = case_.origin ? chunk.inputs[*case_.origin] + from : nullptr;
-    if (rounded_) {
-      const std::size_t first = scratch_lines();
-      const std::array<float*, kSpareLines> spare = {room[first], room[first + 1], room[first + 2]};
-      std::vector<const float*> members;
-      for (const std::size_t input : case_.members)
-        members.push_back(chunk.inputs[input] + from);
-      rounded_->apply({.steps = Steps(rounded_->dtype, count),
-                       .members = members,
-                       .vectors = vectors,
-                       .base = base,
-                       .factors = factors,
-                       .spare = spare,
-                       .result = result + from,
-                       .count = count});
-      return;
-    }
     combine(vectors, factors, count, result + from);
-    if (base != nullptr) kernel::add(result + from, base, result + from, count);
+    if (case_.origin) {
+      const float* base = chunk.inputs[*case_.origin] + from;
+      kernel::add(result + from, base, result + from, count);
+    }
+    if (case_.round_to) kernel::round_to(*case_.round_to, result + from, count);
   }
   void add_origin(const Chunk& chunk, float* result) const {
     if (case_.origin) kernel::add(result, chunk.inputs[*case_.origin], result, chunk.count);
@@ -110,7 +91,6 @@ class Combination : public MergeProgram {
  private:
   CombinationCase case_;
   Factors factors_;
-  std::optional<Rounded> rounded_;
 };
 
 class OfTensor final : public Combination {
@@ -135,8 +115,8 @@ class OfTensor final : public Combination {
   }
 
   void apply(const Chunk& chunk, float* result) const override {
-    const Scratch room(scratch_lines() + kSpareLines, chunk.count);
-    run(chunk, vectors(chunk, room), factors_, 0, chunk.count, room, result);
+    const Scratch room(scratch_lines(), chunk.count);
+    run(chunk, vectors(chunk, room), factors_, 0, chunk.count, result);
   }
 
  private:
@@ -146,9 +126,8 @@ class OfTensor final : public Combination {
 // Whole rows are at hand in every chunk: no pass is needed.
 class OfRows final : public Combination {
  public:
-  template <typename How>
-  OfRows(CombinationCase combination, How how)
-      : Combination(std::move(combination), std::move(how)),
+  OfRows(CombinationCase combination, Factors factors)
+      : Combination(std::move(combination), std::move(factors)),
         row_(std::max<std::size_t>(1, this->combination().shape.back())) {}
 
   [[nodiscard]] std::size_t chunk_elements() const override {
@@ -156,13 +135,13 @@ class OfRows final : public Combination {
   }
 
   void apply(const Chunk& chunk, float* result) const override {
-    const Scratch room(scratch_lines() + kSpareLines, chunk.count);
+    const Scratch room(scratch_lines(), chunk.count);
     const auto vectors = this->vectors(chunk, room);
     std::vector<double> packed(dots());
     for (std::size_t from = 0; from < chunk.count; from += row_) {
       std::ranges::fill(packed, 0.0);
       add_dots(vectors, from, row_, packed);
-      run(chunk, vectors, factors_of(packed), from, row_, room, result);
+      run(chunk, vectors, factors_of(packed), from, row_, result);
     }
   }
 
@@ -173,9 +152,8 @@ class OfRows final : public Combination {
 // Rows that are too long to be held whole: a pass keeps dot products for every row.
 class OfLongRows final : public Combination {
  public:
-  template <typename How>
-  OfLongRows(CombinationCase combination, How how, std::uint64_t elements)
-      : Combination(std::move(combination), std::move(how)),
+  OfLongRows(CombinationCase combination, Factors factors, std::uint64_t elements)
+      : Combination(std::move(combination), std::move(factors)),
         row_(this->combination().shape.back()),
         rows_(elements / row_) {}
 
@@ -203,11 +181,11 @@ class OfLongRows final : public Combination {
   }
 
   void apply(const Chunk& chunk, float* result) const override {
-    const Scratch room(scratch_lines() + kSpareLines, chunk.count);
+    const Scratch room(scratch_lines(), chunk.count);
     const auto vectors = this->vectors(chunk, room);
     for_row_parts(chunk, row_,
                   [&](std::size_t from, std::uint64_t row, std::size_t /*at*/, std::size_t count) {
-                    run(chunk, vectors, factors_[row], from, count, room, result);
+                    run(chunk, vectors, factors_[row], from, count, result);
                   });
   }
 
@@ -217,15 +195,14 @@ class OfLongRows final : public Combination {
 };
 
 // Whole rows are at hand in every chunk, or else a pass is needed.
-template <typename How>
-Result<std::unique_ptr<MergeProgram>> make_of_rows(CombinationCase combination, How how) {
+Result<std::unique_ptr<MergeProgram>> make_of_rows(CombinationCase combination, Factors factors) {
   const std::uint64_t row = combination.shape.back();
   if (row <= MergeProgram::kLongestRow)
-    return make_program<OfRows>(std::move(combination), std::move(how));
+    return make_program<OfRows>(std::move(combination), std::move(factors));
   std::uint64_t elements = 1;
   for (const std::uint64_t extent : combination.shape)
     elements *= extent;
-  return make_program<OfLongRows>(std::move(combination), std::move(how), elements);
+  return make_program<OfLongRows>(std::move(combination), std::move(factors), elements);
 }
 
 // A pass keeps dot products for every column; a chunk holds parts of columns, in any phase.
@@ -337,16 +314,6 @@ Result<std::unique_ptr<MergeProgram>> make_combination(CombinationCase combinati
   if (combination.extent == Extent::kRows)
     return make_of_rows(std::move(combination), std::move(factors));
   return make_program<OfColumns>(std::move(combination), std::move(factors));
-}
-
-Result<std::unique_ptr<MergeProgram>> make_rounded(CombinationCase combination, Rounded rounded) {
-  if (combination.extent == Extent::kTensor || combination.shape.size() < 2)
-    return make_program<OfTensor>(std::move(combination), std::move(rounded));
-  return make_of_rows(std::move(combination), std::move(rounded));
-}
-
-double rounded(DType dtype, double value) {
-  return static_cast<double>(kernel::rounded_to(dtype, static_cast<float>(value)));
 }
 
 std::vector<std::size_t> others(const MergeCase& merge_case) {

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "merge/method.h"
-#include "merge/steps.h"
 
 namespace shardwright {
 
@@ -48,6 +47,7 @@ struct CombinationCase {
   std::optional<std::size_t> origin{};  // the input that is subtracted from each, and added at last
   Extent extent{};
   std::vector<std::uint64_t> shape{};
+  std::optional<DType> round_to{};  // the result, where it is of the tensor or of rows
 };
 
 // Sets a factor for each member. Called from many threads.
@@ -55,31 +55,6 @@ using Factors = std::function<void(const Dots& dots, std::span<double> factors)>
 
 Result<std::unique_ptr<MergeProgram>> make_combination(CombinationCase combination,
                                                        Factors factors);
-
-// The same as the peer computes it, with a rounding after each step. What it takes of whole vectors
-// follows from dot products here, too; in large vectors its own roundings of those cancel.
-struct RoundedRun {
-  Steps steps;
-  std::span<const float* const> members{};  // the inputs that vectors are made of
-  std::span<const float* const> vectors{};
-  const float* base{};  // of the origin, if there is one
-  std::span<const double> factors{};
-  std::span<float* const> spare{};  // kSpareLines for the run's own use
-  float* result{};
-  std::size_t count{};
-};
-constexpr std::size_t kSpareLines = 3;
-struct Rounded {
-  DType dtype{};
-  std::size_t factors{};  // how many `set` sets
-  Factors set{};
-  std::function<void(const RoundedRun& run)> apply{};  // with the origin added again
-};
-// Not for columns.
-Result<std::unique_ptr<MergeProgram>> make_rounded(CombinationCase combination, Rounded rounded);
-
-// A number as it stands in that dtype.
-double rounded(DType dtype, double value);
 
 // The inputs but for the base.
 std::vector<std::size_t> others(const MergeCase& merge_case);

@@ -99,7 +99,7 @@ class Engine final : public Preparation {
       states_[i].tensor = &plan.tensors[i];
       states_[i].ready = plan.tensors[i].action != TensorAction::kMerge;
     }
-    if (plan.compat && plan.method->draws != nullptr) share_draws();
+    if (plan.compat && plan.method != nullptr && plan.method->draws != nullptr) share_draws();
   }
 
   // The bytes of tensor `i` from byte `from`.

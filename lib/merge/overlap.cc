@@ -72,13 +72,20 @@ void Overlap::apply(const Chunk& chunk, std::span<const float> raise, bool round
     work.look_at(members_[i]);
     float* change = work.room[kChange];
     work.steps.divide(change, work.room[kDivisor], change);
+    if (raise[i] != 0 && round_to_) {  // the peer's one factor
+      float* const factor = work.room[kMask];
+      kernel::scale(work.room[kAlone], raise[i], factor, chunk.count);
+      Steps(std::nullopt, chunk.count).add_number(factor, 1, factor);
+      kernel::multiply(change, factor, change, chunk.count);
+    }
     kernel::add(sum, change, sum, chunk.count);
-    if (raise[i] == 0) continue;
+    if (raise[i] == 0 || round_to_) continue;
     kernel::multiply(change, work.room[kAlone], change, chunk.count);
     kernel::add_scaled(change, raise[i], sum, chunk.count);
   }
   if (round_sum) work.steps.round(sum);
   kernel::add(work.base, sum, result, chunk.count);
+  if (round_sum) work.steps.round(result);
 }
 
 }  // namespace shardwright

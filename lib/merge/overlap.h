@@ -19,7 +19,7 @@ class Overlap {
   // Adds for each model: elements that it alone changes, and that others change as well.
   void count(const Chunk& chunk, std::span<std::uint64_t> counts) const;
   // base + changes, those of one model alone times 1 + raise[i]. `round_sum`: as far as steps are
-  // rounded, the sum of the changes is, too.
+  // rounded, the sum of the changes is, too, and the result.
   void apply(const Chunk& chunk, std::span<const float> raise, bool round_sum, float* result) const;
 
  private:

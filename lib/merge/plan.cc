@@ -8,13 +8,12 @@
 
 #include <fmt/format.h>
 
-#include "base/text.h"
 #include "base/utf8.h"
-#include "checkpoint/shard_split.h"
 #include "merge/dequantize.h"
 #include "merge/modules.h"
 #include "merge/parts.h"
 #include "merge/plan_config.h"
+#include "merge/plan_parts.h"
 #include "merge/plan_tensor.h"
 #include "merge/plan_tokenizer.h"
 #include "merge/relay.h"
@@ -38,7 +37,7 @@ class Planner {
       mistake(recipe_.method_at, fmt::format("unknown method {}", quoted(recipe_.method)));
       return std::move(result_);
     }
-    tell_quantized();
+    tell_quantized(inputs_, plan(), result_.mistakes);
     plan().method = method_;
     plan().seed = options_.seed;
     plan().compat = options_.compat;
@@ -59,7 +58,7 @@ class Planner {
     if (!result_.mistakes.empty()) return std::move(result_);
     plan_tensors();
     account_for_the_rest();
-    order_and_split();
+    order_and_split(plan(), options_.max_shard_size);
     result_.mistakes = tensor_mistakes_.told();
     if (result_.mistakes.empty()) write_config();
     return std::move(result_);
@@ -73,21 +72,6 @@ class Planner {
   }
 
   // --- what the recipe asks for ----------------------------------------------------------------
-
-  void tell_quantized() {
-    for (const MergeInput& input : inputs_) {
-      const ModelRef& model = input.model;
-      if (input.dequantized == nullptr) continue;
-      const Dequantization& values = *input.dequantized;
-      if (!values.refusal.empty()) {
-        mistake(model.at, fmt::format("{} is quantised: {}", quoted(model.text), values.refusal));
-        continue;
-      }
-      plan().notes.push_back(fmt::format(
-          "{} has {} fp8 weights: each is read as its value times the scale of its block",
-          quoted(model.text), values.tensors.size()));
-    }
-  }
 
   [[nodiscard]] bool is_merged(std::size_t input) const {
     return std::ranges::any_of(parts_, [input](const Part& part) {
@@ -114,7 +98,8 @@ class Planner {
                             .views = views_,
                             .parts = parts_,
                             .donor = plan().donor};
-    const TensorTask task{.recipe = recipe_, .method = *method_, .inputs = inputs_};
+    const TensorTask task{
+        .recipe = recipe_, .method = *method_, .inputs = inputs_, .compat = options_.compat};
     for (const Wanted& one : wanted_tensors(wanted, plan().notes)) {
       mark_used(one);
       if (auto tensor = plan_tensor(task, one, tensor_mistakes_))
@@ -156,23 +141,6 @@ class Planner {
                                              : "the recipe takes no more than tokens of it"});
       }
     }
-  }
-
-  void order_and_split() {
-    auto& tensors = plan().tensors;
-    std::ranges::stable_sort(tensors, natural_less, &PlannedTensor::name);
-    std::vector<std::uint64_t> bytes;
-    for (const PlannedTensor& tensor : tensors) {
-      bytes.push_back(bytes_of(tensor));
-      plan().tensor_bytes += bytes.back();
-      for (const TensorInput& input : tensor.inputs) {
-        const auto passes = tensor.action == TensorAction::kMerge
-                                ? static_cast<std::uint64_t>(method_->passes) + 1
-                                : 1;
-        plan().read_bytes += input.read_bytes * passes;
-      }
-    }
-    plan().shards = split_by_size(bytes, options_.max_shard_size);
   }
 
   StackLayers layers_of(const Part& part) {

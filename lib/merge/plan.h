@@ -57,6 +57,9 @@ struct PlannedTensor {
   std::optional<std::size_t> base{};  // position in `inputs`
   std::vector<double> globals{};      // values of the method's parameters, as MergeCase has them
   std::vector<std::vector<double>> values{};
+  // Where it is merged with the peer's arithmetic: the dtype that inputs are rounded to, and then
+  // each of its steps.
+  std::optional<DType> round_to{};
   std::string why{};  // where it is not merged from all inputs as they are
 };
 
@@ -78,11 +81,11 @@ struct PlannedText {
 // A value that config.json gets.
 struct ConfigValue {
   std::string pointer{};  // RFC 6901
-  std::string text{};     // JSON
+  std::string text{};     // JSON; empty: the key goes
 };
 
 struct MergePlan {
-  const Method* method{};
+  const Method* method{};  // of tensors that are merged; null where none is
   std::uint64_t seed{};
   bool compat{};
   std::vector<PlannedTensor> tensors{};            // in the order in which they are written

@@ -231,7 +231,8 @@ Result<std::string> config_of(const MergePlan& plan, std::span<const MergeInput>
   if (donor.dequantized != nullptr && config.find("quantization_config") != nullptr)
     SW_TRY_OK(editor.remove("/quantization_config"));
   for (const ConfigValue& value : plan.config_values)
-    SW_TRY_OK(editor.set(value.pointer, value.text));
+    SW_TRY_OK(value.text.empty() ? editor.remove(value.pointer)
+                                 : editor.set(value.pointer, value.text));
   return std::move(editor).take();
 }
 

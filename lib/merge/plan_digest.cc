@@ -32,6 +32,7 @@ void add_planned(FieldDigest& fields, const PlannedTensor& tensor) {
     add_numbers(fields, input.tensor.shape);
   }
   fields.number(tensor.base ? *tensor.base + 1 : 0);
+  fields.text(tensor.round_to ? dtype_name(*tensor.round_to) : "");
   add_reals(fields, tensor.globals);
   fields.number(tensor.values.size());
   for (const std::vector<double>& values : tensor.values)
@@ -42,7 +43,7 @@ void add_planned(FieldDigest& fields, const PlannedTensor& tensor) {
 
 Digest digest_of_plan(const MergePlan& plan) {
   FieldDigest fields;
-  fields.text(plan.method->name);
+  fields.text(plan.method == nullptr ? std::string_view() : plan.method->name);
   fields.number(plan.seed);
   fields.number(plan.compat ? 1 : 0);
   fields.number(plan.tensors.size());

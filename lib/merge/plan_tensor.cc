@@ -147,6 +147,8 @@ class TensorPlanner {
     }
     made_.action = TensorAction::kMerge;
     made_.dtype = target_dtype(dtypes);
+    if (task_.compat)
+      made_.round_to = dtype_of_recipe(task_.recipe.dtype).value_or(promoted(dtypes));
     if (!take_values()) return std::nullopt;
     const MergeCase merge_case{.name = made_.name,
                                .shape = made_.shape,
@@ -160,7 +162,8 @@ class TensorPlanner {
     // Bytes need no arithmetic; what an adapter changes is computed, whatever the dtype.
     const Candidate& first = candidates_.front();
     if (task_.method.is_copy != nullptr && task_.method.is_copy(merge_case) &&
-        !first.tensor->adapted && made_.dtype == first.tensor->stored) {
+        !first.tensor->adapted && made_.dtype == first.tensor->stored &&
+        made_.round_to.value_or(made_.dtype) == made_.dtype) {
       made_.action = TensorAction::kCopy;
     }
     return std::move(made_);

@@ -17,6 +17,7 @@ struct TensorTask {
   const Recipe& recipe;
   const Method& method;
   std::span<const MergeInput> inputs;
+  bool compat{};
 };
 
 // Merged where all sources of its slice have it, or those that may lack it do; copied from the base

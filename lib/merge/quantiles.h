@@ -1,5 +1,5 @@
-// Exact quantiles of a tensor of numbers that are not negative, in two passes over its chunks:
-// histograms of the upper half of their bits, then of the lower half beside the upper halves found.
+// Exact quantiles of a tensor, in two passes over its chunks: histograms of the upper half of keys
+// that are ordered as the numbers are, then of the lower half beside the upper halves found.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ class QuantileSearch {
  private:
   struct Search {
     std::uint64_t left{};  // numbers before it among those that share the bits found so far
-    std::uint32_t bits{};
+    std::uint32_t key{};
   };
 
   int pass_ = 0;

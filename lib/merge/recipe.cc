@@ -33,7 +33,13 @@ constexpr Keys<4> kTokenSourceKeys = {"kind", "model", "token", "token_id"};
 constexpr Keys<3> kReferenceKeys = {"model", "lora", "override_architecture"};
 constexpr Keys<2> kPathKeys = {"path", "revision"};
 
-constexpr std::array<LevelRow, 11> kLevels = {{
+constexpr Keys<7> kMixtureKeys = {"base_model",     "gate_mode",         "dtype",       "experts",
+                                  "shared_experts", "experts_per_token", "architecture"};
+constexpr Keys<7> kExpertKeys = {
+    "source_model",          "positive_prompts", "negative_prompts", "positive_prompts_file",
+    "negative_prompts_file", "noise_scale",      "residual_scale"};
+
+constexpr std::array<LevelRow, 13> kLevels = {{
     {Level::kRecipe, "the recipe", kRecipeKeys},
     {Level::kModule, "an entry of 'modules'", kModuleKeys},
     {Level::kModel, "an entry of 'models'", kModelKeys},
@@ -45,45 +51,12 @@ constexpr std::array<LevelRow, 11> kLevels = {{
     {Level::kTokenSource, "the source of a token", kTokenSourceKeys},
     {Level::kReference, "a model written as a map", kReferenceKeys},
     {Level::kPath, "a path written as a map", kPathKeys},
+    {Level::kMixture, "the recipe", kMixtureKeys, true},
+    {Level::kExpert, "an entry of 'experts' or 'shared_experts'", kExpertKeys, true},
 }};
 
-constexpr Keys<4> kDtypes = {"bfloat16", "float16", "float32", "float64"};
-constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kShortDtypes = {{
-    {"bf16", "bfloat16"},
-    {"fp16", "float16"},
-    {"fp32", "float32"},
-    {"fp64", "float64"},
-    {"half", "float16"},
-    {"float", "float32"},
-    {"double", "float64"},
-    {"f32", "float32"},
-}};
 constexpr Keys<6> kChatTemplates = {"auto", "alpaca", "chatml", "exaone", "llama3", "mistral"};
 constexpr Keys<2> kTokenKinds = {"model_token", "zero"};
-
-// A model that cannot be told is left blank: its place still counts.
-ModelRef reference_or_blank(Reader& reader, const YamlNode& node) {
-  return read_reference(reader, node).value_or(ModelRef{.at = node.at});
-}
-
-// Each entry of a list under a key, by `read`; told where it is none, or has no entries.
-template <typename T, typename Read>
-std::vector<T> read_list(Reader& reader, const Member* member, const Read& read) {
-  std::vector<T> out;
-  if (member == nullptr || member->value->kind == Kind::kNull) return out;
-  const YamlNode& node = *member->value;
-  if (node.kind != Kind::kList) {
-    tell(reader, node.at, fmt::format("'{}' takes a list, not {}", member->name, found(node)));
-    return out;
-  }
-  if (node.items.empty()) {
-    tell(reader, node.at, fmt::format("'{}' is an empty list", member->name));
-  }
-  for (const YamlNode* item : node.items) {
-    out.push_back(read(reader, *item));
-  }
-  return out;
-}
 
 std::optional<LayerRange> read_layers(Reader& reader, const YamlNode& node) {
   if (node.kind != Kind::kList || node.items.size() != 2) {
@@ -313,23 +286,6 @@ std::optional<TokenizerRecipe> read_tokenizer(Reader& reader, const Members& rec
 
 // --- scalars of the recipe ---------------------------------------------------------------------
 
-std::string read_dtype(Reader& reader, const Members& members, std::string_view key) {
-  const YamlNode* node = members.value(key);
-  if (node == nullptr) return {};
-  const auto text = read_text(reader, *node, key);
-  if (!text || text->empty()) return {};
-  std::string_view name = *text;
-  if (name.starts_with("torch.")) name.remove_prefix(6);
-  if (std::ranges::find(kDtypes, name) != kDtypes.end()) return std::string(name);
-  std::string hint = did_you_mean(name, kDtypes);
-  for (const auto& [brief, full] : kShortDtypes) {
-    if (name == brief) hint = fmt::format("; did you mean '{}'?", full);
-  }
-  tell(reader, node->at,
-       fmt::format("'{}' is {}, not {}{}", key, or_list(kDtypes), quoted(*text, 60), hint));
-  return {};
-}
-
 std::string read_chat_template(Reader& reader, const Members& members) {
   const YamlNode* node = members.value("chat_template");
   if (node == nullptr) return {};
@@ -410,16 +366,6 @@ void read_recipe(Reader& reader, const YamlNode& root) {
   reader.file.recipes.push_back(std::move(out));
 }
 
-// By place, and what an alias repeats only once.
-void sort_by_place(std::vector<Mistake>& mistakes) {
-  std::ranges::stable_sort(mistakes, {}, &Mistake::at);
-  const auto same = [](const Mistake& a, const Mistake& b) {
-    return a.at == b.at && a.message == b.message;
-  };
-  const auto rest = std::ranges::unique(mistakes, same);
-  mistakes.erase(rest.begin(), rest.end());
-}
-
 }  // namespace
 
 std::span<const LevelRow> levels() {
@@ -436,6 +382,15 @@ void tell(Reader& reader, Mark at, std::string message) {
 
 void note(Reader& reader, Mark at, std::string message) {
   reader.file.notes.push_back({at, std::move(message)});
+}
+
+void sort_by_place(std::vector<Mistake>& mistakes) {
+  std::ranges::stable_sort(mistakes, {}, &Mistake::at);
+  const auto same = [](const Mistake& a, const Mistake& b) {
+    return a.at == b.at && a.message == b.message;
+  };
+  const auto rest = std::ranges::unique(mistakes, same);
+  mistakes.erase(rest.begin(), rest.end());
 }
 
 }  // namespace recipe

@@ -1,4 +1,4 @@
-// The parts of the reader of recipes, for recipe*.cc alone.
+// The parts of the readers of recipes, for recipe*.cc and those of moe alone.
 //
 // A level is a kind of map that a recipe has; a row says what it is called and which keys it takes.
 // Mistakes are told to the reader as they are met, and reading goes on without what was wrong.
@@ -31,12 +31,15 @@ enum class Level : std::uint8_t {
   kTokenSource,
   kReference,
   kPath,
+  kMixture,  // what `moe` reads, and its entries
+  kExpert,
 };
 
 struct LevelRow {
   Level level{};
   std::string_view what;  // "an entry of 'models'"
   std::span<const std::string_view> keys;
+  bool of_mixture{};
 };
 std::span<const LevelRow> levels();
 const LevelRow& row_of(Level level);
@@ -50,6 +53,8 @@ struct Reader {
 
 void tell(Reader& reader, Mark at, std::string message);
 void note(Reader& reader, Mark at, std::string message);
+// By place, and what an alias repeats only once.
+void sort_by_place(std::vector<Mistake>& mistakes);
 
 // --- messages (recipe_text.cc) -----------------------------------------------------------------
 
@@ -92,6 +97,9 @@ std::vector<YamlPair> read_named(Reader& reader, const YamlNode& node, std::stri
 // The value of a key that must be there and not be empty; told where it is not.
 const YamlNode* require(Reader& reader, const Members& members, Level level, std::string_view key);
 
+// Of a key that takes a list with entries.
+void tell_no_list(Reader& reader, const Member& member);
+
 std::optional<std::string> read_text(Reader& reader, const YamlNode& node, std::string_view key);
 std::optional<double> read_number(Reader& reader, const YamlNode& node, std::string_view key);
 std::optional<std::uint64_t> read_whole(Reader& reader, const YamlNode& node, std::string_view key);
@@ -102,6 +110,29 @@ std::optional<double> as_number(const YamlNode& node);
 std::optional<bool> as_flag(const YamlNode& node);
 
 std::optional<ModelRef> read_reference(Reader& reader, const YamlNode& node);
+// A model that cannot be told is left blank: its place still counts.
+ModelRef reference_or_blank(Reader& reader, const YamlNode& node);
+
+// "bfloat16", also written "torch.bfloat16"; empty where the key is absent or told. Mixtures take
+// short names ("bf16"), too.
+std::string read_dtype(Reader& reader, const Members& members, std::string_view key,
+                       bool short_names = false);
+
+// Each entry of a list under a key, by `read`; told where it is none, or has no entries.
+template <typename T, typename Read>
+std::vector<T> read_list(Reader& reader, const Member* member, const Read& read) {
+  std::vector<T> out;
+  if (member == nullptr || member->value->kind == YamlNode::Kind::kNull) return out;
+  const YamlNode& node = *member->value;
+  if (node.kind != YamlNode::Kind::kList) {
+    tell_no_list(reader, *member);
+    return out;
+  }
+  if (node.items.empty()) tell_no_list(reader, *member);
+  for (const YamlNode* item : node.items)
+    out.push_back(read(reader, *item));
+  return out;
+}
 
 // --- parameters (recipe_parameters.cc) ---------------------------------------------------------
 

@@ -13,11 +13,6 @@ namespace {
 
 constexpr std::size_t kShown = 60;  // bytes of a value in a message
 
-// Keys of the recipes of `moe`, which people may hold out to `merge`.
-constexpr std::array<std::string_view, 9> kMoeKeys = {
-    "experts",          "gate_mode",        "experts_per_token", "shared_experts", "architecture",
-    "positive_prompts", "negative_prompts", "source_model",      "router_method"};
-
 bool has(std::span<const std::string_view> words, std::string_view word) {
   return std::ranges::find(words, word) != words.end();
 }
@@ -47,12 +42,21 @@ std::vector<std::string_view> parameter_names(const Reader& reader) {
 }
 
 // Where a key of another level belongs: "an entry of 'sources' or an entry of 'slices'".
-std::string home_of(std::string_view key) {
+std::string home_of(std::string_view key, bool of_mixture) {
   std::vector<std::string_view> homes;
   for (const LevelRow& row : levels()) {
-    if (has(row.keys, key)) homes.push_back(row.what);
+    if (row.of_mixture == of_mixture && has(row.keys, key)) homes.push_back(row.what);
   }
   return joined(homes, "", " or ");
+}
+
+// People hold out recipes of one command to the other.
+std::string_view other_command(Level level, std::string_view key) {
+  const bool of_mixture = row_of(level).of_mixture;
+  if (level != Level::kRecipe && level != Level::kMixture) return {};
+  if (home_of(key, !of_mixture).empty()) return {};
+  return of_mixture ? "a merge, which 'shardwright merge' makes"
+                    : "a mixture of experts, which 'shardwright moe' makes";
 }
 
 }  // namespace
@@ -117,13 +121,11 @@ std::string unknown_key(const Reader& reader, Level level, std::string_view key,
       return fmt::format("{}: it is a parameter, move it under 'parameters'", unknown);
     }
   }
-  if (const std::string home = home_of(key); !home.empty()) {
+  if (const std::string home = home_of(key, row.of_mixture); !home.empty()) {
     return fmt::format("{}: it belongs in {}", unknown, home);
   }
-  if (level == Level::kRecipe && has(kMoeKeys, key)) {
-    return fmt::format("{}: it is one of a mixture of experts, which 'shardwright moe' makes",
-                       unknown);
-  }
+  if (const std::string_view other = other_command(level, key); !other.empty())
+    return fmt::format("{}: it is one of {}", unknown, other);
   near = nearest(key, row.keys);
   if (near) return fmt::format("{}; did you mean '{}'?", unknown, *near);
   if (takes_parameters(level)) {

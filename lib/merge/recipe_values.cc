@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 
@@ -13,6 +14,18 @@ namespace shardwright::recipe {
 namespace {
 
 using Kind = YamlNode::Kind;
+
+constexpr std::array<std::string_view, 4> kDtypes = {"bfloat16", "float16", "float32", "float64"};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kShortDtypes = {{
+    {"bf16", "bfloat16"},
+    {"fp16", "float16"},
+    {"fp32", "float32"},
+    {"fp64", "float64"},
+    {"half", "float16"},
+    {"float", "float32"},
+    {"double", "float64"},
+    {"f32", "float32"},
+}};
 
 constexpr double kMostWhole = 9007199254740992;  // beyond it a double skips whole numbers
 
@@ -265,6 +278,38 @@ std::optional<ModelRef> read_reference(Reader& reader, const YamlNode& node) {
   ModelRef out = reference_of(*std::move(path), std::move(adapter), node.at);
   out.architecture = std::move(architecture);
   return out;
+}
+
+ModelRef reference_or_blank(Reader& reader, const YamlNode& node) {
+  return read_reference(reader, node).value_or(ModelRef{.at = node.at});
+}
+
+std::string read_dtype(Reader& reader, const Members& members, std::string_view key,
+                       bool short_names) {
+  const YamlNode* node = members.value(key);
+  if (node == nullptr) return {};
+  const auto text = read_text(reader, *node, key);
+  if (!text || text->empty()) return {};
+  std::string_view name = *text;
+  if (name.starts_with("torch.")) name.remove_prefix(6);
+  if (std::ranges::find(kDtypes, name) != kDtypes.end()) return std::string(name);
+  std::string hint = did_you_mean(name, kDtypes);
+  for (const auto& [brief, full] : kShortDtypes) {
+    if (name != brief) continue;
+    if (short_names) return std::string(full);
+    hint = fmt::format("; did you mean '{}'?", full);
+  }
+  tell(reader, node->at,
+       fmt::format("'{}' is {}, not {}{}", key, or_list(kDtypes), quoted(*text, 60), hint));
+  return {};
+}
+
+void tell_no_list(Reader& reader, const Member& member) {
+  const YamlNode& node = *member.value;
+  tell(reader, node.at,
+       node.kind == Kind::kList
+           ? fmt::format("'{}' is an empty list", member.name)
+           : fmt::format("'{}' takes a list, not {}", member.name, found(node)));
 }
 
 }  // namespace shardwright::recipe

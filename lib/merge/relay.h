@@ -4,12 +4,16 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "arch/layout.h"
+#include "merge/assemble.h"
 #include "merge/mark.h"
 #include "merge/plan.h"
 #include "merge/recipe.h"
 #include "merge/view.h"
+#include "shardwright/result.h"
 
 namespace shardwright {
 
@@ -26,5 +30,13 @@ struct LayoutTask {
 // Tensors that no layout knows keep their names. The plan gets what they are read from, and a note
 // for each input; mistakes where one cannot be brought to it.
 void bring_to_one_layout(const LayoutTask& task, MergePlan& plan, std::vector<Mistake>& mistakes);
+
+// The same for one input, which has a rule, and its view.
+Status bring_to_layout(MergeInput& input, View& view, std::string_view layout, MergePlan& plan);
+
+// Gives the view, which is in the map's first layout, the names and tensors of its second. The map
+// must outlive it; `sources` gets what tensors are read from. kInvalidArgument where one cannot be
+// made.
+Status relay(View& view, const LayoutMap& map, OwnedSources& sources);
 
 }  // namespace shardwright

@@ -176,6 +176,41 @@ double divergence_of_part(const float* x, const Softmax& p, const float* base, c
   return total_divergence(room, p.share, q.share, floor, rows);
 }
 
+void softmax_of(const float* x, const Softmax& p, float* to, std::size_t count, double* room) {
+  const auto most = static_cast<float>(p.largest);
+  for (std::size_t i = 0; i < count; ++i)
+    to[i] = x[i] - most;
+  exponentials(to, 0, count, room);
+  const float share = 1 / static_cast<float>(1 / p.share);
+  for (std::size_t i = 0; i < count; ++i)
+    to[i] = static_cast<float>(room[i]) * share;
+}
+
+// Whatever x is.
+HWY_INLINE Vec any_logarithm(Vec x) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const Vec zero = hn::Zero(Doubles());
+  const Vec finite = hn::IfThenElse(hn::Lt(x, number(kInfinity)), logarithm(x), x);
+  const Vec value = hn::IfThenElse(hn::Eq(x, zero), number(-kInfinity), finite);
+  return hn::IfThenElse(hn::Lt(x, zero), number(std::numeric_limits<double>::quiet_NaN()), value);
+}
+
+void logarithms(const float* a, float* to, std::size_t count) {
+  const auto some = [](const float* from, float* out) {
+    const Vec value = any_logarithm(hn::PromoteTo(Doubles(), hn::LoadU(Halves(), from)));
+    hn::StoreU(hn::DemoteTo(Halves(), value), Halves(), out);
+  };
+  const std::size_t lanes = hn::Lanes(Doubles());
+  std::size_t at = 0;
+  for (; at + lanes <= count; at += lanes)
+    some(a + at, to + at);
+  if (at == count) return;
+  std::array<float, kLanes> rest{};
+  std::copy(a + at, a + count, rest.begin());
+  some(rest.data(), rest.data());
+  std::copy_n(rest.begin(), count - at, to + at);
+}
+
 }  // namespace
 }  // namespace shardwright::kernel::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -187,6 +222,8 @@ HWY_EXPORT(largest_of);
 HWY_EXPORT(exponentials);
 HWY_EXPORT(divergence_of);
 HWY_EXPORT(divergence_of_part);
+HWY_EXPORT(softmax_of);
+HWY_EXPORT(logarithms);
 
 namespace {
 
@@ -211,6 +248,14 @@ float largest(const float* x, std::size_t count) {
 
 double exponential_sum(const float* x, double largest, std::size_t count) {
   return HWY_DYNAMIC_DISPATCH(exponentials)(x, largest, count, room_for(count));
+}
+
+void softmax(const float* x, const Softmax& p, float* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(softmax_of)(x, p, to, count, room_for(count));
+}
+
+void logarithm(const float* a, float* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(logarithms)(a, to, count);
 }
 
 double divergence_part(const float* x, const Softmax& p, const float* base, const Softmax& q,

@@ -17,6 +17,10 @@ struct Softmax {
 };
 float largest(const float* x, std::size_t count);
 double exponential_sum(const float* x, double largest, std::size_t count);
+// The softmax itself, in floats: differences, exponentials and shares are rounded each.
+void softmax(const float* x, const Softmax& p, float* to, std::size_t count);
+// The natural logarithm, in one rounding of double precision.
+void logarithm(const float* a, float* to, std::size_t count);
 double divergence_part(const float* x, const Softmax& p, const float* base, const Softmax& q,
                        double floor, std::size_t count);
 

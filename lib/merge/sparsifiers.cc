@@ -156,8 +156,13 @@ class ChanceSparsifier : public Sparsifier {
       keys_.push_back(random_key(merge_case.seed, merge_case.name, i));
     if (merge_case.round_to.has_value()) {
       draws_.emplace(merge_case, densities);
-      work_ = merge_case.round_to == DType::kBF16 ? DType::kBF16 : DType::kF32;
+      work_ = work_dtype(*merge_case.round_to);
     }
+  }
+
+  // A final one, since the constructor asks.
+  DType work_dtype(DType dtype) const final {
+    return dtype == DType::kBF16 ? DType::kBF16 : DType::kF32;
   }
 
   bool thins(std::size_t i) const override { return densities_[i] < 1; }
@@ -228,7 +233,8 @@ class RankedSparsifier final : public ChanceSparsifier {
   [[nodiscard]] std::size_t rows_of_chunk() const {
     return std::max<std::size_t>(1, MergeProgram::kChunk / row_);
   }
-  // As the peer computes it; equal magnitudes stand by their index.
+  // As the peer computes it. Which of equal magnitudes comes first is what torch's sort makes of
+  // them: that of the C++ library which both are built with, and not a stable one.
   void keep_drawn_row(std::size_t i, std::span<const std::uint32_t> numbers,
                       std::span<float> row) const;
 
@@ -239,17 +245,18 @@ class RankedSparsifier final : public ChanceSparsifier {
 
 void RankedSparsifier::keep_drawn_row(std::size_t i, std::span<const std::uint32_t> numbers,
                                       std::span<float> row) const {
-  std::vector<std::uint32_t> order(row.size());
+  std::vector<std::pair<float, std::uint32_t>> order(row.size());
   for (std::uint32_t at = 0; at < order.size(); ++at)
-    order[at] = at;
-  std::ranges::stable_sort(
-      order, [&](std::uint32_t a, std::uint32_t b) { return std::abs(row[a]) < std::abs(row[b]); });
+    order[at] = {std::abs(row[at]), at};
+  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+    return a.first < b.first || (!std::isnan(a.first) && std::isnan(b.first));
+  });
 
   const auto rounded = [this](float value) { return kernel::rounded_to(work_, value); };
-  const auto least = static_cast<float>(densities_[i] - epsilons_[i]);
+  const float least = rounded(static_cast<float>(densities_[i] - epsilons_[i]));
   const float span = rounded(static_cast<float>(row.size())) - 1;
   for (std::size_t rank = 0; rank < order.size(); ++rank) {
-    const std::uint32_t at = order[rank];
+    const std::uint32_t at = order[rank].second;
     float share = rounded(rounded(static_cast<float>(rank + 1)) - 1);
     if (span > 0) share = std::clamp(rounded(share / rounded(span)), 0.0F, 1.0F);
     const float chance = rounded(least + rounded(share * static_cast<float>(2 * epsilons_[i])));

@@ -2,6 +2,7 @@
 // method is written once, for exact arithmetic and for the peer's.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 
@@ -36,6 +37,11 @@ class Steps {
   }
   void divide_by(const float* a, float divisor, float* to) const {
     kernel::divide_by(a, divisor, to, count_);
+    round(to);
+  }
+  // a + x.
+  void add_number(const float* a, float x, float* to) const {
+    std::transform(a, a + count_, to, [x = rounded(x)](float value) { return value + x; });
     round(to);
   }
   // x / a. The peer takes the reciprocal first where it rounds.

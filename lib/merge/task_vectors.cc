@@ -145,8 +145,7 @@ class RoundedTaskProgram final : public TaskProgram {
                      std::unique_ptr<Sparsifier> sparsifier)
       : TaskProgram(merge_case, rules, std::move(sparsifier)),
         dtype_(*merge_case.round_to),
-        // Masks are applied, and sums taken, in this one.
-        work_(dtype_ == DType::kBF16 ? DType::kBF16 : DType::kF32),
+        work_(sparsifier_ == nullptr ? dtype_ : sparsifier_->work_dtype(dtype_)),
         ratios_(tasks_.size(), 1) {
     for (double& weight : weights_)
       weight = rounded(dtype_, weight);

@@ -38,6 +38,9 @@ class Sparsifier {
                       std::span<std::uint64_t> /*counts*/) const {}
   virtual void conclude(int /*pass*/, std::span<const std::uint64_t> /*counts*/) {}
 
+  // In which the peer applies masks, and takes sums for `rescale`, of deltas of that dtype.
+  [[nodiscard]] virtual DType work_dtype(DType dtype) const { return dtype; }
+
   // Whether anything of that delta is dropped.
   [[nodiscard]] virtual bool thins(std::size_t i) const = 0;
   // Puts zeros where elements are dropped.

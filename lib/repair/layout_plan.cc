@@ -115,6 +115,7 @@ Result<Plan> plan_layout(const Model& model, const std::string& layout) {
   }
   const Expansion& expected = *model.expected;
   if (expected.layout == layout) return Plan{};
+  SW_TRY_OK(is_for_files(*expected.schema, layout));
   SW_TRY(const LayoutMap map,
          map_layouts(*expected.schema, *config, expected.class_name, expected.layout, layout));
   return LayoutPlan(model, map, layout).run(map);

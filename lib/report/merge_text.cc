@@ -78,12 +78,13 @@ std::string merge_plan_text(const MergeReport& report, const TextStyle& style) {
   std::uint64_t merged = 0;
   for (const MergedTensor& tensor : report.tensors)
     merged += tensor.action == "merge" ? 1U : 0U;
-  const std::string head = fmt::format(
-      "{}{} of {}: {}, {} merged, {} in {}; reads {} in {}\n",
-      report.document.empty() ? "" : printable(report.document) + ": ", report.method,
-      counted(report.models, "model"), counted(report.tensors.size(), "tensor"), grouped(merged),
-      human_bytes(report.tensor_bytes), counted(report.shards, "shard"),
-      human_bytes(report.read_bytes), counted(report.passes, "pass", "passes"));
+  const std::string head =
+      fmt::format("{}{} of {}: {}, {}{} in {}; reads {} in {}\n",
+                  report.document.empty() ? "" : printable(report.document) + ": ", report.method,
+                  counted(report.models, "model"), counted(report.tensors.size(), "tensor"),
+                  merged > 0 ? grouped(merged) + " merged, " : "", human_bytes(report.tensor_bytes),
+                  counted(report.shards, "shard"), human_bytes(report.read_bytes),
+                  counted(report.passes, "pass", "passes"));
   return head + actions_text(report, style);
 }
 

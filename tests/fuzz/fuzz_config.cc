@@ -110,9 +110,9 @@ void check_layout(const Schema& schema, const json::Value& config, std::string_v
   std::vector<std::string_view> names;
   for (const ExpectedTensor& tensor : expansion->tensors)
     names.push_back(tensor.name);
-  // Seeing these names, one finds a layout that has them all.
+  // Seeing these names, one finds a layout that has them all, but for one that no file is in.
   const auto recognised = expand(schema, config, {.names = names});
-  if (recognised) {
+  if (recognised && is_for_files(schema, layout)) {
     for (const std::string_view name : names)
       PROPERTY(recognised->find(name) != nullptr);
   }

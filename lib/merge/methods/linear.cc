@@ -9,17 +9,19 @@ namespace {
 
 class Linear final : public MergeProgram {
  public:
-  Linear(std::vector<float> weights, float divisor)
-      : weights_(std::move(weights)), divisor_(divisor) {}
+  Linear(std::vector<float> weights, float divisor, std::optional<DType> round_to)
+      : weights_(std::move(weights)), divisor_(divisor), round_to_(round_to) {}
 
   void apply(const Chunk& chunk, float* result) const override {
     kernel::weighted_sum(chunk.inputs, weights_, result, chunk.count);
     if (divisor_ != 1) kernel::divide_by(result, divisor_, result, chunk.count);
+    if (round_to_) kernel::round_to(*round_to_, result, chunk.count);
   }
 
  private:
   std::vector<float> weights_;
   float divisor_;
+  std::optional<DType> round_to_;  // the peer rounds at the end, too
 };
 
 Result<std::unique_ptr<MergeProgram>> make_linear(const MergeCase& merge_case) {
@@ -36,7 +38,7 @@ Result<std::unique_ptr<MergeProgram>> make_linear(const MergeCase& merge_case) {
     return Error{ErrorCode::kInvalidArgument,
                  "weight: the weights add up to 0, and normalize divides by that"};
   }
-  return make_program<Linear>(std::move(weights), normalize ? total : 1);
+  return make_program<Linear>(std::move(weights), normalize ? total : 1, merge_case.round_to);
 }
 
 constexpr ParameterRow kLinearParameters[] = {

@@ -4,9 +4,13 @@
 // As published, a step along the tangent at m follows: by the sum of w_i (u_i - (u_i . m) m). That
 // sum is m less its part along m: always zero, so that only its rounding errors would be added.
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <vector>
 
 #include "merge/combination.h"
+#include "merge/kernels.h"
+#include "merge/rounded.h"
 
 namespace shardwright {
 namespace {
@@ -23,69 +27,132 @@ void multislerp(std::span<const double> weights, double epsilon, const Dots& dot
     factors[i] = mean > epsilon ? factors[i] * length / mean : weights[i];
 }
 
-// For each vector its weight, its length, and its part along m; then the lengths of m and of y.
-// The step along the tangent is taken: it is made of roundings, and so short that its sine and
-// cosine round to its length and to 1.
-Rounded peer_multislerp(std::vector<double> weights, double epsilon, DType dtype) {
-  const auto rd = [dtype](double value) { return rounded(dtype, value); };
-  const std::size_t n = weights.size();
-  const auto set = [weights = std::move(weights), epsilon, n, rd](const Dots& dots,
-                                                                  std::span<double> factors) {
-    std::vector<double> mean(n);
-    double length = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      factors[i] = weights[i];
-      factors[n + i] = rd(rd(dots.norm(i)) + epsilon);
-      mean[i] = weights[i] / factors[n + i];
-      length += rd(rd(dots.norm(i)) * weights[i]);
+// As the peer computes it, with a step along the tangent at m that is made of roundings. Numbers of
+// n vectors: their lengths, and that of the result; the length of m, or 0 where they cancel; the
+// parts of the vectors along m; the sine of the step's length over that length, and its cosine.
+class PeerMultislerp final : public RoundedFormula {
+ public:
+  PeerMultislerp(std::span<const double> weights, bool normalize, double epsilon, DType dtype)
+      : RoundedFormula(dtype), epsilon_(epsilon) {
+    double total = 0;
+    for (const double weight : weights)
+      total += static_cast<double>(weights_.emplace_back(rd(weight)));
+    for (float& weight : weights_)
+      weight = normalize ? rd(weight / rd(total)) : weight;
+  }
+
+  [[nodiscard]] std::size_t spare_lines() const override { return 4; }
+
+  [[nodiscard]] std::size_t sums(std::size_t stage, std::span<const float> numbers) const override {
+    if (stage > 1 && numbers[mean_length()] == 0) return 0;
+    return stage == 0 || stage == 2 ? size() : stage < 4 ? 1 : 0;
+  }
+
+  void gather(std::size_t stage, const RoundedRun& run, const Add& add) const override {
+    if (stage == 0) {
+      run.add_squares(run.vectors, add);
+      return;
     }
-    const double norm = dots.norm(mean);
-    for (std::size_t i = 0; i < n; ++i)
-      factors[2 * n + i] = rd(dots.dot(i, mean) / rd(norm) / factors[n + i]);
-    factors[3 * n] = norm < epsilon ? 0 : rd(norm);
-    factors[3 * n + 1] = rd(length);
-  };
-  const auto apply = [n](const RoundedRun& run) {
-    const auto factor = [&](std::size_t i) { return static_cast<float>(run.factors[i]); };
-    const bool cancelled = factor(3 * n) == 0;
-    float* mean = run.spare[0];
-    float* tangent = run.spare[1];
-    float* part = run.spare[2];
-    std::fill_n(mean, run.count, 0.0F);
-    for (std::size_t i = 0; i < n; ++i) {
-      run.steps.divide_by(run.vectors[i], cancelled ? 1 : factor(n + i), part);
-      run.steps.scale(part, factor(i), part);
-      kernel::add(mean, part, mean, run.count);
+    float* const mean = run.spare[0];
+    const std::array<const float*, 1> line = {stage == 1 ? mean : run.spare[1]};
+    weigh(run, true);
+    if (stage == 1) {
+      run.add_squares(line, add);
+      return;
     }
-    run.steps.round(mean);
-    if (!cancelled) {
-      run.steps.divide_by(mean, factor(3 * n), mean);
-      std::fill_n(tangent, run.count, 0.0F);
-      for (std::size_t i = 0; i < n; ++i) {
-        run.steps.divide_by(run.vectors[i], factor(n + i), part);
-        run.steps.scale(mean, factor(2 * n + i), run.result);
-        run.steps.subtract(part, run.result, part);
-        run.steps.scale(part, factor(i), part);
-        kernel::add(tangent, part, tangent, run.count);
+    run.divide(mean, mean_length(), mean);
+    if (stage == 3) {
+      find_tangent(run);
+      run.add_squares(line, add);
+      return;
+    }
+    for (std::size_t i = 0; i < size(); ++i) {
+      run.divide(run.vectors[i], i, run.spare[2]);
+      run.steps.multiply(run.spare[2], mean, run.spare[2]);
+      add(i, run.spare[2]);
+    }
+  }
+
+  void conclude(std::size_t stage, std::span<const double> sums,
+                std::vector<float>& numbers) const override {
+    if (stage == 0) {
+      float length = 0;
+      for (std::size_t i = 0; i < size(); ++i) {
+        const float own = rd(std::sqrt(sums[i]));
+        const float divisor = rd(own + epsilon_);
+        numbers.push_back(divisor == 0 ? 1 : divisor);  // in F16, of zeros: NaN there
+        length += rd(own * weights_[i]);
       }
-      run.steps.round(tangent);
+      numbers.push_back(rd(length));
+    } else if (stage == 1) {
+      const float length = rd(std::sqrt(sums[0]));
+      numbers.push_back(length < epsilon_ ? 0 : length);
+    } else if (stage == 2) {
+      for (const double sum : sums)
+        numbers.push_back(rd(sum));
+    } else {
+      const double length = rd(rd(std::sqrt(sums[0])) + epsilon_);
+      numbers.insert(numbers.end(), {rd(rd(std::sin(length)) / length), rd(std::cos(length))});
+    }
+  }
+
+  void apply(const RoundedRun& run) const override {
+    float* const mean = run.spare[0];
+    float* const tangent = run.spare[1];
+    const bool cancelled = run.number(mean_length()) == 0;
+    weigh(run, !cancelled);
+    if (!cancelled) {
+      run.divide(mean, mean_length(), mean);
+      find_tangent(run);
+      const std::size_t sine = mean_length() + 1 + size();
+      run.scale(mean, sine + 1, mean);
+      run.scale(tangent, sine, tangent);
       run.steps.add(mean, tangent, mean);
-      run.steps.scale(mean, factor(3 * n + 1), mean);
+      run.scale(mean, size(), mean);
     }
     std::copy_n(mean, run.count, run.result);
     if (run.base != nullptr) run.steps.add(run.result, run.base, run.result);
-  };
-  return {.dtype = dtype, .factors = 3 * n + 2, .set = set, .apply = apply};
-}
+  }
 
-// As the peer has them: rounded before they are divided by their sum, and after.
-void round_weights(std::vector<double>& weights, bool normalize, DType dtype) {
-  double total = 0;
-  for (double& weight : weights)
-    total += weight = rounded(dtype, weight);
-  for (double& weight : weights)
-    weight = normalize ? rounded(dtype, weight / rounded(dtype, total)) : weight;
-}
+ private:
+  [[nodiscard]] std::size_t size() const { return weights_.size(); }
+  [[nodiscard]] std::size_t mean_length() const { return size() + 1; }
+
+  // The weighted sum of the vectors, or of their directions, into line 0.
+  void weigh(const RoundedRun& run, bool directions) const {
+    float* const part = run.spare[2];
+    std::fill_n(run.spare[0], run.count, 0.0F);
+    for (std::size_t i = 0; i < size(); ++i) {
+      const float* x = run.vectors[i];
+      if (directions) {
+        run.divide(x, i, part);
+        x = part;
+      }
+      run.steps.scale(x, weights_[i], part);
+      kernel::add(run.spare[0], part, run.spare[0], run.count);
+    }
+    run.steps.round(run.spare[0]);
+  }
+
+  // What the directions have beside m, which line 0 holds, into line 1.
+  void find_tangent(const RoundedRun& run) const {
+    float* const tangent = run.spare[1];
+    float* const part = run.spare[2];
+    float* const along = run.spare[3];
+    std::fill_n(tangent, run.count, 0.0F);
+    for (std::size_t i = 0; i < size(); ++i) {
+      run.divide(run.vectors[i], i, part);
+      run.scale(run.spare[0], mean_length() + 1 + i, along);
+      run.steps.subtract(part, along, part);
+      run.steps.scale(part, weights_[i], part);
+      kernel::add(tangent, part, tangent, run.count);
+    }
+    run.steps.round(tangent);
+  }
+
+  std::vector<float> weights_;
+  double epsilon_;
+};
 
 Result<std::unique_ptr<MergeProgram>> make_multislerp(const MergeCase& merge_case) {
   const auto members = others(merge_case);
@@ -104,9 +171,9 @@ Result<std::unique_ptr<MergeProgram>> make_multislerp(const MergeCase& merge_cas
   }
   CombinationCase combination{.members = members, .origin = merge_case.base};
   if (merge_case.round_to) {
-    round_weights(weights, normalize, *merge_case.round_to);
-    return make_rounded(std::move(combination),
-                        peer_multislerp(std::move(weights), epsilon, *merge_case.round_to));
+    return make_rounded(
+        std::move(combination),
+        std::make_unique<PeerMultislerp>(weights, normalize, epsilon, *merge_case.round_to));
   }
   for (double& weight : weights)
     weight /= normalize ? total : 1;

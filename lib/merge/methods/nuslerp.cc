@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "merge/combination.h"
+#include "merge/rounded.h"
 
 namespace shardwright {
 namespace {
@@ -23,28 +24,57 @@ void nuslerp(double t, const Dots& dots, std::span<double> factors) {
     factor = std::sin(factor * angle) / std::sin(angle);
 }
 
-// The sines of both parts and of the whole angle.
-Rounded peer_nuslerp(double t, DType dtype) {
-  const auto rd = [dtype](double value) { return rounded(dtype, value); };
-  const auto set = [t, rd](const Dots& dots, std::span<double> factors) {
-    const auto length = [&](std::size_t i) { return std::max(rd(dots.norm(i)), kLeastLength); };
-    const double cosine = std::clamp(rd(dots.at(0, 1) / length(0) / length(1)), -1.0, 1.0);
-    const bool colinear = rd(1 - rd(cosine * cosine)) <= kColinear;
-    const double angle = rd(std::acos(cosine));
-    factors[0] = colinear ? 1 - t : rd(std::sin(rd((1 - t) * angle)));
-    factors[1] = colinear ? t : rd(std::sin(rd(t * angle)));
-    factors[2] = colinear ? 1 : rd(std::sin(angle));
-  };
-  const auto apply = [](const RoundedRun& run) {
-    const auto factor = [&](std::size_t i) { return static_cast<float>(run.factors[i]); };
-    run.steps.scale(run.vectors[0], factor(0), run.result);
-    run.steps.scale(run.vectors[1], factor(1), run.spare[0]);
-    run.steps.add(run.result, run.spare[0], run.result);
-    run.steps.divide_by(run.result, factor(2), run.result);
+// As the peer computes it. Numbers: both lengths; then the sines of both parts and of the angle.
+class PeerNuslerp final : public RoundedFormula {
+ public:
+  PeerNuslerp(double t, DType dtype) : RoundedFormula(dtype), t_(t) {}
+
+  [[nodiscard]] std::size_t spare_lines() const override { return 2; }
+
+  [[nodiscard]] std::size_t sums(std::size_t stage,
+                                 std::span<const float> /*numbers*/) const override {
+    return stage == 0 ? 2 : stage == 1 ? 1 : 0;
+  }
+
+  void gather(std::size_t stage, const RoundedRun& run, const Add& add) const override {
+    if (stage == 0) {
+      run.add_squares(run.vectors, add);
+      return;
+    }
+    run.divide(run.vectors[0], 0, run.spare[0]);
+    run.divide(run.vectors[1], 1, run.spare[1]);
+    run.steps.multiply(run.spare[0], run.spare[1], run.spare[0]);
+    add(0, run.spare[0]);
+  }
+
+  void conclude(std::size_t stage, std::span<const double> sums,
+                std::vector<float>& numbers) const override {
+    if (stage == 0) {
+      for (const double sum : sums)
+        numbers.push_back(std::max(rd(std::sqrt(sum)), rd(kLeastLength)));
+      return;
+    }
+    const float cosine = std::clamp(rd(sums[0]), -1.0F, 1.0F);
+    const bool colinear = static_cast<double>(rd(1 - rd(cosine * cosine))) <= kColinear;
+    const float angle = rd(std::acos(cosine));
+    for (const double part : {1 - t_, t_}) {
+      const auto share = static_cast<float>(part);
+      numbers.push_back(colinear ? share : rd(std::sin(rd(share * angle))));
+    }
+    numbers.push_back(colinear ? 1 : rd(std::sin(angle)));
+  }
+
+  void apply(const RoundedRun& run) const override {
+    run.scale(run.vectors[0], 2, run.spare[0]);
+    run.scale(run.vectors[1], 3, run.spare[1]);
+    run.steps.add(run.spare[0], run.spare[1], run.result);
+    run.divide(run.result, 4, run.result);
     if (run.base != nullptr) run.steps.add(run.base, run.result, run.result);
-  };
-  return {.dtype = dtype, .factors = 3, .set = set, .apply = apply};
-}
+  }
+
+ private:
+  double t_;
+};
 
 Result<std::unique_ptr<MergeProgram>> make_nuslerp(const MergeCase& merge_case) {
   const auto members = others(merge_case);
@@ -60,8 +90,10 @@ Result<std::unique_ptr<MergeProgram>> make_nuslerp(const MergeCase& merge_case) 
                                         : columns ? Extent::kColumns
                                                   : Extent::kRows,
                               .shape = {merge_case.shape.begin(), merge_case.shape.end()}};
-  if (merge_case.round_to && combination.extent != Extent::kColumns)
-    return make_rounded(std::move(combination), peer_nuslerp(t, *merge_case.round_to));
+  if (merge_case.round_to) {
+    return make_rounded(std::move(combination),
+                        std::make_unique<PeerNuslerp>(t, *merge_case.round_to));
+  }
   return make_combination(std::move(combination), [t](const Dots& dots, std::span<double> factors) {
     nuslerp(t, dots, factors);
   });

@@ -2,20 +2,21 @@
 #include <cmath>
 
 #include "merge/combination.h"
-#include "merge/kernels.h"
+#include "merge/steps.h"
 
 namespace shardwright {
 namespace {
 
 class Scaled final : public MergeProgram {
  public:
-  explicit Scaled(float factor) : factor_(factor) {}
+  Scaled(float factor, std::optional<DType> round_to) : factor_(factor), round_to_(round_to) {}
   void apply(const Chunk& chunk, float* result) const override {
-    kernel::scale(chunk.inputs[0], factor_, result, chunk.count);
+    Steps(round_to_, chunk.count).scale(chunk.inputs[0], factor_, result);
   }
 
  private:
   float factor_;
+  std::optional<DType> round_to_;
 };
 
 bool is_unscaled(const MergeCase& merge_case) {
@@ -25,7 +26,7 @@ bool is_unscaled(const MergeCase& merge_case) {
 
 Result<std::unique_ptr<MergeProgram>> make_passthrough(const MergeCase& merge_case) {
   if (is_unscaled(merge_case)) return make_copy(0);
-  return make_program<Scaled>(static_cast<float>(merge_case.values[0][0]));
+  return make_program<Scaled>(static_cast<float>(merge_case.values[0][0]), merge_case.round_to);
 }
 
 constexpr ParameterRow kPassthroughParameters[] = {

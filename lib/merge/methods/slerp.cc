@@ -26,7 +26,7 @@ void slerp(double t, const Dots& dots, std::span<double> factors) {
 Result<std::unique_ptr<MergeProgram>> make_slerp(const MergeCase& merge_case) {
   if (merge_case.inputs == 1) return make_copy(0);
   const std::size_t base = merge_case.base.value_or(0);
-  return make_combination({.members = {base, 1 - base}},
+  return make_combination({.members = {base, 1 - base}, .round_to = merge_case.round_to},
                           [t = merge_case.globals[0]](const Dots& dots, std::span<double> factors) {
                             slerp(t, dots, factors);
                           });

@@ -539,11 +539,115 @@ TEST_CASE("merge: with a dtype to round to, nearswap and nuslerp take the peer's
   agrees(setup, truth, 0);
 }
 
+// As the peer has it: the divergence of a row of x from that of the base, in BF16.
+float bf16_divergence(const float* x, const float* base, std::size_t count) {
+  const auto rd = [](float value) { return kernel::rounded_to(DType::kBF16, value); };
+  const auto softmax = [&](const float* row) {
+    const float most = *std::max_element(row, row + count);
+    Floats shares;
+    double sum = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const double power = std::exp(static_cast<double>(row[i] - most));
+      sum += power;
+      shares.push_back(static_cast<float>(power));
+    }
+    const float factor = 1 / static_cast<float>(sum);
+    for (float& share : shares)
+      share = rd(rd(share * factor) + rd(1e-8F));
+    return shares;
+  };
+  const Floats p = softmax(x);
+  const Floats q = softmax(base);
+  double sum = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto ratio = static_cast<double>(rd(p[i] / q[i]));
+    sum += static_cast<double>(rd(p[i] * rd(static_cast<float>(std::log(ratio)))));
+  }
+  return rd(static_cast<float>(sum));
+}
+
+TEST_CASE("merge: with a dtype to round to, arcee_fusion takes the peer's steps") {
+  const auto rd = [](float value) { return kernel::rounded_to(DType::kBF16, value); };
+  for (const std::size_t width : {std::size_t{300}, MergeProgram::kLongestRow + 100}) {
+    CAPTURE(width);
+    MergeSetup setup{.method = "arcee_fusion",
+                     .shape = {4, width},
+                     .inputs = random_models(2, 4 * width, 22, 1)};
+    setup.base = 0;
+    setup.round_to = DType::kBF16;
+    for (Floats& input : setup.inputs)
+      kernel::round_to(DType::kBF16, input.data(), input.size());
+    const Floats& base = setup.inputs[0];
+    const Floats& x = setup.inputs[1];
+    Floats divergences;
+    for (std::size_t row = 0; row < base.size(); row += width)
+      divergences.push_back(bf16_divergence(&x[row], &base[row], width));
+    Floats importance;
+    for (std::size_t i = 0; i < base.size(); ++i)
+      importance.push_back(rd(std::abs(rd(x[i] - base[i])) * divergences[i / width]));
+    Floats sorted = importance;
+    std::ranges::sort(sorted);
+    const auto quartile = [&](std::size_t i) { return sorted[(sorted.size() - 1) * i / 4]; };
+    const float threshold = rd(quartile(2) + rd(1.5F * rd(quartile(3) - quartile(1))));
+    Floats expected;
+    for (std::size_t i = 0; i < base.size(); ++i)
+      expected.push_back(importance[i] >= threshold ? base[i] + rd(x[i] - base[i]) : base[i]);
+    CHECK(expected != base);
+    CHECK(run_merge(setup) == expected);
+    CHECK(run_merge(setup, {.threads = 4, .shuffle = 9}) == expected);
+  }
+}
+
+TEST_CASE("merge: with a dtype to round to, each column takes the steps that it takes alone") {
+  constexpr std::size_t kRows = 37;
+  constexpr std::size_t kColumns = 11;
+  MergeSetup setup{.method = "nuslerp", .inputs = random_models(3, kRows * kColumns, 20)};
+  for (Floats& input : setup.inputs)
+    kernel::round_to(DType::kBF16, input.data(), input.size());
+  setup.base = 0;
+  setup.values = {{}, {1}, {3}};
+  setup.round_to = DType::kBF16;
+  MergeSetup columns = setup;
+  columns.shape = {kRows, kColumns};
+  columns.globals = {1, 0};
+  const Floats result = run_merge(columns);
+  CHECK(run_merge(columns, {.threads = 4, .shuffle = 5}) == result);
+  for (std::size_t column = 0; column < kColumns; ++column) {
+    MergeSetup alone = setup;
+    Floats expected;
+    for (Floats& input : alone.inputs) {
+      Floats own;
+      for (std::size_t i = column; i < input.size(); i += kColumns)
+        own.push_back(input[i]);
+      input = own;
+    }
+    for (std::size_t i = column; i < result.size(); i += kColumns)
+      expected.push_back(result[i]);
+    CHECK(run_merge(alone) == expected);
+  }
+}
+
+TEST_CASE("merge: with a dtype to round to, karcher stands still where all models are alike") {
+  MergeSetup setup{.method = "karcher", .inputs = random_models(1, 5000, 21)};
+  kernel::round_to(DType::kBF16, setup.inputs[0].data(), setup.inputs[0].size());
+  setup.inputs.resize(3, setup.inputs[0]);
+  setup.round_to = DType::kBF16;
+  const int passes = test::count_passes(setup);
+  CHECK(passes >= 3);  // lengths, the mean's, cosines
+  CHECK(passes <= 5);
+  CHECK(distance(run_merge(setup), wide(setup.inputs[0])) < 1e-2);
+
+  setup.inputs.assign(3, Floats(100));
+  CHECK(run_merge(setup) == Floats(100));
+  CHECK(test::count_passes(setup) == 1);
+}
+
 TEST_CASE("merge: with a dtype to round to, results are of that dtype") {
-  for (const std::string_view name : {"nearswap", "nuslerp", "multislerp", "model_stock"}) {
+  for (const std::string_view name :
+       {"nearswap", "nuslerp", "multislerp", "model_stock", "karcher"}) {
     CAPTURE(name);
     MergeSetup setup{.method = name, .inputs = random_models(name == "nearswap" ? 2 : 3, 4097, 19)};
-    setup.base = 0;
+    if (name != "karcher") setup.base = 0;
     setup.round_to = DType::kBF16;
     if (name == "nearswap") setup.globals = {0.003};
     if (name.ends_with("slerp")) setup.values = {{}, {1}, {2}};
@@ -554,7 +658,7 @@ TEST_CASE("merge: with a dtype to round to, results are of that dtype") {
     kernel::round_to(DType::kBF16, rounded.data(), rounded.size());
     CHECK(rounded == result);
     setup.round_to.reset();
-    CHECK(distance(result, wide(run_merge(setup))) < 2e-3);
+    CHECK(distance(result, wide(run_merge(setup))) < (name == "karcher" ? 1e-2 : 2e-3));
   }
 }
 

@@ -303,4 +303,30 @@ TEST_CASE("merge: the divergence of distributions is the same on every target") 
   }
 }
 
+TEST_CASE("kernels: logarithms and softmax are the library's, rounded once or thrice") {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  std::vector<float> values = {0,    1, kInfinity, -1, std::numeric_limits<float>::denorm_min(),
+                               3e38F};
+  for (int i = 0; i < 40; ++i)
+    values.push_back(std::exp(static_cast<float>(i - 20)) * 1.01F);
+  std::vector<float> logarithms(values.size());
+  kernel::logarithm(values.data(), logarithms.data(), values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto expected = static_cast<float>(std::log(static_cast<double>(values[i])));
+    CAPTURE(values[i]);
+    if (std::isnan(expected)) {
+      CHECK(std::isnan(logarithms[i]));
+    } else {
+      CHECK(logarithms[i] == expected);
+    }
+  }
+  const std::vector<float> x = {0.5F, -3, 2, 1.25F, 0};
+  const double sum = kernel::exponential_sum(x.data(), 2, x.size());
+  std::vector<float> shares(x.size());
+  kernel::softmax(x.data(), {.largest = 2, .share = 1 / sum}, shares.data(), x.size());
+  const float share = 1 / static_cast<float>(sum);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    CHECK(shares[i] == static_cast<float>(std::exp(static_cast<double>(x[i] - 2))) * share);
+}
+
 }  // namespace shardwright

@@ -306,6 +306,20 @@ TEST_CASE("merge: della keeps large magnitudes of a row more often than small on
   }
 }
 
+TEST_CASE("merge: with a dtype to round to, della ranks equal magnitudes as torch's sort does") {
+  MergeSetup setup{.method = "della_linear", .inputs = {Floats(24), Floats(24)}};
+  for (std::size_t i = 0; i < 24; ++i)
+    setup.inputs[1][i] = i % 2 == 0 ? 2 : 1;
+  setup.base = 0;
+  setup.globals = {0, 0, 0, 1};
+  setup.values = {{}, {1, 0.5, 0.45}};
+  setup.seed = 7;
+  setup.round_to = DType::kBF16;
+  // From torch 2.13; a stable order would keep elements 16, 20 and 21, and not 0, 2 and 5.
+  CHECK(run_merge(setup) == Floats{2, 0, 2, 0, 2, 1, 2, 0, 2, 0, 0, 0,  //
+                                   2, 1, 2, 0, 0, 1, 0, 1, 0, 0, 2, 0});
+}
+
 TEST_CASE("merge: della takes rows of any length") {
   for (const std::vector<std::uint64_t>& shape : std::vector<std::vector<std::uint64_t>>{
            {300, 1}, {1, 300}, {1}, {0}, {0, 5}, {5, 0}, {}, {3, 7, 11}, {3, 70'000}, {700'000}}) {

@@ -1,0 +1,76 @@
+// A mixture of experts: a merge run with another planner.
+#include "shardwright/moe_job.h"
+
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "base/try.h"
+#include "check/engine.h"
+#include "job/check_model.h"
+#include "job/merge_card.h"
+#include "job/merge_run.h"
+#include "job/run_merge.h"
+#include "moe/plan.h"
+#include "moe/recipe.h"
+
+namespace shardwright {
+namespace {
+
+// Only the MLPs of experts are taken: what their tokens are is of no weight for those.
+std::vector<Finding> compare(std::span<const MergeModel> models, const MoeRecipe& recipe) {
+  std::vector<const Model*> inputs;
+  for (const MergeModel& model : models)
+    inputs.push_back(&model.checked->model);
+  CheckSelection selection;
+  if (!recipe.dtype.empty()) selection.ignore.emplace_back("MG706");
+  return run_checks_across(inputs, selection);
+}
+
+}  // namespace
+
+Result<MergeReport> moe(const std::string& recipe_path, const MoeOptions& options) {
+  SW_TRY(const std::string text, read_recipe_text(recipe_path));
+  const MoeRecipeFile file = parse_moe_recipe(text, {.allow_all_same = options.allow_all_same});
+  MergeReport report{.recipe = recipe_path, .problems = problems_of(file.mistakes)};
+  if (!report.problems.empty()) return report;
+  const MoeRecipe& recipe = *file.recipe;
+
+  MergeContext context{.options = options.merge, .text = text, .name = "mergekit_moe_config.yml"};
+  SW_TRY(context.catalogue, load_catalogue(options.merge.rules_dir));
+  MergeTask task{
+      .method = "mixture",
+      .models = models_of(recipe),
+      .compare = [&](std::span<const MergeModel> models) { return compare(models, recipe); },
+      .plan =
+          [&](std::vector<MergeInput> inputs) {
+            return plan_mixture(recipe, std::move(inputs), *context.catalogue,
+                                {.max_shard_size = options.merge.max_shard_size,
+                                 .seed = options.merge.seed,
+                                 .layout = options.merge.layout,
+                                 .architecture = options.architecture});
+          },
+      .card =
+          [&] {
+            return model_card({.title = "A mixture of experts",
+                               .intro = "Made of:",
+                               .models = models_of(recipe),
+                               .base = recipe.base,
+                               .tags = {"moe", "merge", "mergekit"}},
+                              text);
+          }};
+  const MergeRun::Documents none;
+  MergeRun run(context, std::move(task), none);
+  SW_TRY_OK(run.prepare());
+  if (run.report().problems.empty() && run.report().refused.empty()) {
+    const std::array<const MergePlan*, 1> plans = {&run.plan_of_result()};
+    SW_TRY_OK(run.foresee(plans));
+    Status written = options.merge.dry_run ? ok() : run.write();
+    if (!written) return with_remedy(std::move(written).error(), run);
+  }
+  MergeReport done = std::move(run.report());
+  done.recipe = recipe_path;
+  return done;
+}
+
+}  // namespace shardwright
