@@ -80,6 +80,8 @@ void by_names(const Catalogue& catalogue, std::span<const std::string_view> name
     schemas.push_back(schema);
   }
   if (schemas.empty()) return;
+  // Of equals the shortest name: variants of a family have its name and more.
+  std::ranges::stable_sort(schemas, {}, [](const Schema* schema) { return schema->name.size(); });
   std::string why = "names of tensors";
   for (std::size_t i = 1; i < schemas.size(); ++i)
     why += fmt::format("{}'{}'",

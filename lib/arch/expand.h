@@ -80,6 +80,11 @@ struct TieFlag {
   bool stated{};            // a key of the config says it; otherwise the class's default holds
   std::string pointer{};    // to the key that decides, or where it would stand
   bool nested_disagrees{};  // a nested config says the contrary, and is not what transformers asks
+
+  // The name of the key: tie_word_embeddings, or what the class calls it.
+  [[nodiscard]] std::string_view key() const {
+    return std::string_view(pointer).substr(pointer.rfind('/') + 1);
+  }
 };
 
 struct Expansion {

@@ -78,6 +78,11 @@ GEMMA3N = dict(
 HYBRID = dict(
     layer_types=["mamba", "attention"], num_local_experts=4, shared_intermediate_size=24, mamba_n_heads=4, mamba_d_state=5
 )  # fmt: skip
+GEMMA4 = dict(
+    num_hidden_layers=4, head_dim=8, global_head_dim=16, vocab_size_per_layer_input=50, hidden_size_per_layer_input=6,
+    layer_types=["sliding_attention", "full_attention"] * 2,
+)  # fmt: skip
+SLIM, WIDE = dict(num_key_value_heads=1), dict(head_dim=12)
 VISION = dict(depth=2, hidden_size=24, intermediate_size=40, num_heads=2, out_hidden_size=32, patch_size=4)
 T5 = dict(vocab_size=96, d_model=32, d_kv=6, d_ff=40, num_layers=2, num_heads=4)
 ENCODER = dict(
@@ -354,6 +359,46 @@ FAMILIES = [
             "all-dense": dict(n_routed_experts=ABSENT), "no-shared": dict(n_shared_experts=None),
             "every-second-sparse": dict(moe_layer_freq=2, num_hidden_layers=4),
             "one-expert": dict(n_routed_experts=1, num_experts_per_tok=1),
+        },
+    ),  # fmt: skip
+    dense("ministral3", "Ministral3", config=dict(head_dim=8)),
+    Family(
+        "deepseek_v2", "DeepseekV2", heads=(SEQUENCE,), memory=True,
+        config=SMALL | {key: value for key, value in DEEPSEEK.items() if "group" not in key},
+        variants=BOTH_WAYS_TIED | LAYERS | BIAS | {
+            "mlp-bias": dict(mlp_bias=True), "all-dense": dict(first_k_dense_replace=2, num_experts_per_tok=ABSENT),
+            "all-sparse": dict(first_k_dense_replace=0), "one-shared": dict(n_shared_experts=1),
+            "plain-query": dict(q_lora_rank=None), "groups": dict(topk_method="group_limited_greedy", n_group=2, topk_group=1),
+            "one-expert": dict(n_routed_experts=1, num_experts_per_tok=1),
+        },
+    ),  # fmt: skip
+    Family(
+        "falcon", "Falcon",
+        dict(vocab_size=96, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, bos_token_id=1, eos_token_id=2),
+        variants=BOTH_WAYS_TIED | LAYERS | {
+            "bias": dict(bias=True), "in-turn": dict(parallel_attn=False), "all-kv-heads": dict(multi_query=False),
+            "wide": dict(ffn_hidden_size=48), "alibi": dict(alibi=True), "old-name": dict(hidden_size=ABSENT, n_embed=32),
+            "new": dict(new_decoder_architecture=True, num_kv_heads=2, bias=True),
+            "new-one-norm": dict(new_decoder_architecture=True, num_kv_heads=2, num_ln_in_parallel_attn=1),
+            "new-in-turn": dict(new_decoder_architecture=True, parallel_attn=False), "two-norms": dict(num_ln_in_parallel_attn=2),
+        },
+    ),  # fmt: skip
+    Family(
+        "qwen3_5_moe_text", "Qwen3_5Moe", SMALL | EXPERTS | NEXT, heads=(), base="TextModel", memory=True,
+        variants=BOTH_WAYS_TIED | BIAS | {
+            "interval": dict(full_attention_interval=2), "one-expert": dict(num_experts=1, num_experts_per_tok=1),
+            "all-full": dict(layer_types=["full_attention"] * 4),
+        },
+    ),  # fmt: skip
+    dense(
+        "gemma4_text", "Gemma4", config=GEMMA4, heads=(), base="TextModel",
+        variants=BIAS | {
+            "all-kv-heads": dict(num_key_value_heads=4), "one-layer": dict(num_hidden_layers=1, layer_types=["sliding_attention"]),
+            "default-types": dict(layer_types=ABSENT, num_hidden_layers=7), "no-inputs": dict(hidden_size_per_layer_input=0),
+            "shared": dict(num_kv_shared_layers=2, use_double_wide_mlp=True), "shared-bias": dict(num_kv_shared_layers=2, attention_bias=True),
+            "keys-as-values": dict(attention_k_eq_v=True, num_global_key_value_heads=1), "global-kv-unused": dict(num_global_key_value_heads=1),
+            "experts": dict(enable_moe_block=True, num_experts=4, top_k_experts=2, moe_intermediate_size=16),
+            "layer-heads": dict(global_head_dim=ABSENT, per_layer_config={0: SLIM, 1: WIDE, 2: SLIM, 3: WIDE}),
         },
     ),  # fmt: skip
 ]  # fmt: skip

@@ -20,7 +20,7 @@ void differing_tied_head(const Model& model, const Reporter& report) {
     if (expected != nullptr && !same_shape(expected->shape, tie.target->shape)) continue;
     const std::string where =
         model.expected->tie.stated
-            ? fmt::format("the config says tie_word_embeddings true")
+            ? fmt::format("the config says {} true", model.expected->tie.key())
             : fmt::format("the config does not say tie_word_embeddings, and '{}' ties by default",
                           model.expected->schema->name);
     report({.file = model.checkpoint.shards[tie.target->shard].file,
@@ -30,7 +30,8 @@ void differing_tied_head(const Model& model, const Reporter& report) {
                 "{} is stored and differs from {}, and {}: transformers 4 replaces it by the "
                 "embedding, transformers 5 keeps it with a warning",
                 quoted(tie.target->name), quoted(tie.source->name), where),
-            .fix = unsafe_fix("set tie_word_embeddings to false", untie_edits(model)),
+            .fix = unsafe_fix(fmt::format("set {} to false", model.expected->tie.key()),
+                              untie_edits(model)),
             .group = std::string(tie.target->name)});
   }
 }

@@ -20,7 +20,7 @@ void missing_head(const Model& model, const Reporter& report) {
   }
   const std::string flag =
       expected.tie.stated
-          ? std::string("tie_word_embeddings is false")
+          ? fmt::format("{} is false", expected.tie.key())
           : fmt::format("tie_word_embeddings is absent, and '{}' does not tie by default",
                         expected.schema->name);
   Report finding{
@@ -31,7 +31,7 @@ void missing_head(const Model& model, const Reporter& report) {
       .group = "head"};
   if (tie != nullptr && model.checkpoint.find(tie->source) != nullptr && model.checkpoint.config) {
     finding.fix =
-        unsafe_fix(fmt::format("set tie_word_embeddings to true, so that {} stands for the head",
+        unsafe_fix(fmt::format("set {} to true, so that {} stands for the head", expected.tie.key(),
                                quoted(tie->source)),
                    {edit::SetJson{model.checkpoint.config->name, expected.tie.pointer, "true"}});
   } else {

@@ -60,7 +60,7 @@ Known known_setting(const Model& model, std::string_view key) {
   return {.value = null == nullptr ? fallback : null, .by_default = null == nullptr};
 }
 
-// transformers 5 gathers these in rope_parameters.
+// transformers 5 gathers these in rope_parameters; GPT-NeoX had names of its own.
 Known rope_value(const Model& model, std::string_view key, std::string_view older) {
   if (const json::Value* gathered = setting(model, "rope_parameters")) {
     if (const json::Value* value = gathered->find(key)) return {.value = value};
@@ -105,8 +105,8 @@ void compare(std::vector<std::string>& found, std::string_view key, const Known&
 
 void other_settings(const Model& first, const Model& other, const Reporter& report) {
   std::vector<std::string> found;
-  compare(found, "rope_theta", rope_value(first, "rope_theta", "rope_theta"),
-          rope_value(other, "rope_theta", "rope_theta"));
+  compare(found, "rope_theta", rope_value(first, "rope_theta", "rotary_emb_base"),
+          rope_value(other, "rope_theta", "rotary_emb_base"));
   if (const std::string type = rope_type(other); type != rope_type(first)) {
     found.push_back(fmt::format("rotary positions of the type {} (the result: {})", quoted(type),
                                 quoted(rope_type(first))));
