@@ -112,7 +112,7 @@ Result<json::Value> ConfigQuery::value(std::string_view expression) const {
 
 std::optional<json::Value> ConfigQuery::of_key(std::string_view key) const {
   const SchemaBody& body = state_->body;
-  for (Slot slot = 0; slot < body.definitions.size(); ++slot) {
+  for (std::size_t slot = 0; slot < body.definitions.size(); ++slot) {
     const Definition& definition = body.definitions[slot];
     const bool reads = std::ranges::any_of(
         definition.keys, [key](const ConfigKey& one) { return one.source == key; });

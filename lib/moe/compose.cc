@@ -57,23 +57,28 @@ class Composer {
           ErrorCode::kInvalidArgument,
           fmt::format("{} would have the shape {}", quoted(tensor.name), shape_text(tensor.shape))};
     }
+    Origin origin{.why = fmt::format("a gate by '{}'", gate_mode_name(task_.recipe.gate))};
+    for (std::size_t i = 0; task_.gates && i < rows; ++i) {
+      const auto row = task_.gates->row(static_cast<std::size_t>(tensor.layer), first + i);
+      origin.given.insert(origin.given.end(), row.begin(), row.end());
+    }
     add_computed(tensor, gate_source(task_.recipe, task_.gates, tensor, first, task_.seed),
-                 fmt::format("a gate by '{}'", gate_mode_name(task_.recipe.gate)));
+                 std::move(origin));
     return ok();
   }
 
   Status add_zeros(const ExpectedTensor& tensor) {
-    add_computed(tensor, zeros_source(element_count(tensor.shape).value_or(0)), "zeros");
+    add_computed(tensor, zeros_source(element_count(tensor.shape).value_or(0)), {.why = "zeros"});
     return ok();
   }
 
   void add_computed(const ExpectedTensor& tensor, std::shared_ptr<const ByteSource> source,
-                    std::string why) {
+                    Origin origin) {
     ViewTensor made{.adapted = true};
     made.tensor = computed_tensor(tensor.name, tensor.shape, *source);
     made.stored = DType::kF32;
     plan_.sources.push_back(std::move(source));
-    add(tensor, made, {.why = std::move(why)});
+    add(tensor, made, std::move(origin));
   }
 
   static Tensor computed_tensor(std::string_view name, ShapeView shape, const ByteSource& source) {

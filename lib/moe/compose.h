@@ -35,6 +35,7 @@ struct ComposeTask {
 // Where a tensor of the mixture comes from, for the report.
 struct Origin {
   std::vector<TensorInput> inputs{};
+  std::vector<double> given{};  // numbers that are of no file, nor follow from the recipe's text
   std::string why{};
 };
 

@@ -156,7 +156,10 @@ class MixturePlanner {
           composed.origins.find(tensor.stored_names.empty() ? name : tensor.stored_names.front());
       const bool of_model = origin != composed.origins.end() && !origin->second.inputs.empty();
       const std::uint32_t model = of_model ? origin->second.inputs.front().model : 0;
-      if (origin != composed.origins.end()) made.why = origin->second.why;
+      if (origin != composed.origins.end()) {
+        made.why = origin->second.why;
+        made.globals = origin->second.given;  // so that the plan's digest knows them
+      }
       made.inputs.push_back({model, tensor.tensor, tensor.read_bytes});
       plan().tensors.push_back(std::move(made));
     }
