@@ -33,8 +33,8 @@ struct Encoder {
 // here: a type, a construct of a pattern; the message names it.
 Result<Encoder> read_encoder(std::string_view tokenizer_json);
 
-// The same of a tokenizer.model, whose control tokens are found in a text, as transformers finds
-// them; and of the tokens that other files add to it.
+// The same of a tokenizer.model, whose control tokens are found in a text, and of the tokens that
+// other files add to it. What lies between them is encoded as if it stood alone.
 Result<Encoder> read_sentence_piece(std::string_view tokenizer_model,
                                     std::vector<AddedRule> added = {});
 

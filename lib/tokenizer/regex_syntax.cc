@@ -130,6 +130,7 @@ void append_range(std::string& out, const CodeRange& range) {
 struct CharacterSet {
   std::string items{};
   std::vector<std::string> others{};
+  bool shared{};  // what several classes share is among them
 
   [[nodiscard]] bool plain() const { return others.empty(); }
   [[nodiscard]] bool empty() const { return items.empty() && others.empty(); }
@@ -145,6 +146,7 @@ struct CharacterSet {
   void add(const CharacterSet& set) {
     items += set.items;
     others.insert(others.end(), set.others.begin(), set.others.end());
+    shared = shared || set.shared;
   }
 };
 
@@ -206,6 +208,14 @@ std::optional<CharacterSet> find_property(std::string_view name) {
   return std::nullopt;
 }
 
+// What stands before a quantifier.
+struct Term {
+  bool repeatable{};
+  bool empty{};  // may match nothing
+};
+constexpr Term kCharacterTerm{.repeatable = true, .empty = false};
+constexpr Term kNoWidthTerm{.repeatable = false, .empty = true};
+
 class PatternTranslator {
  public:
   explicit PatternTranslator(std::string_view pattern) : text_(pattern) {}
@@ -236,30 +246,34 @@ class PatternTranslator {
             fmt::format("the pattern {} has {}, which is not read here", quoted(text_), what)};
   }
 
-  // All up to the end of a group, or of the pattern.
-  Status alternatives() {
+  // All up to the end of a group, or of the pattern; whether it may match nothing.
+  Result<bool> alternatives() {
     if (++depth_ > kMostGroups) return unknown("more groups in groups than are allowed");
     const bool caseless = caseless_;
     const std::size_t isolated = std::exchange(isolated_, 0);
+    bool any_empty = false;
+    bool empty = true;  // all of this alternative so far
     while (!at_end() && !sees(")")) {
       if (take("|")) {
         out_ += '|';
         before_ = 0;
+        any_empty = any_empty || empty;
+        empty = true;
         continue;
       }
       const std::size_t begin = out_.size();
-      SW_TRY(const bool repeatable, atom());
-      SW_TRY_OK(quantifiers(begin, repeatable));
+      SW_TRY(Term term, atom());
+      SW_TRY_OK(quantifiers(begin, term));
+      empty = empty && term.empty;
     }
     out_.append(isolated_, ')');
     isolated_ = isolated;
     caseless_ = caseless;
     --depth_;
-    return ok();
+    return any_empty || empty;
   }
 
-  // Whether a quantifier may follow.
-  Result<bool> atom() {
+  Result<Term> atom() {
     const char32_t c = take_character();
     switch (c) {
       case '(':
@@ -271,15 +285,15 @@ class PatternTranslator {
       case '.':
         before_ = 0;
         out_ += '.';
-        return true;
+        return kCharacterTerm;
       case '^':
         before_ = 0;
         out_ += "(?m:^)";
-        return false;
+        return kNoWidthTerm;
       case '$':
         before_ = 0;
         out_ += "(?m:$)";
-        return false;
+        return kNoWidthTerm;
       case '\\':
         return escape();
       case '*':
@@ -291,15 +305,15 @@ class PatternTranslator {
     }
   }
 
-  bool put(const CharacterSet& set) {
+  Term put(const CharacterSet& set) {
     before_ = 0;
     out_ += set.expression();
-    return true;
+    return kCharacterTerm;
   }
 
   // Without regard to case, Oniguruma takes some pairs of letters for one character, too: ss for
   // sharp s, ff for its ligature.
-  Result<bool> literal(char32_t c) {
+  Result<Term> literal(char32_t c) {
     if (caseless_) {
       if (c >= 0x80) return unknown("a letter that is not ASCII, without regard to case");
       const auto lower = [](char32_t x) { return x >= 'A' && x <= 'Z' ? x + 32 : x; };
@@ -311,10 +325,10 @@ class PatternTranslator {
       before_ = now;
     }
     append_literal(out_, c);
-    return true;
+    return kCharacterTerm;
   }
 
-  Result<bool> group() {
+  Result<Term> group() {
     before_ = 0;
     if (!take("?")) {  // nothing refers to a group, so that none needs to be captured
       out_ += "(?:";
@@ -340,21 +354,21 @@ class PatternTranslator {
           text_.substr(at_, end - at_).find('\\') != std::string_view::npos)
         return unknown("a comment without its end");
       at_ = end + 1;
-      return false;
+      return kNoWidthTerm;
     }
     return options();
   }
 
-  Result<bool> group_end(bool repeatable) {
-    SW_TRY_OK(alternatives());
+  Result<Term> group_end(bool repeatable) {
+    SW_TRY(const bool empty, alternatives());
     if (!take(")")) return unknown("a '(' without its ')'");
     out_ += ')';
     before_ = 0;
-    return repeatable;
+    return Term{.repeatable = repeatable, .empty = empty || !repeatable};
   }
 
   // (?i) (?i:...) (?m-i:...)
-  Result<bool> options() {
+  Result<Term> options() {
     std::string on;
     std::string off;
     std::string* now = &on;
@@ -376,58 +390,67 @@ class PatternTranslator {
     const bool before = std::exchange(caseless_, caseless);
     if (take(")")) {  // up to the end of the group around it
       ++isolated_;
-      return false;
+      return kNoWidthTerm;
     }
     if (!take(":")) return unknown("a '(' without its ')'");
-    SW_TRY(const bool repeatable, group_end(true));
+    SW_TRY(const Term term, group_end(true));
     caseless_ = before;
-    return repeatable;
+    return term;
   }
 
-  Status quantifiers(std::size_t begin, bool repeatable) {
+  Status quantifiers(std::size_t begin, Term& term) {
     for (bool first = true;; first = false) {
-      std::string quantifier;
-      SW_TRY(const bool found, read_quantifier(quantifier));
-      if (!found) return ok();
-      if (!repeatable) return unknown("a quantifier after what has no width");
+      SW_TRY(const Quantifier quantifier, read_quantifier());
+      if (quantifier.text.empty()) return ok();
+      if (!term.repeatable) return unknown("a quantifier after what has no width");
+      // Where a turn matches nothing, the two end the repetition differently.
+      if (term.empty && quantifier.most > 1) return unknown("a repetition of what may be empty");
       if (!first) {
         out_.insert(begin, "(?:");
         out_ += ')';
       }
-      out_ += quantifier;
+      out_ += quantifier.text;
+      term.empty = term.empty || quantifier.least == 0;
       before_ = 0;
     }
   }
 
-  Result<bool> read_quantifier(std::string& out) {
+  struct Quantifier {
+    std::string text{};  // none where there is none
+    unsigned least{};
+    unsigned most{};
+  };
+
+  Result<Quantifier> read_quantifier() {
     for (const std::string_view simple : {"*", "+", "?"}) {
       if (!take(simple)) continue;
-      out = simple;
+      Quantifier found{.text = std::string(simple),
+                       .least = simple == "+" ? 1U : 0U,
+                       .most = simple == "?" ? 1U : kMostRepeats};
       if (take("?")) {
-        out += '?';
+        found.text += '?';
       } else if (take("+")) {
-        out += '+';
+        found.text += '+';
       }
-      return true;
+      return found;
     }
-    if (!sees("{")) return false;
+    if (!sees("{")) return Quantifier{};
     const std::size_t begin = at_++;
     const auto low = number();
     const bool comma = take(",");
     const auto high = comma ? number() : low;
     if ((!low && !high) || !take("}")) {  // it stands for itself
       at_ = begin;
-      return false;
+      return Quantifier{};
     }
     if (low.value_or(0) > kMostRepeats || high.value_or(0) > kMostRepeats)
       return unknown("more repeats than are allowed");
     if (high && low.value_or(0) > *high) return unknown("an interval that ends before it begins");
-    out = fmt::format("{{{},", low.value_or(0));
-    if (high) out += fmt::format("{}", *high);
-    out += '}';
+    Quantifier found{.least = low.value_or(0), .most = high.value_or(kMostRepeats)};
+    found.text = fmt::format("{{{},{}}}", found.least, high ? fmt::format("{}", *high) : "");
     if (sees("?") && !comma) return unknown("'{n}?'");
-    if (take("?")) out += '?';
-    return true;
+    if (take("?")) found.text += '?';
+    return found;
   }
 
   std::optional<unsigned> number() {
@@ -540,7 +563,7 @@ class PatternTranslator {
     return value;
   }
 
-  Result<bool> escape() {
+  Result<Term> escape() {
     if (at_end()) return unknown("a backslash at its end");
     SW_TRY(const auto set, set_escape(false));
     if (set) return put(*set);
@@ -551,13 +574,13 @@ class PatternTranslator {
       const std::string_view other = inverse ? "!" : "=";
       out_ += fmt::format("(?:(?<={0})(?{1}{0})|(?<!{0})(?{2}{0}))", word, same, other);
       before_ = 0;
-      return false;
+      return kNoWidthTerm;
     }
     for (const char anchor : {'A', 'z', 'Z'}) {
       if (!take({&anchor, 1})) continue;
       out_ += fmt::format("\\{}", anchor);
       before_ = 0;
-      return false;
+      return kNoWidthTerm;
     }
     SW_TRY(const char32_t c, character_escape());
     return literal(c);
@@ -586,9 +609,12 @@ class PatternTranslator {
       std::string all = "(?:";
       for (std::size_t i = 1; i < operands.size(); ++i)
         all += fmt::format("(?={})", operands[i].expression());
-      set = {.others = {all + set.expression() + ')'}};
+      set = {.others = {all + set.expression() + ')'}, .shared = true};
     }
-    return negated ? complement(set) : set;
+    if (!negated) return set;
+    // Oniguruma loses characters of some of these.
+    if (set.shared) return unknown("a '[^' around '&&'");
+    return complement(set);
   }
 
   Status class_item(CharacterSet& set) {

@@ -52,12 +52,16 @@ TEST_CASE("regex: what Oniguruma reads otherwise than PCRE2") {
   CHECK(matches_of("a(?i)b|c", "aBCaC") == "aB|aC|");
   CHECK(matches_of("[a[bc]]+", "xabcx") == "abc|");
   CHECK(matches_of("[a-z&&[^b]]+", "abc") == "a|c|");
-  CHECK(matches_of("[^a-z&&[^b]]+", "abc") == "b|");
   CHECK(matches_of(R"(\s)", "\u180E").empty());
   CHECK(matches_of(R"(\w)", "\u00B2") == "\u00B2|");
   CHECK(matches_of(R"([\w])", "\u00B2").empty());
   CHECK(matches_of(R"(\p{Han}+)", "\u4E2D\u3001") == "\u4E2D|");
   CHECK(matches_of(R"(\p{Lu})", "\u1C89") == "\u1C89|");  // of Unicode 16
+}
+
+TEST_CASE("regex: lazy repeats in atomic groups") {
+  CHECK(matches_of("(?>[0-9][^a-z]+?.)a", "2024, and") == "4, a|");
+  CHECK(matches_of("(?:[0-9][^a-z]+?.)++a", "2024, and") == "2024, a|");
 }
 
 TEST_CASE("regex: an unknown construct is named, never guessed") {
@@ -70,6 +74,10 @@ TEST_CASE("regex: an unknown construct is named, never guessed") {
   CHECK(refused_pattern("(?i)\u00E9").find("not ASCII, without regard to case") !=
         std::string::npos);
   CHECK(refused_pattern(R"((?i)\p{Lu})").find("letters of one case") != std::string::npos);
+  CHECK(refused_pattern("[^a-z&&[^b]]").find("'[^' around '&&'") != std::string::npos);
+  CHECK(refused_pattern("(?:a*|b){2}").find("what may be empty") != std::string::npos);
+  CHECK(refused_pattern("(?:a?(?=b))*").find("what may be empty") != std::string::npos);
+  CHECK(matches_of("(?:a*b?)?c", "aabc") == "aabc|");
   CHECK(refused_pattern("a{2}?").find("'{n}?'") != std::string::npos);
   CHECK(refused_pattern("a{2000}").find("more repeats") != std::string::npos);
   CHECK(refused_pattern("(?=a)*").find("no width") != std::string::npos);
