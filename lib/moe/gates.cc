@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/try.h"
 #include "base/utf8.h"
@@ -62,6 +64,35 @@ Result<Row> embedded(const Tensor& embedding, const std::vector<Prompt>& prompts
   return sum;
 }
 
+// Counts each of the prompts' tokens to the experts whose rows fit it best.
+Status count_tokens(const Tensor& embedding, const std::vector<ExpertPrompts>& experts,
+                    std::size_t routed, std::size_t per_token, GateTable& table) {
+  std::vector<float> row(table.hidden);
+  std::vector<std::byte> raw;
+  std::vector<std::uint64_t> counts(routed);
+  std::uint64_t total = 0;
+  for (const ExpertPrompts& prompts : experts) {
+    for (const Prompt& prompt : prompts.positive) {
+      for (const TokenId token : prompt) {
+        SW_TRY_OK(read_floats(embedding, token * std::uint64_t{table.hidden}, row, raw));
+        std::vector<std::pair<double, std::size_t>> scores;
+        for (std::size_t expert = 0; expert < routed; ++expert) {
+          const auto gate = table.row(0, expert);
+          scores.emplace_back(-std::inner_product(row.begin(), row.end(), gate.begin(), 0.0),
+                              expert);
+        }
+        std::ranges::sort(scores);
+        for (std::size_t i = 0; i < per_token; ++i, ++total)
+          ++counts[scores[i].second];
+      }
+    }
+  }
+  for (const std::uint64_t count : counts)
+    table.shares.push_back(total == 0 ? 0
+                                      : static_cast<double>(count) / static_cast<double>(total));
+  return ok();
+}
+
 // What positive prompts have and negative ones have not.
 Result<GateTable> embedding_gates(const GateTask& task, const std::vector<ExpertPrompts>& experts) {
   const ViewTensor* embedding = embedding_of(task.view);
@@ -78,6 +109,8 @@ Result<GateTable> embedding_gates(const GateTask& task, const std::vector<Expert
     normalize(row);
     table.rows.insert(table.rows.end(), row.begin(), row.end());
   }
+  SW_TRY_OK(count_tokens(embedding->tensor, experts, task.recipe.experts.size(),
+                         task.recipe.per_token, table));
   return table;
 }
 
@@ -135,6 +168,15 @@ std::vector<std::string> describe_gates(const GateTable& table) {
       closest > kHardToTell ? "; they are hard to tell apart, so that both get much the "
                               "same tokens: give them prompts that differ more"
                             : ""));
+  if (!table.shares.empty()) {
+    std::vector<std::string> shares;
+    for (const double share : table.shares)
+      shares.push_back(fmt::format("{:.0f}%", 100 * share));
+    notes.push_back(
+        fmt::format("of the prompts' tokens, as they come to the first layer, the "
+                    "experts get {}",
+                    fmt::join(shares, ", ")));
+  }
   return notes;
 }
 

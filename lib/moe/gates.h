@@ -22,6 +22,9 @@ namespace shardwright {
 struct GateTable {
   std::size_t layers{}, experts{}, hidden{};
   std::vector<float> rows{};
+  // Of the prompts' tokens, how many parts in a whole would go to each expert, by what they are
+  // before the first layer; without shared experts.
+  std::vector<double> shares{};
 
   [[nodiscard]] std::span<const float> row(std::size_t layer, std::size_t expert) const {
     const std::size_t of = layers == 1 ? 0 : layer;

@@ -9,6 +9,7 @@ import test_merge
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
+from test_merge import one_thread  # noqa: F401
 
 if os.environ.get("INTEROP") != "all":
     pytest.skip("with INTEROP=all alone", allow_module_level=True)
@@ -49,10 +50,12 @@ def test_is_the_formula_rounded_once(name, family, tmp_path, shardwright):
     test_merge.test_is_the_formula_rounded_once(name, family, family, tmp_path, shardwright)
 
 
-@pytest.mark.parametrize("name", ["task_arithmetic", "ties"])
-def test_compat_has_the_bits_of_the_peer(name, family, tmp_path, shardwright):
-    test_merge.test_compat_has_the_bits_of_the_peer(name, family, family, tmp_path, shardwright)
+@pytest.mark.parametrize("name", ["task_arithmetic", "ties", "nuslerp", "model_stock"])
+def test_compat_has_the_bits_of_the_peer(name, family, one_thread, tmp_path, shardwright):
+    of_any_kind = lambda *_, **__: family  # noqa: E731
+    test_merge.test_compat_has_the_bits_of_the_peer(name, "bfloat16", of_any_kind, one_thread, tmp_path, shardwright)
 
 
-def test_compat_draws_the_numbers_of_the_peer(family, tmp_path, shardwright):
-    test_merge.test_compat_draws_the_numbers_of_the_peer("dare_ties", family, tmp_path, shardwright)
+@pytest.mark.parametrize("method", ["dare_ties", "della"])
+def test_compat_draws_the_numbers_of_the_peer(method, family, one_thread, tmp_path, shardwright):
+    test_merge.test_compat_draws_the_numbers_of_the_peer(method, False, family, one_thread, tmp_path, shardwright)

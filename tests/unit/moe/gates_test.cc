@@ -67,6 +67,9 @@ TEST_CASE("moe: rows of a table, and what is said of rows that are near each oth
   REQUIRE(describe_gates(table).size() == 1);
   CHECK(describe_gates(table).front() ==
         "the nearest rows of a gate are those of experts 1 and 2: their cosine is 0.800");
+  table.shares = {0.5, 0.25, 0.25};
+  CHECK(describe_gates(table).back() ==
+        "of the prompts' tokens, as they come to the first layer, the experts get 50%, 25%, 25%");
   table.rows = {1, 0, 0.99F, 0.14F, 0, 1};
   CHECK(describe_gates(table).front().find("hard to tell apart") != std::string::npos);
 }
