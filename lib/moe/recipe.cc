@@ -62,15 +62,12 @@ std::string read_prompt(Reader& reader, const YamlNode& node) {
 }
 
 // A prompt a line; empty lines are none.
-std::vector<std::string> prompts_of_file(Reader& reader, const YamlNode& node,
-                                         std::string_view key) {
+std::vector<std::string> prompts_of_file(Reader& reader, const YamlNode& node, std::string_view key,
+                                         const MoeRecipeOptions& options) {
   std::vector<std::string> prompts;
   const auto path = recipe::read_text(reader, node, key);
   if (!path) return prompts;
-  const auto text = [&]() -> Result<std::string> {
-    SW_TRY(const auto source, open_file(*path));
-    return read_all(*source, kMaxPromptBytes);
-  }();
+  const auto text = options.read_prompts(*path);
   if (!text) {
     tell(reader, node.at, fmt::format("'{}': {}", key, text.error().message));
     return prompts;
@@ -90,7 +87,7 @@ std::vector<std::string> prompts_of_file(Reader& reader, const YamlNode& node,
 
 // `key`, a list of texts, and `key`_file, which names a file of more.
 std::vector<std::string> read_prompts(Reader& reader, const Members& members,
-                                      const std::string& key) {
+                                      const std::string& key, const MoeRecipeOptions& options) {
   std::vector<std::string> prompts;
   if (const recipe::Member* member = members.find(key)) {
     if (member->value->kind == YamlKind::kText) {
@@ -101,21 +98,21 @@ std::vector<std::string> read_prompts(Reader& reader, const Members& members,
     }
   }
   if (const YamlNode* file = members.value(key + "_file")) {
-    for (std::string& prompt : prompts_of_file(reader, *file, key + "_file"))
+    for (std::string& prompt : prompts_of_file(reader, *file, key + "_file", options))
       prompts.push_back(std::move(prompt));
   }
   return prompts;
 }
 
-MoeExpert read_expert(Reader& reader, const YamlNode& node) {
+MoeExpert read_expert(Reader& reader, const YamlNode& node, const MoeRecipeOptions& options) {
   MoeExpert out;
   out.at = node.at;
   const auto members = recipe::read_members(reader, node, Level::kExpert);
   if (!members) return out;
   const YamlNode* model = recipe::require(reader, *members, Level::kExpert, "source_model");
   if (model != nullptr) out.model = recipe::reference_or_blank(reader, *model);
-  out.positive = read_prompts(reader, *members, "positive_prompts");
-  out.negative = read_prompts(reader, *members, "negative_prompts");
+  out.positive = read_prompts(reader, *members, "positive_prompts", options);
+  out.negative = read_prompts(reader, *members, "negative_prompts", options);
   if (const YamlNode* noise = members->value("noise_scale")) {
     out.noise = recipe::read_number(reader, *noise, "noise_scale").value_or(0);
     if (out.noise < 0) tell(reader, noise->at, "'noise_scale' takes a number from 0 up");
@@ -187,9 +184,12 @@ std::optional<MoeRecipe> read_mixture(Reader& reader, const YamlNode& root,
   out.gate = read_gate(reader, *members);
   out.gate_at = place_of("gate_mode");
   out.dtype = recipe::read_dtype(reader, *members, "dtype", true);
+  const auto read = [&options](Reader& into, const YamlNode& node) {
+    return read_expert(into, node, options);
+  };
   if (recipe::require(reader, *members, Level::kMixture, "experts") != nullptr)
-    out.experts = recipe::read_list<MoeExpert>(reader, members->find("experts"), read_expert);
-  out.shared = recipe::read_list<MoeExpert>(reader, members->find("shared_experts"), read_expert);
+    out.experts = recipe::read_list<MoeExpert>(reader, members->find("experts"), read);
+  out.shared = recipe::read_list<MoeExpert>(reader, members->find("shared_experts"), read);
   out.per_token_at = place_of("experts_per_token");
   if (const YamlNode* count = members->value("experts_per_token"))
     out.per_token = recipe::read_whole(reader, *count, "experts_per_token").value_or(1);
@@ -202,6 +202,11 @@ std::optional<MoeRecipe> read_mixture(Reader& reader, const YamlNode& root,
 }
 
 }  // namespace
+
+Result<std::string> read_prompt_file(const std::string& path) {
+  SW_TRY(const auto source, open_file(path));
+  return read_all(*source, kMaxPromptBytes);
+}
 
 std::string_view gate_mode_name(GateMode mode) {
   return std::ranges::find(kGates, mode, &GateRow::mode)->name;

@@ -10,6 +10,7 @@
 
 #include "merge/mark.h"
 #include "merge/recipe.h"
+#include "shardwright/result.h"
 
 namespace shardwright {
 
@@ -48,8 +49,12 @@ struct MoeRecipeFile {
   std::vector<Mistake> mistakes{};  // in the order of their places; none: the recipe can be used
 };
 
+// The text of a file of prompts.
+Result<std::string> read_prompt_file(const std::string& path);
+
 struct MoeRecipeOptions {
   bool allow_all_same{};  // experts of one model under a gate that is made from prompts
+  Result<std::string> (*read_prompts)(const std::string& path) = read_prompt_file;
 };
 
 MoeRecipeFile parse_moe_recipe(std::string_view text, const MoeRecipeOptions& options = {});

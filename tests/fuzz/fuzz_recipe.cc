@@ -6,6 +6,7 @@
 
 #include "fuzz/target.h"
 #include "merge/recipe.h"
+#include "moe/recipe.h"
 #include "unit/merge/methods.h"
 
 namespace {
@@ -56,6 +57,25 @@ void check_body(const RecipeBody& body) {
   }
 }
 
+// The same of a recipe for a mixture; its files of prompts hold the text of their path.
+void check_mixture(std::string_view text) {
+  const MoeRecipeFile file = parse_moe_recipe(
+      text, {.read_prompts = [](const std::string& path) { return Result<std::string>(path); }});
+  for (const Mistake& mistake : file.mistakes)
+    check_place(text, mistake.at);
+  if (!file.mistakes.empty()) return;
+  PROPERTY(file.recipe.has_value());
+  const MoeRecipe& recipe = *file.recipe;
+  PROPERTY(!recipe.base.path.empty() && !recipe.experts.empty());
+  PROPERTY(recipe.per_token >= 1 && recipe.per_token <= recipe.experts.size());
+  for (const auto* experts : {&recipe.experts, &recipe.shared}) {
+    for (const MoeExpert& expert : *experts) {
+      PROPERTY(!expert.model.path.empty());
+      PROPERTY(std::isfinite(expert.scale) && std::isfinite(expert.noise) && expert.noise >= 0);
+    }
+  }
+}
+
 void check_usable(const RecipeFile& file) {
   PROPERTY(!file.recipes.empty() && !file.order.empty());
   for (const std::size_t i : file.order)
@@ -81,5 +101,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     check_place(text, note.at);
   PROPERTY(std::ranges::is_sorted(file.mistakes, {}, &Mistake::at));
   if (file.mistakes.empty()) check_usable(file);
+  check_mixture(text);
   return 0;
 }
