@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import peft
 import pytest
 import tokenizers
 import torch
@@ -252,3 +253,34 @@ def test_experts_of_another_size_or_activation_are_refused(shardwright, tmp_path
         said = shardwright.run("moe", recipe, tmp_path / "out", codes=(1, 2))
         assert next(iter(settings)) in said or "layers" in said or "activation" in said
         assert not (tmp_path / "out").exists()
+
+
+def test_an_expert_with_an_adapter_is_what_peft_merges(shardwright, tmp_path):
+    write_dense(tmp_path / "a", "llama", {})
+    model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "a", dtype=torch.float32)
+    tuned = peft.get_peft_model(model, peft.LoraConfig(r=4, lora_alpha=8, target_modules=["gate_proj", "down_proj"]))
+    with torch.no_grad():
+        for name, parameter in tuned.named_parameters():
+            if "lora_B" in name:
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+    tuned.save_pretrained(tmp_path / "adapter")
+    merged = tuned.merge_and_unload().state_dict()
+    experts = [tmp_path / "a", f"{tmp_path / 'a'}+{tmp_path / 'adapter'}"]
+    recipe = write_recipe(tmp_path / "recipe.yml", tmp_path / "a", experts)
+    shardwright.run("moe", recipe, tmp_path / "out")
+    state = load_file(tmp_path / "out" / "model.safetensors")
+    plain = load_file(tmp_path / "a" / "model.safetensors")
+    for theirs, ours in {"gate_proj": "w1", "up_proj": "w3", "down_proj": "w2"}.items():
+        name = f"model.layers.1.mlp.{theirs}.weight"
+        stored = "model.layers.1.block_sparse_moe.experts.{}." + ours + ".weight"
+        assert torch.equal(state[stored.format(0)], plain[name])
+        assert torch.allclose(state[stored.format(1)], merged[name], atol=1e-6)
+        assert (state[stored.format(1)] != plain[name]).any() == (theirs != "up_proj")
+
+
+def test_the_fused_form_loads_and_computes_the_same(shardwright, tmp_path):
+    logits = write_dense(tmp_path / "dense", "qwen3", dict(head_dim=16))
+    recipe = write_recipe(tmp_path / "recipe.yml", tmp_path / "dense", [tmp_path / "dense"] * 3)
+    shardwright.run("moe", recipe, tmp_path / "out", "--layout", "fused")
+    assert "model.layers.0.mlp.experts.gate_up_proj" in load_file(tmp_path / "out" / "model.safetensors")
+    assert difference(logits, logits_of(tmp_path / "out")) < 2e-5
