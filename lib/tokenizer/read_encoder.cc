@@ -26,7 +26,8 @@ TokenTable token_table(Vocabulary& vocabulary) {
 
 // Files of the first versions do not name the type of their model.
 std::string type_of(const TokenizerParts& parts) {
-  if (const json::Value* type = parts.model.find("type"); type != nullptr && type->string())
+  if (const json::Value* type = parts.model.find("type");
+      type != nullptr && type->string() != nullptr)
     return *type->string();
   if (parts.merges) return "BPE";
   if (parts.vocab.starts_with('[')) return "Unigram";

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -65,8 +66,8 @@ Result<Regex> Regex::compile(std::string_view pattern) {
   return Regex(owner);
 }
 
-RegexScan::RegexScan(const Regex& regex)
-    : regex_(regex),
+RegexScan::RegexScan(Regex regex)
+    : regex_(std::move(regex)),
       context_(pcre2_match_context_create(nullptr), pcre2_match_context_free),
       data_(pcre2_match_data_create(1, nullptr), pcre2_match_data_free),
       stack_(pcre2_jit_stack_create(kFirstStackBytes, kMostStackBytes, nullptr),

@@ -31,7 +31,7 @@ class Regex {
 // the match before it at once.
 class RegexScan {
  public:
-  explicit RegexScan(const Regex& regex);
+  explicit RegexScan(Regex regex);
 
   // Begins at the start of `text`, which is valid UTF-8 and outlives the scan.
   void start(std::string_view text);

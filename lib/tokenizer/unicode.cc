@@ -159,7 +159,7 @@ std::string to_normal_form(std::string_view text, NormalForm form) {
   // ASCII stays, but for the last of it: a mark may follow.
   const auto first = std::ranges::find_if(text, [](char c) { return (c & 0x80) != 0; });
   if (first == text.end()) return std::string(text);
-  std::size_t plain = static_cast<std::size_t>(first - text.begin());
+  auto plain = static_cast<std::size_t>(first - text.begin());
   if (plain > 0) --plain;
   std::string out(text.substr(0, plain));
   std::size_t begin = plain;
