@@ -254,11 +254,15 @@ void RankedSparsifier::keep_drawn_row(std::size_t i, std::span<const std::uint32
 
   const auto rounded = [this](float value) { return kernel::rounded_to(work_, value); };
   const float least = rounded(static_cast<float>(densities_[i] - epsilons_[i]));
-  const float span = rounded(static_cast<float>(row.size())) - 1;
+  // Ranks from 0 are brought to the dtype of the work, and then count from 1.
+  const auto from_zero = [&rounded](std::size_t rank) {
+    return rounded(rounded(rounded(static_cast<float>(rank)) + 1) - 1);
+  };
+  const float span = from_zero(row.size() - 1);
   for (std::size_t rank = 0; rank < order.size(); ++rank) {
     const std::uint32_t at = order[rank].second;
-    float share = rounded(rounded(static_cast<float>(rank + 1)) - 1);
-    if (span > 0) share = std::clamp(rounded(share / rounded(span)), 0.0F, 1.0F);
+    float share = from_zero(rank);
+    if (span > 0) share = std::clamp(rounded(share / span), 0.0F, 1.0F);
     const float chance = rounded(least + rounded(share * static_cast<float>(2 * epsilons_[i])));
     keep_torch(numbers.subspan(at, 1), row.subspan(at, 1), chance);
   }
