@@ -62,8 +62,8 @@ def test_compat_is_off_by_a_rounding_or_two_where_a_sum_decides(name, family, on
     theirs = test_merge.peer_here(asked, tmp_path / "theirs")
     ours = test_merge.run([shardwright.path, "merge", "--compat", "mergekit"], asked, tmp_path / "ours")
     steps = torch.cat([test_merge.steps_apart(value, theirs[key]).flatten() for key, value in ours.items()])
-    # A factor that is rounded the other way moves a whole tensor by one step or two.
-    assert (steps > 2).sum() <= 1e-4 * steps.numel()
+    # A factor that is rounded the other way moves a whole tensor by one step or two, and what nearly cancels by more.
+    assert (steps > 2).sum() <= 5e-3 * steps.numel()
     assert (steps > 1).sum() <= 2e-2 * steps.numel()
 
 
