@@ -116,27 +116,31 @@ Result<GateTable> embedding_gates(const GateTask& task, const std::vector<Expert
 
 Result<GateTable> prompt_gates(const GateTask& task) {
   SW_TRY(const auto experts, encode_prompts(*task.base.checkpoint, task.recipe));
-  if (task.recipe.gate == GateMode::kEmbedding) return embedding_gates(task, experts);
-  return Error{ErrorCode::kUnsupported,
-               fmt::format("gates by '{}' are not built yet; 'cheap_embed', 'random' and "
-                           "'uniform_random' are",
-                           gate_mode_name(task.recipe.gate))};
+  return embedding_gates(task, experts);
 }
 
 }  // namespace
 
 std::optional<GateTable> make_gates(const GateTask& task, std::vector<Mistake>& mistakes) {
   const GateMode mode = task.recipe.gate;
+  const auto mistake = [&](std::string message) {
+    mistakes.push_back({task.recipe.gate_at, std::move(message)});
+    return std::nullopt;
+  };
   if (mode == GateMode::kRandom || mode == GateMode::kUniform) return std::nullopt;
+  if (mode != GateMode::kEmbedding) {
+    return mistake(
+        fmt::format("gates by '{}' are not built yet; 'cheap_embed', 'random' and "
+                    "'uniform_random' are",
+                    gate_mode_name(mode)));
+  }
   auto table = prompt_gates(task);
   if (table) return *std::move(table);
   const bool no_tokenizer = table.error().code == ErrorCode::kNotFound;
-  mistakes.push_back({task.recipe.gate_at,
-                      fmt::format("{}: {}{}", quoted(task.base.model.text), table.error().message,
-                                  no_tokenizer ? ": a gate that is made from prompts needs one; "
-                                                 "gate_mode 'random' does not"
-                                               : "")});
-  return std::nullopt;
+  return mistake(fmt::format("{}: {}{}", quoted(task.base.model.text), table.error().message,
+                             no_tokenizer ? ": a gate that is made from prompts needs one; "
+                                            "gate_mode 'random' does not"
+                                          : ""));
 }
 
 std::vector<std::string> describe_gates(const GateTable& table) {
