@@ -30,13 +30,7 @@ void declare(OptionSet& options, MergeArguments& into) {
 Result<int> run_merge(std::span<const std::string> words, Terminal& terminal) {
   Result<MergeArguments> parsed = parse_arguments<MergeArguments>(declare, words);
   if (!parsed) return std::move(parsed).error();
-  MergeArguments& arguments = *parsed;
-  settle(arguments, terminal);
-  ProgressView progress(terminal, arguments.common.progress, arguments.common.quiet);
-  arguments.options.monitor = progress.monitor();
-  const Result<MergeReport> report = merge(arguments.names[0], arguments.options);
-  progress.clear();
-  return tell_result(report, arguments, terminal);
+  return run_merge_job(*parsed, terminal, merge);
 }
 
 }  // namespace

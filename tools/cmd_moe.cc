@@ -31,16 +31,12 @@ void declare(OptionSet& options, MoeArguments& into) {
 Result<int> run_moe(std::span<const std::string> words, Terminal& terminal) {
   Result<MoeArguments> parsed = parse_arguments<MoeArguments>(declare, words);
   if (!parsed) return std::move(parsed).error();
-  MergeArguments& merge = parsed->merge;
-  settle(merge, terminal);
-  ProgressView progress(terminal, merge.common.progress, merge.common.quiet);
-  merge.options.monitor = progress.monitor();
-  const MoeOptions options{.merge = merge.options,
-                           .architecture = parsed->architecture,
-                           .allow_all_same = parsed->all_same};
-  const Result<MergeReport> report = moe(merge.names[0], options);
-  progress.clear();
-  return tell_result(report, merge, terminal);
+  return run_merge_job(parsed->merge, terminal,
+                       [&](const std::string& recipe, const MergeOptions& options) {
+                         return moe(recipe, {.merge = options,
+                                             .architecture = parsed->architecture,
+                                             .allow_all_same = parsed->all_same});
+                       });
 }
 
 }  // namespace

@@ -63,6 +63,26 @@ Status set_limit(MergeOptions& options, const std::string& text) {
   return set_size(options.memory_limit.emplace(), text);
 }
 
+void settle(MergeArguments& arguments, Terminal& terminal) {
+  MergeOptions& options = arguments.options;
+  options.output = arguments.names[1];
+  options.card = !arguments.no_card;
+  options.copy_tokenizer = !arguments.no_tokenizer;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started
+  if (!arguments.hub_cache.empty()) ::setenv("HF_HUB_CACHE", arguments.hub_cache.c_str(), 1);
+  if (arguments.crimes) options.allow.emplace_back("MG701");
+  options.threads = arguments.common.threads;
+  options.rules_dir = arguments.common.rules_dir;
+  // One line for all that mean nothing.
+  std::vector<std::string> names;
+  for (const MergeArguments::IdleOption& option : arguments.idle) {
+    if (option.given) names.push_back(dashed_name(option.name));
+  }
+  if (names.empty() || arguments.common.quiet) return;
+  terminal.complain(fmt::format("note: {} {} nothing here", fmt::join(names, ", "),
+                                names.size() == 1 ? "means" : "mean"));
+}
+
 }  // namespace
 
 void declare_idle(OptionSet& options, MergeArguments& into, const std::string& name,
@@ -115,26 +135,6 @@ void declare_merge(OptionSet& options, MergeArguments& into) {
     declare_idle(options, into, std::string(flag.name), std::string(flag.value));
 }
 
-void settle(MergeArguments& arguments, Terminal& terminal) {
-  MergeOptions& options = arguments.options;
-  options.output = arguments.names[1];
-  options.card = !arguments.no_card;
-  options.copy_tokenizer = !arguments.no_tokenizer;
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): no thread has been started
-  if (!arguments.hub_cache.empty()) ::setenv("HF_HUB_CACHE", arguments.hub_cache.c_str(), 1);
-  if (arguments.crimes) options.allow.emplace_back("MG701");
-  options.threads = arguments.common.threads;
-  options.rules_dir = arguments.common.rules_dir;
-  // One line for all that mean nothing.
-  std::vector<std::string> names;
-  for (const MergeArguments::IdleOption& option : arguments.idle) {
-    if (option.given) names.push_back(dashed_name(option.name));
-  }
-  if (names.empty() || arguments.common.quiet) return;
-  terminal.complain(fmt::format("note: {} {} nothing here", fmt::join(names, ", "),
-                                names.size() == 1 ? "means" : "mean"));
-}
-
 int tell_merge(const MergeReport& report, const MergeOptions& options, bool json, bool quiet,
                Terminal& terminal) {
   terminal.print(json ? merge_json(report) : merge_text(report, options, terminal.style(quiet)));
@@ -142,8 +142,12 @@ int tell_merge(const MergeReport& report, const MergeOptions& options, bool json
   return report.refused.empty() ? kExitClean : kExitFindings;
 }
 
-Result<int> tell_result(const Result<MergeReport>& report, const MergeArguments& arguments,
-                        Terminal& terminal) {
+Result<int> run_merge_job(MergeArguments& arguments, Terminal& terminal, const MergeJob& job) {
+  settle(arguments, terminal);
+  ProgressView progress(terminal, arguments.common.progress, arguments.common.quiet);
+  arguments.options.monitor = progress.monitor();
+  const Result<MergeReport> report = job(arguments.names[0], arguments.options);
+  progress.clear();
   if (!report) {
     if (arguments.json) {
       terminal.print(

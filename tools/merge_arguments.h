@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,22 +31,20 @@ struct MergeArguments {
 
 void declare_merge(OptionSet& options, MergeArguments& into);
 
-// A flag that means nothing here: it is taken, and noted by settle().
+// A flag that means nothing here: it is taken, and noted by run_merge_job().
 void declare_idle(OptionSet& options, MergeArguments& into, const std::string& name,
                   const std::string& value);
 
 // Options that `lora` shares.
 void declare_written(OptionSet& options, MergeOptions& into);
 
-// Makes one set of options of what was given, and notes on standard error what means nothing.
-void settle(MergeArguments& arguments, Terminal& terminal);
-
 // Prints what became of a merge, and gives the exit code of it.
 int tell_merge(const MergeReport& report, const MergeOptions& options, bool json, bool quiet,
                Terminal& terminal);
 
-// The same of a result that may be an error, which whoever reads JSON finds there, too.
-Result<int> tell_result(const Result<MergeReport>& report, const MergeArguments& arguments,
-                        Terminal& terminal);
+// Makes one set of options of what was given, notes on standard error what means nothing, runs the
+// job with progress, and tells what became of it; whoever reads JSON finds an error there, too.
+using MergeJob = std::function<Result<MergeReport>(const std::string& recipe, const MergeOptions&)>;
+Result<int> run_merge_job(MergeArguments& arguments, Terminal& terminal, const MergeJob& job);
 
 }  // namespace shardwright

@@ -18,7 +18,4 @@ const json::Value* setting(const Model& model, std::string_view key);
 // The value on a line, as the config has it; "none" for null.
 std::string setting_text(const json::Value* value);
 
-// Whether two values say the same: 1e6 and 1000000 do.
-bool same_setting(const json::Value& a, const json::Value& b);
-
 }  // namespace shardwright

@@ -24,6 +24,21 @@
 namespace shardwright {
 namespace {
 
+// With what helps where writing was stopped: by the user, or by a disk that others fill meanwhile.
+Error with_remedy(Error error, MergeRun& run) {
+  const bool is_full =
+      error.message.find(std::generic_category().message(ENOSPC)) != std::string::npos;
+  if (run.keeps_what_was_written()) {
+    error.message += fmt::format("; what was written is kept: {}the same command goes on with it",
+                                 is_full ? "once there is room, " : "");
+  } else if (is_full) {
+    error.message +=
+        fmt::format("; nothing was written: make room for {}, or write to another disk",
+                    human_bytes(run.report().write_bytes));
+  }
+  return error;
+}
+
 MergeTask task_of(const Recipe& recipe, const MergeOptions& options) {
   return {
       .name = recipe.name,
@@ -49,18 +64,12 @@ Result<std::string> read_recipe_text(const std::string& path) {
   return read_all(*source, kMaxRecipeBytes);
 }
 
-Error with_remedy(Error error, MergeRun& run) {
-  const bool is_full =
-      error.message.find(std::generic_category().message(ENOSPC)) != std::string::npos;
-  if (run.keeps_what_was_written()) {
-    error.message += fmt::format("; what was written is kept: {}the same command goes on with it",
-                                 is_full ? "once there is room, " : "");
-  } else if (is_full) {
-    error.message +=
-        fmt::format("; nothing was written: make room for {}, or write to another disk",
-                    human_bytes(run.report().write_bytes));
-  }
-  return error;
+Status carry_out(MergeRun& run, std::span<const MergePlan* const> plans,
+                 const MergeOptions& options) {
+  if (!run.stands()) return ok();
+  SW_TRY_OK(run.foresee(plans));
+  Status written = options.dry_run ? ok() : run.write();
+  return written ? ok() : with_remedy(std::move(written).error(), run);
 }
 
 std::vector<RecipeProblem> problems_of(const std::vector<Mistake>& mistakes) {
@@ -96,21 +105,16 @@ Result<MergeReport> merge_by_text(const std::string& name, const std::string& te
     runs.push_back(std::make_unique<MergeRun>(context, std::move(task), documents));
     MergeRun& run = *runs.back();
     SW_TRY_OK(run.prepare());
-    const bool stands = run.report().problems.empty() && run.report().refused.empty();
-    if (!stands || recipe == recipes.back()) break;
+    if (!run.stands() || recipe == recipes.back()) break;
     run.serve();
     documents[recipe->name] = &run;
   }
 
   MergeRun& last = *runs.back();
-  if (last.report().problems.empty() && last.report().refused.empty()) {
-    std::vector<const MergePlan*> plans;
-    for (const auto& run : runs)
-      plans.push_back(&run->plan_of_result());
-    SW_TRY_OK(last.foresee(plans));
-    Status written = options.dry_run ? ok() : last.write();
-    if (!written) return with_remedy(std::move(written).error(), last);
-  }
+  std::vector<const MergePlan*> plans;
+  for (const auto& run : runs)
+    plans.push_back(&run->plan_of_result());
+  SW_TRY_OK(carry_out(last, plans, options));
   MergeReport done = std::move(last.report());
   done.recipe = std::move(report.recipe);
   done.remarks = std::move(report.remarks);

@@ -71,6 +71,9 @@ class MergeRun {
   Status write();
   [[nodiscard]] bool keeps_what_was_written() const { return keeps_; }
 
+  // Whether nothing is in its way so far.
+  [[nodiscard]] bool stands() const { return report_.problems.empty() && report_.refused.empty(); }
+
   [[nodiscard]] const MergePlan& plan_of_result() const { return planned_.plan; }
 
   [[nodiscard]] MergeReport& report() { return report_; }

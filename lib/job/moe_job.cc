@@ -62,12 +62,8 @@ Result<MergeReport> moe(const std::string& recipe_path, const MoeOptions& option
   const MergeRun::Documents none;
   MergeRun run(context, std::move(task), none);
   SW_TRY_OK(run.prepare());
-  if (run.report().problems.empty() && run.report().refused.empty()) {
-    const std::array<const MergePlan*, 1> plans = {&run.plan_of_result()};
-    SW_TRY_OK(run.foresee(plans));
-    Status written = options.merge.dry_run ? ok() : run.write();
-    if (!written) return with_remedy(std::move(written).error(), run);
-  }
+  const std::array<const MergePlan*, 1> plans = {&run.plan_of_result()};
+  SW_TRY_OK(carry_out(run, plans, options.merge));
   MergeReport done = std::move(run.report());
   done.recipe = recipe_path;
   return done;

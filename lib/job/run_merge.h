@@ -1,6 +1,7 @@
 // What jobs that merge share.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,11 @@ Result<MergeReport> merge_by_text(const std::string& name, const std::string& te
 
 Result<std::string> read_recipe_text(const std::string& path);
 
-// With what helps where writing was stopped: by the user, or by a disk that others fill meanwhile.
-Error with_remedy(Error error, MergeRun& run);
+// What is left of a run that is prepared: says what writing takes, and writes, unless something
+// stands in its way or it is a dry one. `plans`: as MergeRun::foresee() takes them. Where writing
+// was stopped, the error says what helps.
+Status carry_out(MergeRun& run, std::span<const MergePlan* const> plans,
+                 const MergeOptions& options);
 
 // With their places.
 std::vector<RecipeProblem> problems_of(const std::vector<Mistake>& mistakes);

@@ -177,6 +177,12 @@ const Value* Value::find_path(std::string_view dotted) const {
   return value;
 }
 
+std::optional<double> Value::number() const {
+  if (const auto* whole = integer()) return static_cast<double>(*whole);
+  const auto* decimal = real();
+  return decimal == nullptr ? std::nullopt : std::optional(*decimal);
+}
+
 std::optional<std::int64_t> Value::whole_number() const {
   if (const auto* number = integer()) return *number;
   const auto* number = real();
@@ -194,6 +200,19 @@ std::string_view Value::kind_name() const {
   if (array() != nullptr) return "a list";
   if (object() != nullptr) return "an object";
   return "a number";
+}
+
+bool says_the_same(const Value& a, const Value& b) {
+  if (const auto number = a.number()) return number == b.number();
+  const auto* left = a.object();
+  const auto* right = b.object();
+  if (left == nullptr || right == nullptr) return dump(a) == dump(b);
+  if (left->size() != right->size()) return false;
+  for (const Member& member : *left) {
+    const Value* other = b.find(member.key);
+    if (other == nullptr || !says_the_same(member.value, *other)) return false;
+  }
+  return true;
 }
 
 std::string pointer_step(std::string_view key) {

@@ -42,6 +42,9 @@ struct Value {
   // An integer, also where the file writes it as 4.0; none otherwise.
   [[nodiscard]] std::optional<std::int64_t> whole_number() const;
 
+  // An integer or a real; none otherwise.
+  [[nodiscard]] std::optional<double> number() const;
+
   // "null", "true", "a string", "a list"...: for messages.
   [[nodiscard]] std::string_view kind_name() const;
 };
@@ -63,6 +66,9 @@ inline constexpr std::size_t kMaxDepth = 128;
 
 // Parses one whole document. Errors (kMalformed) say line and column.
 Result<Document> parse(std::string_view text);
+
+// Whether two values say the same: 1e6 and 1000000 do, whatever the order of members.
+bool says_the_same(const Value& a, const Value& b);
 
 // JSON text of the value: indented by `indent` spaces, or on one line where it is negative.
 // Non-ASCII text is kept as UTF-8, but for what a terminal would obey (utf8.h), which is escaped;

@@ -35,15 +35,6 @@ bool is_slow_file(std::string_view name) {
   return std::ranges::find(kSlowFiles, name) != kSlowFiles.end() || name.ends_with(".tiktoken");
 }
 
-Result<std::string> read_whole_file(const Checkpoint& checkpoint, const std::string& name) {
-  auto text = [&]() -> Result<std::string> {
-    SW_TRY(const auto source, checkpoint.folder->open(name));
-    return read_all(*source, kMaxTokenizer);
-  }();
-  if (!text) return std::move(text).error().within(quoted(name));
-  return text;
-}
-
 PlannedText* file_of(std::vector<PlannedText>& files, std::string_view name) {
   const auto found = std::ranges::find(files, name, &PlannedText::name);
   return found == files.end() ? nullptr : &*found;
@@ -169,6 +160,15 @@ bool is_tokenizer_file(std::string_view name) {
          (name.starts_with("tokenization_") && name.ends_with(".py"));
 }
 
+Result<std::string> read_tokenizer_file(const Checkpoint& checkpoint, const std::string& name) {
+  auto text = [&]() -> Result<std::string> {
+    SW_TRY(const auto source, checkpoint.folder->open(name));
+    return read_all(*source, kMaxTokenizer);
+  }();
+  if (!text) return std::move(text).error().within(quoted(name));
+  return text;
+}
+
 Result<std::optional<Vocabulary>> read_vocabulary(const Checkpoint& checkpoint) {
   if (checkpoint.folder->find(kTokenizerName) == nullptr) {
     for (const FolderEntry& entry : checkpoint.folder->entries()) {
@@ -180,7 +180,7 @@ Result<std::optional<Vocabulary>> read_vocabulary(const Checkpoint& checkpoint) 
     }
     return std::optional<Vocabulary>();
   }
-  SW_TRY(const std::string text, read_whole_file(checkpoint, std::string(kTokenizerName)));
+  SW_TRY(const std::string text, read_tokenizer_file(checkpoint, std::string(kTokenizerName)));
   auto vocabulary = parse_vocabulary(text);
   if (!vocabulary) return std::move(vocabulary).error().within(quoted(kTokenizerName));
   SW_TRY_OK(add_configured(checkpoint, *vocabulary));
@@ -208,7 +208,7 @@ Result<std::vector<PlannedText>> tokenizer_files_of(const Checkpoint& checkpoint
   std::vector<PlannedText> files;
   for (const FolderEntry& entry : checkpoint.folder->entries()) {
     if (!is_tokenizer_file(entry.name)) continue;
-    SW_TRY(std::string text, read_whole_file(checkpoint, entry.name));
+    SW_TRY(std::string text, read_tokenizer_file(checkpoint, entry.name));
     files.push_back({entry.name, std::move(text)});
   }
   return files;
@@ -238,7 +238,7 @@ Status set_vocabulary(std::vector<PlannedText>& files, const Vocabulary& vocabul
 
 std::string chat_template_of(const Checkpoint& checkpoint) {
   if (checkpoint.folder->find(kTemplateName) != nullptr) {
-    const auto text = read_whole_file(checkpoint, std::string(kTemplateName));
+    const auto text = read_tokenizer_file(checkpoint, std::string(kTemplateName));
     return text ? *text : std::string();
   }
   const SideFile* file = checkpoint.side_file(kSettingsName);

@@ -17,6 +17,9 @@ namespace shardwright {
 // Whether a file of that name belongs to the tokenizer.
 bool is_tokenizer_file(std::string_view name);
 
+// The text of such a file; errors name it.
+Result<std::string> read_tokenizer_file(const Checkpoint& checkpoint, const std::string& name);
+
 // The vocabulary of a model's tokenizer, with the tokens that tokenizer_config.json adds to it;
 // none where the folder has no tokenizer. kUnsupported where it has one without a tokenizer.json,
 // kMalformed where that cannot be used.

@@ -251,7 +251,7 @@ class Composer {
     if (tensor.stored_names.empty()) out_.used.insert({input, tensor.tensor.name});
     for (const std::string_view name : tensor.stored_names)
       out_.used.insert({input, name});
-    origin.inputs.push_back({static_cast<std::uint32_t>(input), tensor.tensor, tensor.read_bytes});
+    if (!origin.model) origin.model = static_cast<std::uint32_t>(input);
   }
 
   void add(const ExpectedTensor& tensor, ViewTensor made, Origin origin) {

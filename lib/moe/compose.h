@@ -34,7 +34,7 @@ struct ComposeTask {
 
 // Where a tensor of the mixture comes from, for the report.
 struct Origin {
-  std::vector<TensorInput> inputs{};
+  std::optional<std::uint32_t> model{};  // the input that its first part is of
   std::vector<double> given{};  // numbers that are of no file, nor follow from the recipe's text
   std::string why{};
 };

@@ -17,18 +17,6 @@
 namespace shardwright {
 namespace {
 
-std::optional<double> real_of(const json::Value& value) {
-  if (const auto* number = value.integer()) return static_cast<double>(*number);
-  const auto* real = value.real();
-  return real == nullptr ? std::nullopt : std::optional(*real);
-}
-
-// 1e6 and 1000000 say the same.
-bool says_the_same(const json::Value& a, const json::Value& b) {
-  const auto number = real_of(a);
-  return number ? number == real_of(b) : json::dump(a) == json::dump(b);
-}
-
 class MixtureConfigMaker {
  public:
   MixtureConfigMaker(const MixtureRule& rule, const MergeInput& base, const Schema& target,
@@ -90,7 +78,7 @@ class MixtureConfigMaker {
       const std::uint64_t layers = base_.expected->layers.value_or(0);
       return set(setting.key, json::Value{json::Value::Array(layers, value)});
     }
-    const auto number = real_of(value);
+    const auto number = value.number();
     if (!number || *number <= 0) {
       return Error{ErrorCode::kInvalidArgument,
                    fmt::format("{} has no square root", quoted(setting.expression))};
@@ -118,7 +106,7 @@ class MixtureConfigMaker {
       const auto own = value_of(own_, base_.expected->schema->defaults, key);
       if (!own) continue;
       const auto other = value_of(theirs, target_.defaults, key);
-      const bool differs = other ? !says_the_same(*own, *other) : !own->is_null();
+      const bool differs = other ? !json::says_the_same(*own, *other) : !own->is_null();
       if (differs) SW_TRY_OK(set(key, *own));
     }
     if (base_.expected->tie.tied != tied(now.root))

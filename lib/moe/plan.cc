@@ -154,9 +154,9 @@ class MixturePlanner {
       // What a layout puts together comes from where its first part does.
       const auto origin =
           composed.origins.find(tensor.stored_names.empty() ? name : tensor.stored_names.front());
-      const bool of_model = origin != composed.origins.end() && !origin->second.inputs.empty();
-      const std::uint32_t model = of_model ? origin->second.inputs.front().model : 0;
+      std::uint32_t model = 0;
       if (origin != composed.origins.end()) {
+        model = origin->second.model.value_or(0);
         made.why = origin->second.why;
         made.globals = origin->second.given;  // so that the plan's digest knows them
       }

@@ -9,17 +9,12 @@
 #include "base/text.h"
 #include "base/try.h"
 #include "base/utf8.h"
-#include "checkpoint/side_files.h"
 #include "json/value.h"
+#include "merge/tokenizer_files.h"
 #include "tokenizer/encoder.h"
 
 namespace shardwright {
 namespace {
-
-Result<std::string> read_file(const Checkpoint& model, const std::string& name) {
-  SW_TRY(const auto source, model.folder->open(name));
-  return read_all(*source, kMaxTokenizer);
-}
 
 // Those that tokenizer_config.json adds to a tokenizer.model.
 std::vector<AddedRule> added_tokens_of(const Checkpoint& model) {
@@ -52,13 +47,13 @@ std::vector<AddedRule> added_tokens_of(const Checkpoint& model) {
 
 Result<Encoder> encoder_of(const Checkpoint& model) {
   if (model.folder->find("tokenizer.json") != nullptr) {
-    SW_TRY(const std::string text, read_file(model, "tokenizer.json"));
+    SW_TRY(const std::string text, read_tokenizer_file(model, "tokenizer.json"));
     auto encoder = read_encoder(text);
     if (!encoder) return std::move(encoder).error().within("'tokenizer.json'");
     return encoder;
   }
   if (model.folder->find("tokenizer.model") != nullptr) {
-    SW_TRY(const std::string text, read_file(model, "tokenizer.model"));
+    SW_TRY(const std::string text, read_tokenizer_file(model, "tokenizer.model"));
     auto encoder = read_sentence_piece(text, added_tokens_of(model));
     if (!encoder) return std::move(encoder).error().within("'tokenizer.model'");
     return encoder;

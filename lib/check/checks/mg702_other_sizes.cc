@@ -39,7 +39,7 @@ void other_sizes(const Model& first, const Model& other, const Reporter& report)
   for (const std::string_view key : kSizes) {
     const json::Value* wanted = setting(first, key);
     const json::Value* value = setting(other, key);
-    if (wanted == nullptr || value == nullptr || same_setting(*wanted, *value)) continue;
+    if (wanted == nullptr || value == nullptr || json::says_the_same(*wanted, *value)) continue;
     found.push_back(
         fmt::format("{} {} instead of {}", quoted(key), setting_text(value), setting_text(wanted)));
   }

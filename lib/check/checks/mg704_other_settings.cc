@@ -98,7 +98,7 @@ std::string known_text(const Known& known) {
 void compare(std::vector<std::string>& found, std::string_view key, const Known& wanted,
              const Known& other) {
   if (wanted.value == nullptr || other.value == nullptr) return;
-  if (same_setting(*wanted.value, *other.value)) return;
+  if (json::says_the_same(*wanted.value, *other.value)) return;
   found.push_back(
       fmt::format("{} {} (the result: {})", quoted(key), known_text(other), known_text(wanted)));
 }
