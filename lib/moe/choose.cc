@@ -9,6 +9,7 @@
 #include "arch/query.h"
 #include "base/utf8.h"
 #include "merge/recipe_reader.h"
+#include "moe/unlike.h"
 
 namespace shardwright {
 namespace {
@@ -76,15 +77,28 @@ void judge_shared(const MixtureRule& rule, const MoeRecipe& moe, Verdict& verdic
   }
 }
 
-Verdict judge(const MixtureRule& rule, const MoeRecipe& moe, std::span<const MergeInput> inputs) {
+// Why the rule has no place for models of this architecture.
+std::string of_another_kind(const MixtureRule& rule, const MergeInput& input,
+                            const Catalogue& catalogue) {
+  const Schema* schema = schema_of(input);
+  const std::string text =
+      fmt::format("it takes {}, and {} is {}", kinds_of(rule), quoted(input.model.text),
+                  schema == nullptr ? "of no known architecture" : schema->name);
+  const Schema* mixture = catalogue.find(rule.name);
+  if (schema == nullptr || mixture == nullptr) return text;
+  const std::string how =
+      unlike(rule, *mixture, *input.expected, *input.checkpoint->config_value());
+  return how.empty() ? text : fmt::format("{}: {}", text, how);
+}
+
+Verdict judge(const MixtureRule& rule, const MoeRecipe& moe, std::span<const MergeInput> inputs,
+              const Catalogue& catalogue) {
   Verdict verdict;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Schema* schema = schema_of(inputs[i]);
     const MixtureSource* source = schema == nullptr ? nullptr : rule.source(schema->name);
     if (source == nullptr) {
-      verdict.reasons.push_back(
-          fmt::format("it takes {}, and {} is {}", kinds_of(rule), quoted(inputs[i].model.text),
-                      schema == nullptr ? "of no known architecture" : schema->name));
+      verdict.reasons.push_back(of_another_kind(rule, inputs[i], catalogue));
       return verdict;
     }
     if (i == 0) verdict.of_kind = true;
@@ -155,6 +169,7 @@ void refuse(const MoeRecipe& moe, Mark at, const Considered& considered,
 std::optional<MixtureChoice> choose_mixture(const MoeRecipe& recipe, std::string_view named,
                                             std::span<const MergeInput> inputs,
                                             std::span<const MixtureRule> rules,
+                                            const Catalogue& catalogue,
                                             std::vector<Mistake>& mistakes) {
   const std::string asked = named.empty() ? recipe.architecture : std::string(named);
   const Mark at = named.empty() ? recipe.architecture_at : Mark{};
@@ -171,7 +186,7 @@ std::optional<MixtureChoice> choose_mixture(const MoeRecipe& recipe, std::string
   for (const MixtureRule* rule : candidates) {
     const bool unasked = asked.empty() && !rule->order;
     if (unasked && by_order) break;
-    Verdict verdict = judge(*rule, recipe, inputs);
+    Verdict verdict = judge(*rule, recipe, inputs, catalogue);
     by_order = by_order || (verdict.of_kind && rule->order);
     if (verdict.reasons.empty()) {
       return MixtureChoice{.rule = rule,

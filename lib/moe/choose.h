@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "arch/catalogue.h"
 #include "merge/plan.h"
 #include "moe/recipe.h"
 #include "moe/rule.h"
@@ -26,6 +27,7 @@ struct MixtureChoice {
 std::optional<MixtureChoice> choose_mixture(const MoeRecipe& recipe, std::string_view named,
                                             std::span<const MergeInput> inputs,
                                             std::span<const MixtureRule> rules,
+                                            const Catalogue& catalogue,
                                             std::vector<Mistake>& mistakes);
 
 }  // namespace shardwright

@@ -44,8 +44,8 @@ class MixturePlanner {
     plan().seed = options_.seed;
     tell_quantized(inputs_, plan(), result_.mistakes);
     SW_TRY(const std::vector<MixtureRule> rules, mixture_rules());
-    const auto choice =
-        choose_mixture(recipe_, options_.architecture, inputs_, rules, result_.mistakes);
+    const auto choice = choose_mixture(recipe_, options_.architecture, inputs_, rules, catalogue_,
+                                       result_.mistakes);
     if (!stands()) return ok();
     const MixtureRule& rule = *choice->rule;
     const Schema* target = catalogue_.find(rule.name);

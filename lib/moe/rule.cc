@@ -24,9 +24,9 @@ class MixtureReader {
   explicit MixtureReader(std::string_view file) : reader_(file) {}
 
   Result<MixtureRule> read(const json::Value& root) {
-    constexpr std::array<std::string_view, 11> kKeys = {"name",   "source", "calls",   "order",
+    constexpr std::array<std::string_view, 12> kKeys = {"name",   "source", "calls",   "order",
                                                         "shared", "under",  "tensors", "zeros",
-                                                        "down",   "set",    "from"};
+                                                        "down",   "set",    "from",    "unlike"};
     SW_TRY(const auto* members, known(root, "", kKeys));
     SW_TRY(const json::Value* name, reader_.member(root, "", "name"));
     SW_TRY(rule_.name, reader_.text(*name, "/name"));
@@ -79,6 +79,8 @@ class MixtureReader {
       SW_TRY(rule_.set, settings_of(value, pointer));
     } else if (key == "from") {
       return read_sources(value);
+    } else if (key == "unlike") {
+      return read_unlike(value, pointer);
     }
     return ok();
   }
@@ -191,6 +193,15 @@ class MixtureReader {
       refusals.push_back({member.key, std::move(why)});
     }
     return refusals;
+  }
+
+  Status read_unlike(const json::Value& value, const std::string& pointer) {
+    SW_TRY(const auto* members, reader_.any_object(value, pointer));
+    for (const json::Member& member : *members) {
+      SW_TRY(std::string why, reader_.text(member.value, below(pointer, member.key)));
+      rule_.unlike.emplace(member.key, std::move(why));
+    }
+    return ok();
   }
 
   Status read_source_key(const json::Member& member, const std::string& at, MixtureSource& source) {

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -72,6 +74,8 @@ struct MixtureRule {
   NumberedName down{};                // the dense tensor that `residual_scale` multiplies
   std::vector<MixtureSetting> set{};
   std::vector<MixtureSource> from{};
+  // Why dense architectures whose tensors have the same names do not do, by their name.
+  std::map<std::string, std::string, std::less<>> unlike{};
 
   [[nodiscard]] const MixtureSource* source(std::string_view schema) const;
 };
