@@ -1,14 +1,19 @@
 #include "moe/unlike.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <iterator>
+#include <optional>
 #include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "arch/query.h"
 #include "base/utf8.h"
 
 namespace shardwright {
@@ -38,17 +43,31 @@ bool is_made(const MixtureRule& rule, std::string_view name) {
          std::ranges::any_of(rule.zeros, fits);
 }
 
+// What the mixture's config would say, where the model's can tell.
+std::optional<json::Value> value_of(const MixtureSetting& setting, const ConfigQuery& query,
+                                    std::uint64_t layers) {
+  using Kind = MixtureSetting::Kind;
+  if (setting.kind == Kind::kValue) return setting.value;
+  if (setting.kind != Kind::kExpression && setting.kind != Kind::kEachLayer) return std::nullopt;
+  auto value = query.value(setting.expression);
+  if (!value) return std::nullopt;
+  if (setting.kind == Kind::kExpression) return *std::move(value);
+  return json::Value{json::Value::Array(layers, *value)};
+}
+
 // The settings of the model, and for the rest those of an example.
-Expansion as_a_mixture(const MixtureRule& rule, const Schema& mixture, const json::Value& config) {
-  json::Value::Object members =
-      mixture.example.object() == nullptr ? json::Value::Object{} : *mixture.example.object();
+Expansion as_a_mixture(const MixtureRule& rule, const Schema& mixture, const Expansion& dense,
+                       const json::Value& config) {
+  const auto* example = mixture.example.object();
+  json::Value::Object members = example == nullptr ? json::Value::Object{} : *example;
   if (const auto* own = config.object()) std::ranges::copy(*own, std::back_inserter(members));
+  const std::array<QueryName, 3> counts = {{{"experts", 4}, {"shared", 1}, {"per_token", 2}}};
+  const ConfigQuery query(*dense.schema, config, dense.class_name, counts);
   for (const MixtureSetting& setting : rule.set) {
-    const json::Value* example = mixture.example.find(setting.key);
-    if (setting.kind == MixtureSetting::Kind::kValue)
-      members.push_back({setting.key, setting.value});
-    else if (example != nullptr)
-      members.push_back({setting.key, *example});
+    if (auto value = value_of(setting, query, dense.layers.value_or(0)))
+      members.push_back({setting.key, *std::move(value)});
+    else if (const json::Value* usual = mixture.example.find(setting.key))
+      members.push_back({setting.key, *usual});
   }
   const std::string& class_name = mixture.classes.front().name;
   auto expanded = expand(mixture, json::Value{std::move(members)}, {.class_name = class_name});
@@ -80,7 +99,7 @@ std::string unlike(const MixtureRule& rule, const Schema& mixture, const Expansi
                    const json::Value& config) {
   const auto is_router = [](const ExpectedTensor& tensor) { return tensor.role == Role::kRouter; };
   if (std::ranges::any_of(dense.tensors, is_router)) return "it has experts already";
-  const Expansion made = as_a_mixture(rule, mixture, config);
+  const Expansion made = as_a_mixture(rule, mixture, dense, config);
   Names needed = names_in_first_layer(made, [&](const ExpectedTensor& tensor) {
     return tensor.role != Role::kRouter && tensor.role != Role::kSharedGate &&
            !is_made(rule, tensor.name);

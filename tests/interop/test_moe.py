@@ -55,6 +55,7 @@ PAIRS = {
     "llama-granitemoe": ("llama", dict(attention_bias=True), "granitemoe", []),
     "mistral-granitemoe": ("mistral", dict(sliding_window=None), "granitemoe", []),
     "llama-granitemoeshared": ("llama", {}, "granitemoeshared", SHARED_OFF),
+    "llama-granitemoehybrid": ("llama", {}, "granitemoehybrid", SHARED_OFF),
     "gemma-granitemoe": ("gemma", dict(head_dim=8), "granitemoe", []),
     "olmo2-flex_olmo": ("olmo2", {}, "flex_olmo", []),
     "ernie4_5-ernie4_5_moe": ("ernie4_5", {}, "ernie4_5_moe", []),
