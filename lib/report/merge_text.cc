@@ -35,12 +35,15 @@ std::string problems_text(const std::string& recipe, const std::vector<RecipePro
   return out;
 }
 
+// What is worth knowing of an input alone is told by check.
 std::string inputs_text(const MergeReport& report, const TextStyle& style) {
   std::string out;
   for (const ModelReport& input : report.inputs) {
-    if (input.findings.empty()) continue;
+    std::vector<Finding> findings = input.findings;
+    std::erase_if(findings, [](const Finding& one) { return one.severity == Severity::kInfo; });
+    if (findings.empty()) continue;
     out += inked(style, Ink::kHeading, printable(input.path)) + "\n";
-    out += findings_text(input.findings, style);
+    out += findings_text(findings, style);
   }
   return out;
 }
