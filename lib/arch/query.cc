@@ -9,6 +9,7 @@
 #include "arch/config_values.h"
 #include "arch/expr.h"
 #include "arch/schema_body.h"
+#include "base/text.h"
 #include "base/try.h"
 #include "base/utf8.h"
 
@@ -63,6 +64,17 @@ struct ConfigQuery::State {
 
   const SchemaBody& body;
   ConfigValues values;
+  // A number that the config writes with a point, where the name is no definition's.
+  [[nodiscard]] const json::Value* fraction(std::string_view name) const {
+    if (std::ranges::find(body.names, name) != body.names.end()) return nullptr;
+    for (const json::Value* object : objects) {
+      const json::Value* value = object->find(name);
+      if (value != nullptr) return value->real() == nullptr ? nullptr : value;
+    }
+    return nullptr;
+  }
+
+  std::vector<const json::Value*> objects;  // where keys are looked up, the first that has one
   std::vector<std::string> names;
   std::vector<std::string> labels;
   std::vector<ExprValue> slots;
@@ -89,6 +101,7 @@ ConfigQuery::ConfigQuery(const Schema& schema, const json::Value& config,
   for (const json::Value* object : {&config, rope, scaling, &schema.defaults}) {
     const auto* members = object == nullptr ? nullptr : object->object();
     if (members == nullptr || members->size() > kMostKeys) continue;
+    state.objects.push_back(object);
     for (const json::Member& member : *members) {
       const bool is_type = object == scaling && member.key == "type";
       state.add(is_type ? "rope_type" : member.key, value_of(member.value), false);
@@ -100,6 +113,7 @@ ConfigQuery::ConfigQuery(const Schema& schema, const json::Value& config,
 ConfigQuery::~ConfigQuery() = default;
 
 Result<json::Value> ConfigQuery::value(std::string_view expression) const {
+  if (const json::Value* fraction = state_->fraction(trim(expression))) return *fraction;
   SW_TRY(const Expr expr, compile_expr(expression, state_->names));
   ExprEvaluator evaluator(state_->slots, state_->labels);
   ExprValue out;

@@ -32,6 +32,7 @@ class ConfigQuery {
   ConfigQuery& operator=(const ConfigQuery&) = delete;
 
   // The value of an expression (docs/rules.md): a number, a text, a flag, null, or a list of such.
+  // A key's name alone also gives a number that is written with a point, as it is.
   // kMalformed where it is none or uses a name that is not there; kInvalidArgument where this
   // config gives it no value.
   [[nodiscard]] Result<json::Value> value(std::string_view expression) const;

@@ -72,6 +72,7 @@ class MixtureConfigMaker {
       const bool there = base_.checkpoint->config_value()->find(setting.key) != nullptr;
       return there ? remove(setting.key) : ok();
     }
+    if (setting.kind == Kind::kObject) return set_object(setting);
     SW_TRY(const json::Value value, own_.value(setting.expression));
     if (setting.kind == Kind::kExpression) return set(setting.key, value);
     if (setting.kind == Kind::kEachLayer) {
@@ -85,6 +86,17 @@ class MixtureConfigMaker {
     }
     const double root = std::sqrt(*number);
     return set(setting.key, json::Value{setting.kind == Kind::kRoot ? root : 1 / root});
+  }
+
+  Status set_object(const MixtureSetting& setting) {
+    SW_TRY(const json::Value holds, own_.value(setting.condition));
+    if (holds.boolean() == nullptr || !*holds.boolean()) return ok();
+    json::Value::Object members;
+    for (const auto& [key, expression] : setting.members) {
+      SW_TRY(json::Value value, own_.value(expression));
+      members.push_back({key, std::move(value)});
+    }
+    return set(setting.key, json::Value{std::move(members)});
   }
 
   // What a config leaves to its class, where the mixture's class takes something else.

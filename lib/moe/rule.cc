@@ -146,22 +146,44 @@ class MixtureReader {
     return ok();
   }
 
+  Result<std::string> expression_of(const json::Value& value, const std::string& pointer) {
+    SW_TRY(std::string text, reader_.text(value, pointer));
+    if (!text.starts_with("=")) return reader_.error(pointer, "expected an expression: '= ...'");
+    return text.substr(1);
+  }
+
+  // {"object": {"type": "= rope_type"}, "if": "= rope_type != 'default'"}
+  Result<MixtureSetting> object_of(MixtureSetting setting, const json::Value& value,
+                                   const std::string& pointer) {
+    constexpr std::array<std::string_view, 2> kKeys = {"object", "if"};
+    SW_TRY_OK(is_known(value, pointer, kKeys));
+    setting.kind = MixtureSetting::Kind::kObject;
+    SW_TRY(const json::Value* object, reader_.member(value, pointer, "object"));
+    SW_TRY(const auto* members, reader_.any_object(*object, below(pointer, "object")));
+    for (const json::Member& member : *members) {
+      SW_TRY(std::string expression, expression_of(member.value, below(pointer, member.key)));
+      setting.members.emplace_back(member.key, std::move(expression));
+    }
+    SW_TRY(const json::Value* condition, reader_.member(value, pointer, "if"));
+    SW_TRY(setting.condition, expression_of(*condition, below(pointer, "if")));
+    return setting;
+  }
+
   // A text that begins with "=" is an expression.
   Result<MixtureSetting> setting_of(const std::string& key, const json::Value& value,
                                     const std::string& pointer) {
     using Kind = MixtureSetting::Kind;
     MixtureSetting setting{.key = key, .kind = Kind::kValue, .value = value};
     const auto expression = [&](Kind kind, const json::Value& of) -> Status {
-      SW_TRY(std::string text, reader_.text(of, pointer));
-      if (!text.starts_with("=")) return reader_.error(pointer, "expected an expression: '= ...'");
+      SW_TRY(setting.expression, expression_of(of, pointer));
       setting.kind = kind;
-      setting.expression = text.substr(1);
       return ok();
     };
     if (value.string() != nullptr && value.string()->starts_with("=")) {
       SW_TRY_OK(expression(Kind::kExpression, value));
       return setting;
     }
+    if (value.find("object") != nullptr) return object_of(std::move(setting), value, pointer);
     const auto* members = value.object();
     if (members == nullptr || members->size() != 1) return setting;
     const json::Member& only = members->front();

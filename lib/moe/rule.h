@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "arch/name_pattern.h"
@@ -26,12 +27,15 @@ struct MixtureSetting {
     kRoot,         // the square root of an expression
     kInverseRoot,  // and one divided by it
     kEachLayer,    // a list of as many as there are layers
+    kObject,       // `members`, each the value of an expression
     kRemoved,
   };
   std::string key{};  // at the top of the config
   Kind kind{};
   json::Value value{};
   std::string expression{};
+  std::vector<std::pair<std::string, std::string>> members{};
+  std::string condition{};  // of an object: an expression without which it is not set
 };
 
 // A condition under which the mixture would not compute what the dense models do.

@@ -83,6 +83,22 @@ PAIRS = {
         "deepseek_v3",
         SHARED_OFF,
     ),
+    "llama-deepseek": ("llama", {}, "deepseek", []),
+    "llama-deepseek-bias-two-shared": ("llama", dict(attention_bias=True), "deepseek", SHARED_OFF * 2),
+    "llama-deepseek-theta": ("llama", dict(rope_parameters=dict(rope_type="default", rope_theta=5e4)), "deepseek", []),
+    "llama-deepseek-linear": (
+        "llama",
+        dict(rope_parameters=dict(rope_type="linear", factor=4.0, rope_theta=1e5)),
+        "deepseek",
+        SHARED_OFF,
+    ),
+    "llama-deepseek-dynamic": (
+        "llama",
+        dict(max_position_embeddings=16, rope_parameters=dict(rope_type="dynamic", factor=2.0, rope_theta=1e5)),
+        "deepseek",
+        SHARED_OFF,
+    ),
+    "mistral-deepseek": ("mistral", dict(sliding_window=None), "deepseek", []),
     "cohere2-cohere2_moe": ("cohere2", dict(sliding_window=4, logit_scale=0.5), "cohere2_moe", []),
     "lfm2-lfm2_moe": ("lfm2", dict(layer_types=["conv", "full_attention"], block_auto_adjust_ff_dim=True), "lfm2_moe", []),
 }
@@ -117,6 +133,22 @@ def leave_to_class(folder):
     bare = {key: value for key, value in config.items() if key in kept or key not in default or default[key] != value}
     (folder / "config.json").write_text(json.dumps(bare))
     return len(config) - len(bare)
+
+
+@pytest.mark.parametrize("kind", ["default", "linear", "dynamic", "llama3"])
+def test_deepseek_says_positions_as_the_code_of_the_hub_reads_them(shardwright, tmp_path, kind):
+    """That code is of transformers 4: rope_theta, and a rope_scaling with type and factor."""
+    more = {"default": {}, "llama3": dict(low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)}
+    scaling = {"rope_type": kind, "rope_theta": 5e4} | more.get(kind, {}) | ({} if kind == "default" else {"factor": 4.0})
+    write_dense(tmp_path / "dense", "llama", dict(rope_parameters=scaling))
+    recipe = write_recipe(tmp_path / "recipe.yml", tmp_path / "dense", [tmp_path / "dense"] * 2)
+    said = shardwright.run("moe", recipe, tmp_path / "out", "--arch", "deepseek", codes=(2 if kind == "llama3" else 0,))
+    if kind == "llama3":
+        assert "rotary positions are scaled in a way" in said
+        return
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["rope_theta"] == 5e4
+    assert config.get("rope_scaling") == (None if kind == "default" else {"type": kind, "factor": 4.0})
 
 
 def write_recipe(path, base, experts, shared=(), **more):

@@ -65,4 +65,15 @@ TEST_CASE("moe: what the base says stays, and a list has an element a layer") {
   CHECK(said("qwen2_moe", kMistral, "use_sliding_window") == "true");
 }
 
+TEST_CASE("moe: an object is set where its condition holds") {
+  constexpr std::string_view kScaled =
+      R"({"model_type": "llama", "vocab_size": 8, "hidden_size": 64, "num_hidden_layers": 2,
+          "num_attention_heads": 4, "intermediate_size": 96,
+          "rope_parameters": {"rope_theta": 5.0, "rope_type": "linear", "factor": 4.0}})";
+  CHECK(said("deepseek", kScaled, "rope_scaling") == R"({"type": "linear", "factor": 4.0})");
+  CHECK(said("deepseek", kScaled, "rope_theta") == "5.0");
+  CHECK(said("deepseek", kLlama, "rope_scaling") == "absent");
+  CHECK(said("deepseek", kLlama, "rope_theta") == "10000.0");
+}
+
 }  // namespace shardwright

@@ -30,7 +30,8 @@ void check_source(const MixtureRule& rule, const MixtureSource& source, const Sc
   for (const auto* settings : {&rule.set, &source.set}) {
     for (const MixtureSetting& setting : *settings) {
       INFO(setting.key);
-      if (!setting.expression.empty()) CHECK(query.value(setting.expression).has_value());
+      for (const std::string& expression : {setting.expression, setting.condition})
+        if (!expression.empty()) CHECK(query.value(expression).has_value());
     }
   }
   if (source.layout != "hub")
@@ -75,6 +76,9 @@ TEST_CASE("moe: a rule that is wrong says where") {
   CHECK(why_not(R"({"name": "x", "under": "l."})").find("'down'") != std::string::npos);
   CHECK(why_not(R"({"name": "x", "set": {"k": {"sqrt": "hidden"}}, )" + std::string(kRest))
             .find("/set/k") != std::string::npos);
+  CHECK(
+      why_not(R"({"name": "x", "set": {"k": {"object": {"a": "= hidden"}}}, )" + std::string(kRest))
+          .find("'if'") != std::string::npos);
   CHECK(why_not(R"({"name": "x", "shared": {"least": -1}, )" + std::string(kRest))
             .find("/shared/least") != std::string::npos);
 }
