@@ -124,6 +124,17 @@ std::optional<json::Value> ConfigQuery::of_key(std::string_view key) const {
   return std::nullopt;
 }
 
+std::vector<std::string> keys_of(const Schema& schema, std::string_view name) {
+  std::vector<std::string> keys;
+  const auto slot = schema.body->slot(name);
+  if (!slot || *slot >= schema.body->definitions.size()) return keys;
+  for (const ConfigKey& key : schema.body->definitions[*slot].keys) {
+    std::string of_list = key.source.substr(0, key.source.find(".{"));
+    if (std::ranges::find(keys, of_list) == keys.end()) keys.push_back(std::move(of_list));
+  }
+  return keys;
+}
+
 std::vector<std::string_view> keys_read(const Schema& schema) {
   std::vector<std::string_view> keys;
   for (const Definition& definition : schema.body->definitions) {

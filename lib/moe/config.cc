@@ -12,7 +12,7 @@
 #include "arch/query.h"
 #include "base/try.h"
 #include "base/utf8.h"
-#include "json/edit.h"
+#include "moe/config_draft.h"
 
 namespace shardwright {
 namespace {
@@ -29,7 +29,7 @@ class MixtureConfigMaker {
              std::vector<QueryName>{{"experts", static_cast<std::int64_t>(counts.experts)},
                                     {"shared", static_cast<std::int64_t>(counts.shared)},
                                     {"per_token", static_cast<std::int64_t>(counts.per_token)}}),
-        text_(base.checkpoint->config->text) {}
+        draft_(base.checkpoint->config->text) {}
 
   Result<MixtureConfig> run() && {
     SW_TRY_OK(set("model_type", json::Value{target_.model_types.front()}));
@@ -43,26 +43,19 @@ class MixtureConfigMaker {
         SW_TRY_OK(apply(setting));
     }
     SW_TRY_OK(write_defaults());
-    SW_TRY(json::Document document, json::parse(text_));
-    return MixtureConfig{.values = std::move(values_), .document = std::move(document)};
+    SW_TRY(json::Document document, draft_.parse());
+    return MixtureConfig{.values = draft_.take(), .document = std::move(document)};
   }
 
  private:
   Status set(const std::string& key, const json::Value& value) {
-    const std::string pointer = "/" + json::pointer_step(key);
-    const std::string text = json::dump(value);
-    SW_TRY(text_, json::set_value(text_, pointer, text));
-    values_.push_back({pointer, text});
     written_.insert(key);
-    return ok();
+    return draft_.set(key, value);
   }
 
   Status remove(const std::string& key) {
-    const std::string pointer = "/" + json::pointer_step(key);
-    SW_TRY(text_, json::remove_value(text_, pointer));
-    values_.push_back({pointer, {}});
     written_.insert(key);
-    return ok();
+    return draft_.remove(key);
   }
 
   Status apply(const MixtureSetting& setting) {
@@ -89,7 +82,7 @@ class MixtureConfigMaker {
 
   // What a config leaves to its class, where the mixture's class takes something else.
   Status write_defaults() {
-    SW_TRY(const json::Document now, json::parse(text_));
+    SW_TRY(const json::Document now, draft_.parse());
     const ConfigQuery theirs(target_, now.root, target_.classes.front().name);
     std::set<std::string, std::less<>> keys;
     for (const std::string_view key : keys_read(target_))
@@ -138,8 +131,7 @@ class MixtureConfigMaker {
   const MergeInput& base_;
   const Schema& target_;
   ConfigQuery own_;
-  std::string text_;
-  std::vector<ConfigValue> values_;
+  ConfigDraft draft_;
   std::set<std::string, std::less<>> written_;
 };
 
