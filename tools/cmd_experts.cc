@@ -1,6 +1,7 @@
 #include "tools/cmd_experts.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,12 +17,17 @@ namespace shardwright {
 namespace {
 
 struct ExpertsArguments {
-  MergeArguments merge{};  // its names: ACTION, MODEL and OUT
-  std::vector<std::uint64_t> keep{};
+  MergeArguments merge{};                 // its names: ACTION, MODEL and OUT
+  std::optional<std::uint64_t> expert{};  // of split
+  std::vector<std::uint64_t> keep{};      // of prune
 };
 
 void declare(OptionSet& options, ExpertsArguments& into) {
-  options.arguments("prune MODEL OUT --keep LIST", into.merge.names, 3, 3);
+  options.arguments("split MODEL OUT | prune MODEL OUT", into.merge.names, 3, 3);
+  options.value(
+      "expert", "N",
+      [&into](const std::string& text) { return set_number(into.expert.emplace(), 0, text); },
+      "split: the expert that is taken out");
   options.value(
       "keep", "LIST", [&into](const std::string& text) { return set_numbers(into.keep, text); },
       "prune: the experts that stay, such as 0,3,5-9");
@@ -30,22 +36,36 @@ void declare(OptionSet& options, ExpertsArguments& into) {
   declare_common(options, into.merge.common);
 }
 
+Error misuse(std::string message) {
+  return {ErrorCode::kInvalidArgument, std::move(message)};
+}
+
 Result<int> run_experts(std::span<const std::string> words, Terminal& terminal) {
   Result<ExpertsArguments> parsed = parse_arguments<ExpertsArguments>(declare, words);
   if (!parsed) return std::move(parsed).error();
-  std::vector<std::string>& names = parsed->merge.names;
+  ExpertsArguments& arguments = *parsed;
+  std::vector<std::string>& names = arguments.merge.names;
   const std::string action = names.front();
   names.erase(names.begin());
+  if (action == "split") {
+    if (!arguments.expert) return misuse("split needs --expert N: the expert that is taken out");
+    if (!arguments.keep.empty()) return misuse("--keep is of prune, and split takes --expert N");
+    return run_merge_job(arguments.merge, terminal,
+                         [&](const std::string& model, const MergeOptions& options) {
+                           return experts_split(model, *arguments.expert, options);
+                         });
+  }
   if (action != "prune") {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("{}: the action is 'prune MODEL OUT --keep LIST'", shown(action))};
+    return misuse(
+        fmt::format("{}: the actions are 'split MODEL OUT --expert N' and 'prune MODEL "
+                    "OUT --keep LIST'",
+                    shown(action)));
   }
-  if (parsed->keep.empty()) {
-    return Error{ErrorCode::kInvalidArgument, "prune needs --keep LIST: the experts that stay"};
-  }
-  return run_merge_job(parsed->merge, terminal,
+  if (arguments.keep.empty()) return misuse("prune needs --keep LIST: the experts that stay");
+  if (arguments.expert) return misuse("--expert is of split, and prune takes --keep LIST");
+  return run_merge_job(arguments.merge, terminal,
                        [&](const std::string& model, const MergeOptions& options) {
-                         return experts_prune(model, parsed->keep, options);
+                         return experts_prune(model, arguments.keep, options);
                        });
 }
 
@@ -53,12 +73,16 @@ Result<int> run_experts(std::span<const std::string> words, Terminal& terminal) 
 
 constinit const Command kExpertsCommand{
     .name = "experts",
-    .usage = "prune MODEL OUT --keep LIST [OPTIONS]",
-    .summary = "keep some experts of a mixture",
+    .usage = "split MODEL OUT --expert N | prune MODEL OUT --keep LIST [OPTIONS]",
+    .summary = "take an expert out of a mixture as a dense model, or keep some of its experts",
     .about =
-        "prune writes the mixture with those experts alone: routers, their biases and the config\n"
-        "follow, and experts are numbered anew. Checks, writes and publishes as merge does.",
-    .examples = "  shardwright experts prune ./mixture ./smaller --keep 0,3,5-9",
+        "split writes the dense model that has one expert's MLPs. prune writes the mixture with "
+        "some\n"
+        "experts alone, numbered anew: routers, their biases and the config follow. Both check,\n"
+        "write and publish as merge does.",
+    .examples =
+        "  shardwright experts split ./mixture ./dense --expert 3\n"
+        "  shardwright experts prune ./mixture ./smaller --keep 0,3,5-9",
     .options_help = options_help<ExpertsArguments, declare>,
     .run = run_experts,
 };

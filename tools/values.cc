@@ -35,7 +35,8 @@ Status set_numbers(std::vector<std::uint64_t>& into, const std::string& text) {
     const std::string_view word = entry;
     const std::size_t dash = word.find('-');
     const auto first = number_from_text(word.substr(0, dash));
-    const auto last = dash == std::string_view::npos ? first : number_from_text(word.substr(dash + 1));
+    const auto last =
+        dash == std::string_view::npos ? first : number_from_text(word.substr(dash + 1));
     if (!first || !last || *last < *first || *last >= kMost) {
       return Error{ErrorCode::kInvalidArgument,
                    fmt::format("takes numbers and ranges such as 0,3,5-9, not {}", shown(text))};

@@ -13,6 +13,7 @@
 #include "job/merge_run.h"
 #include "job/run_merge.h"
 #include "moe/prune.h"
+#include "moe/split.h"
 
 namespace shardwright {
 namespace {
@@ -70,6 +71,22 @@ Result<MergeReport> experts_prune(const std::string& model, const std::vector<st
                  std::move(input));
            }},
       options);
+}
+
+Result<MergeReport> experts_split(const std::string& model, std::uint64_t expert,
+                                  const MergeOptions& options) {
+  return run_experts(model,
+                     {.action = "split",
+                      .command = fmt::format("experts split --expert {}", expert),
+                      .title = fmt::format("Expert {} of a mixture", expert),
+                      .plan =
+                          [&](MergeInput input, const Catalogue& catalogue) {
+                            return plan_split({.expert = expert,
+                                               .max_shard_size = options.max_shard_size,
+                                               .layout = options.layout},
+                                              std::move(input), catalogue);
+                          }},
+                     options);
 }
 
 }  // namespace shardwright

@@ -225,7 +225,12 @@ Status MergeRun::rehearse() {
   for (const PlannedText& file : plan.files)
     add_text(file.name, file.text);
   if (!context_.name.empty()) add_text(context_.name, context_.text);
-  if (options().card && !has_card()) add_text(kCardName, task_.card());
+  if (has_card()) {
+    report_.notes.push_back(fmt::format("{} is that of {}, as it is there", kCardName,
+                                        quoted(models_[plan.donor].ref.text)));
+  } else if (options().card) {
+    add_text(kCardName, task_.card());
+  }
   if (const MergeRun* maker = maker_of_donor()) {
     for (const auto& [name, text] : maker->texts_) {
       if (!is_left(name)) add_text(name, text);
@@ -366,7 +371,8 @@ Existing MergeRun::existing() const {
 // All that the bytes of the shards depend on, the nearest cause of a difference first.
 std::vector<PlanFact> MergeRun::facts() const {
   std::vector<PlanFact> facts = {
-      text_fact("the version of shardwright", version()), text_fact("the recipe", context_.text),
+      text_fact("the version of shardwright", version()),
+      text_fact(context_.name.empty() ? "what is asked for" : "the recipe", context_.text),
       text_fact("--random-seed", std::to_string(options().seed)),
       text_fact("--compat", options().compat ? "mergekit" : ""),
       text_fact("--max-shard-size", std::to_string(options().max_shard_size))};

@@ -105,7 +105,8 @@ class Composer {
     const bool plus = std::ranges::any_of(patterns, [&](const std::string& pattern) {
       return shardwright::fits(pattern, tensor.name);
     });
-    const ViewTensor made = changed(found->second, {.plus = plus ? 1.0 : 0.0});
+    const ViewTensor made =
+        changed_tensor(found->second, {.plus = plus ? 1.0 : 0.0}, plan_.sources);
     Origin origin{.why = plus ? "the architecture stores it less one" : ""};
     out_.use(0, found->second, origin);
     out_.add(tensor, made, std::move(origin));
@@ -174,7 +175,7 @@ class Composer {
                                  quoted(piece.name), quoted(tensor.name))};
       }
       out_.use(input, at->second, origin);
-      found.push_back(changed(at->second, change_of(piece)));
+      found.push_back(changed_tensor(at->second, change_of(piece), plan_.sources));
     }
     if (found.size() == 1) {
       SW_TRY_OK(fits(tensor, tensor.shape, found.front(),
@@ -222,17 +223,6 @@ class Composer {
                   .key = random_key(task_.seed, piece.name, piece.number)};
     if (task_.rule.down.match(piece.name, letters)) change.scale = piece.expert->scale;
     return change;
-  }
-
-  // The tensor after a change, read as F32; as it is where there is none.
-  ViewTensor changed(const ViewTensor& from, const Change& change) {
-    if (change.is_none()) return from;
-    auto source = changed_source(from.tensor, change);
-    ViewTensor made = from;
-    made.adapted = true;
-    made.tensor = computed_tensor(from.tensor.name, from.tensor.shape, *source);
-    plan_.sources.push_back(std::move(source));
-    return made;
   }
 
   // --- the rest --------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 #include "moe/composed.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "tensor/shape.h"
 
@@ -19,6 +20,21 @@ void Composed::add(const ExpectedTensor& tensor, ViewTensor made, Origin origin)
   made.stored_names.clear();
   add_to_view(view, std::move(made), &tensor);
   origins[tensor.name] = std::move(origin);
+}
+
+ViewTensor changed_tensor(const ViewTensor& from, const Change& change, OwnedSources& sources) {
+  if (change.is_none()) return from;
+  auto source = changed_source(from.tensor, change);
+  ViewTensor made = from;
+  made.adapted = true;
+  made.tensor = {.name = from.tensor.name,
+                 .shape = from.tensor.shape,
+                 .dtype = DType::kF32,
+                 .source = source.get(),
+                 .bytes = source->size(),
+                 .readable = true};
+  sources.push_back(std::move(source));
+  return made;
 }
 
 void plan_tensors(const Composed& composed,

@@ -14,8 +14,10 @@
 #include <vector>
 
 #include "arch/expand.h"
+#include "merge/assemble.h"
 #include "merge/plan.h"
 #include "merge/view.h"
+#include "moe/sources.h"
 #include "shardwright/dtype.h"
 
 namespace shardwright {
@@ -38,6 +40,9 @@ struct Composed {
   // Adds a tensor under the name and shape that are expected of it.
   void add(const ExpectedTensor& tensor, ViewTensor made, Origin origin);
 };
+
+// The tensor after a change, read as F32; as it is where there is none.
+ViewTensor changed_tensor(const ViewTensor& from, const Change& change, OwnedSources& sources);
 
 // Gives the plan the tensors, each as it is stored or in the dtype that `dtype_of` says.
 void plan_tensors(const Composed& composed,

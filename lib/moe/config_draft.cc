@@ -31,4 +31,13 @@ Status ConfigDraft::remove(std::string_view key) {
   return ok();
 }
 
+Result<json::Document> ConfigDraft::parse_for(const MergeInput& model) const {
+  constexpr std::string_view kKey = "quantization_config";
+  const bool stands =
+      model.dequantized != nullptr && model.checkpoint->config_value()->find(kKey) != nullptr;
+  if (!stands) return parse();
+  SW_TRY(const std::string plain, json::remove_value(text_, pointer_to(kKey)));
+  return json::parse(plain);
+}
+
 }  // namespace shardwright

@@ -21,6 +21,9 @@ class ConfigDraft {
   Status remove(std::string_view key);
 
   [[nodiscard]] Result<json::Document> parse() const { return json::parse(text_); }
+  // Of what is made of the model: its weights are plain, also where the model's are quantised. What
+  // says so goes from the text when the plan's config is made (plan_config.h).
+  [[nodiscard]] Result<json::Document> parse_for(const MergeInput& model) const;
   [[nodiscard]] std::vector<ConfigValue> take() { return std::move(values_); }
 
  private:

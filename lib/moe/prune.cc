@@ -46,7 +46,8 @@ class Pruner {
     SW_TRY_OK(has_experts());
     SW_TRY_OK(take_numbers());
     SW_TRY(PrunedConfig config, pruned_config(model(), kept_));
-    plan().notes = std::move(config.notes);
+    for (std::string& note : config.notes)
+      plan().notes.push_back(std::move(note));
     plan().config_values = std::move(config.values);
     const Expansion& before = *model().expected;
     const std::string to = request_.layout.empty() ? before.layout : request_.layout;
@@ -114,11 +115,17 @@ class Pruner {
     view_ = view_of(model());
     ExpertTensors experts;
     for (const ExpectedTensor& tensor : before.tensors) {
-      if (tensor.expert >= 0) experts[{tensor.layer, tensor.expert}].push_back(&tensor);
+      const bool is_scale = tensor.role == Role::kBlockScale;  // of weights that are plain here
+      if (tensor.expert >= 0 && !is_scale)
+        experts[{tensor.layer, tensor.expert}].push_back(&tensor);
     }
     std::map<std::pair<std::int32_t, std::int32_t>, std::size_t> seen;
     for (const ExpectedTensor& tensor : after.tensors) {
       const ExpectedTensor* from = nullptr;
+      if (static_cast<std::uint64_t>(std::max(tensor.expert, 0)) >= kept_.size()) {
+        return Error{ErrorCode::kUnsupported,
+                     fmt::format("{} is of an expert that is not kept", quoted(tensor.name))};
+      }
       if (tensor.expert >= 0) {
         const auto number = kept_[static_cast<std::size_t>(tensor.expert)];
         const auto& of = experts[{tensor.layer, static_cast<std::int32_t>(number)}];
@@ -137,7 +144,6 @@ class Pruner {
   }
 
   Status place(const ExpectedTensor& tensor, const ExpectedTensor* from) {
-    if (tensor.role == Role::kBlockScale && model().dequantized != nullptr) return ok();
     if (from == nullptr) {
       return Error{ErrorCode::kUnsupported,
                    fmt::format("nothing of the model becomes {}", quoted(tensor.name))};

@@ -30,7 +30,7 @@ class PruneConfigMaker {
     SW_TRY_OK(set_count());
     SW_TRY_OK(lower_top());
     tell_of_scale();
-    SW_TRY(out_.document, draft_.parse());
+    SW_TRY(out_.document, draft_.parse_for(model_));
     SW_TRY_OK(does_not_contradict());
     out_.values = draft_.take();
     return std::move(out_);
@@ -43,6 +43,12 @@ class PruneConfigMaker {
     const auto groups = number("groups");
     const std::uint64_t experts = model_.expected->experts.value_or(0);
     if (!groups || *groups < 2 || experts % *groups != 0) return ok();
+    if (*groups > kept_.size()) {
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("the router chooses among {} groups of experts, and each must keep "
+                               "as many as the others: --keep names {}",
+                               *groups, kept_.size())};
+    }
     const std::uint64_t size = experts / *groups;
     std::vector<std::uint64_t> counts(*groups);
     for (const std::uint64_t expert : kept_)

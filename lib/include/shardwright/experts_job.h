@@ -15,4 +15,9 @@ namespace shardwright {
 Result<MergeReport> experts_prune(const std::string& model, const std::vector<std::uint64_t>& keep,
                                   const MergeOptions& options);
 
+// The dense model that has the mixture's attention, norms, embedding and head, and that expert's
+// MLPs; as experts_prune().
+Result<MergeReport> experts_split(const std::string& model, std::uint64_t expert,
+                                  const MergeOptions& options);
+
 }  // namespace shardwright
