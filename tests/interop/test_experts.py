@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 import transformers
-from models import FAMILIES, class_named
+from models import ABSENT, FAMILIES, class_named
 from safetensors.torch import load_file
 from test_moe import CONFIGS as HOW_BARE
 from test_moe import PAIRS, TOKENS, difference, leave_to_class, write_dense, write_recipe
@@ -237,6 +237,7 @@ TAKEN_OUT = {
     "mixtral-sliding": (dict(sliding_window=4, rms_norm_eps=1e-4), "mistral"),
     "qwen2_moe": ({}, "qwen2"),
     "qwen2_moe-no-bias": (dict(qkv_bias=False), "llama"),
+    "qwen2_moe-sliding": (dict(use_sliding_window=True, sliding_window=4, max_window_layers=1, layer_types=ABSENT), "qwen2"),
     "qwen3_moe": (dict(head_dim=16), "qwen3"),
     "qwen3_moe-sliding": (dict(use_sliding_window=True, sliding_window=4), "qwen3"),
     "qwen3_moe-dense-first": (dict(mlp_only_layers=[0], intermediate_size=16), "qwen3"),
@@ -259,10 +260,19 @@ TAKEN_OUT = {
 NEARLY_ONE = {"lfm2_moe": 2e-4}  # its router divides by the sum of its weights and 1e-6
 
 
+def leave_out(folder, key):
+    config = json.loads((folder / "config.json").read_text())
+    del config[key]
+    (folder / "config.json").write_text(json.dumps(config))
+
+
 @pytest.mark.parametrize("case", TAKEN_OUT)
 def test_an_expert_taken_out_computes_as_if_it_were_the_only_one(shardwright, tmp_path, case):
     settings, model_type = TAKEN_OUT[case]
-    write_mixture(tmp_path / "whole", case, settings)
+    unsaid = {key for key, value in settings.items() if value is ABSENT}
+    write_mixture(tmp_path / "whole", case, {key: settings[key] for key in settings.keys() - unsaid})
+    for key in unsaid:
+        leave_out(tmp_path / "whole", key)
     whole = load(tmp_path / "whole")
     with torch.no_grad():
         for name, weight in whole.named_parameters():
