@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "arch/layout.h"
 #include "arch/name_pattern.h"
@@ -19,10 +18,10 @@
 #include "merge/plan_parts.h"
 #include "merge/relay.h"
 #include "merge/view.h"
-#include "moe/choose.h"
 #include "moe/composed.h"
 #include "moe/config.h"
 #include "moe/rule.h"
+#include "moe/way_back.h"
 
 namespace shardwright {
 namespace {
@@ -30,12 +29,6 @@ namespace {
 constexpr std::string_view kHub = "hub";
 
 using Letters = std::array<std::uint64_t, kMaxLetters>;
-
-// Which dense architecture an expert is taken out as.
-struct WayBack {
-  const MixtureRule* rule{};
-  const MixtureSource* source{};
-};
 
 class Splitter {
  public:
@@ -56,7 +49,7 @@ class Splitter {
     tell_quantized(inputs_, plan(), result_.mistakes);
     if (!result_.mistakes.empty()) return ok();
     SW_TRY(const std::vector<MixtureRule> rules, mixture_rules());
-    SW_TRY(const WayBack way, choose(rules));
+    SW_TRY(const WayBack way, way_back(model(), request_.expert, rules));
     rule_ = way.rule;
     const Schema* target = catalogue_.find(way.source->schema);
     if (target == nullptr) {
@@ -88,62 +81,6 @@ class Splitter {
     order_and_split(plan(), request_.max_shard_size);
     SW_TRY(plan().config, config_of(plan(), inputs_, {}));
     return ok();
-  }
-
-  // --- which architecture ----------------------------------------------------------------------
-
-  // The first that the mixture fits; why none does.
-  Result<WayBack> choose(const std::vector<MixtureRule>& rules) {
-    if (model().expected == nullptr) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "no rule describes it, so which of its tensors are of experts is not known"};
-    }
-    const Expansion& expected = *model().expected;
-    const Schema& schema = *expected.schema;
-    std::vector<std::string_view> known;
-    const MixtureRule* rule = nullptr;
-    for (const MixtureRule& one : rules) {
-      if (!one.back.empty()) known.push_back(one.name);
-      if (one.name == schema.name && !one.back.empty()) rule = &one;
-    }
-    if (rule == nullptr) {
-      return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("no dense architecture is known to compute what {} does with one "
-                               "expert; experts of these can be taken out: {}",
-                               schema.name, fmt::join(known, ", "))};
-    }
-    SW_TRY_OK(has_expert());
-    if (expected.class_name != schema.classes.front().name) {
-      return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("it is a {}, and experts are taken out of a {} alone",
-                               expected.class_name, schema.classes.front().name)};
-    }
-    std::string reasons;
-    for (const MixtureSource& source : rule->back) {
-      const std::vector<std::string> against = reasons_against(model(), source.refuse);
-      if (against.empty()) return WayBack{.rule = rule, .source = &source};
-      for (const std::string& reason : against)
-        reasons += fmt::format("\n{}: {}", source.schema, reason);
-    }
-    return Error{
-        ErrorCode::kInvalidArgument,
-        fmt::format("no dense architecture computes what it does with one expert{}", reasons)};
-  }
-
-  [[nodiscard]] Status has_expert() {
-    const Expansion& expected = *model().expected;
-    const std::uint64_t experts = expected.experts.value_or(0);
-    const bool routes = std::ranges::any_of(expected.tensors, [](const ExpectedTensor& tensor) {
-      return tensor.role == Role::kRouter && !tensor.optional;
-    });
-    if (!routes || experts == 0) {
-      return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("none of the layers of this {} has experts", expected.schema->name)};
-    }
-    if (request_.expert < experts) return ok();
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("--expert is {}, and the model has experts 0 to {}", request_.expert,
-                             experts - 1)};
   }
 
   // --- what its tensors are --------------------------------------------------------------------
@@ -308,7 +245,7 @@ class Splitter {
   const SplitRequest& request_;
   std::vector<MergeInput> inputs_;
   const Catalogue& catalogue_;
-  const MixtureRule* rule_{};  // of the list that choose() looked at
+  const MixtureRule* rule_{};  // of the list that plan_it() has
   const Expansion* stored_{};  // as the mixture is stored
   View view_;                  // of it, in the hub's form
   Composed composed_;
