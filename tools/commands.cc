@@ -9,6 +9,7 @@
 #include "report/words.h"
 #include "shardwright/version.h"
 #include "tools/cmd_check.h"
+#include "tools/cmd_experts.h"
 #include "tools/cmd_explain.h"
 #include "tools/cmd_inspect.h"
 #include "tools/cmd_lora.h"
@@ -23,9 +24,9 @@
 namespace shardwright {
 namespace {
 
-constexpr std::array<const Command*, 9> kCommands = {
-    &kCheckCommand,   &kRepairCommand,  &kMergeCommand,  &kMoeCommand,  &kLoraCommand,
-    &kInspectCommand, &kExplainCommand, &kSchemaCommand, &kSynthCommand};
+constexpr std::array<const Command*, 10> kCommands = {
+    &kCheckCommand, &kRepairCommand,  &kMergeCommand,   &kMoeCommand,    &kExpertsCommand,
+    &kLoraCommand,  &kInspectCommand, &kExplainCommand, &kSchemaCommand, &kSynthCommand};
 
 // What the command line has room for, and this version lacks.
 constexpr std::array<std::string_view, 1> kToCome = {"diff"};

@@ -105,6 +105,15 @@ void declare_written(OptionSet& options, MergeOptions& into) {
   options.values("allow", "CODES", into.allow, "errors with these codes stop nothing");
 }
 
+void declare_result(OptionSet& options, MergeArguments& into) {
+  options.value("layout", "NAME", into.options.layout,
+                "names of the result: another layout of its architecture");
+  options.flag("overwrite", into.options.overwrite,
+               "replace the model in OUT, once the result is there");
+  options.flag("no-write-model-card", into.no_card, "write no README.md on how it was made");
+  options.choice("format", {"text", "json"}, into.json, "form of the report (default: text)");
+}
+
 void declare_merge(OptionSet& options, MergeArguments& into) {
   MergeOptions& merge = into.options;
   options.arguments("RECIPE and OUT", into.names, 2, 2);
@@ -117,12 +126,8 @@ void declare_merge(OptionSet& options, MergeArguments& into) {
       "random-seed", "N",
       [&merge](const std::string& text) { return set_number(merge.seed, 0, text); },
       "of what is chosen at random (default: 0)");
-  options.value("layout", "NAME", merge.layout,
-                "names of the result: another layout of its architecture");
-  options.flag("overwrite", merge.overwrite, "replace the model in OUT, once the result is there");
-  options.flag("no-write-model-card", into.no_card, "write no README.md on how it was made");
+  declare_result(options, into);
   options.flag("allow-crimes", into.crimes, "--allow MG701, as mergekit calls it");
-  options.choice("format", {"text", "json"}, into.json, "form of the report (default: text)");
   options.flag("no-copy-tokenizer", into.no_tokenizer,
                "copy no tokenizer; one that the recipe asks for is written");
   options.value("transformers-cache", "DIR", into.hub_cache,

@@ -35,8 +35,11 @@ void declare_merge(OptionSet& options, MergeArguments& into);
 void declare_idle(OptionSet& options, MergeArguments& into, const std::string& name,
                   const std::string& value);
 
-// Options that `lora` shares.
+// Options that `lora` and `experts` share.
 void declare_written(OptionSet& options, MergeOptions& into);
+
+// And those that are of every result but an adapter's.
+void declare_result(OptionSet& options, MergeArguments& into);
 
 // Prints what became of a merge, and gives the exit code of it.
 int tell_merge(const MergeReport& report, const MergeOptions& options, bool json, bool quiet,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "shardwright/result.h"
 
@@ -13,5 +14,8 @@ Status set_size(std::uint64_t& into, const std::string& text);
 
 // A whole number from `least`.
 Status set_number(std::uint64_t& into, std::uint64_t least, const std::string& text);
+
+// "0,3,5-9": whole numbers and ranges of them, in the order given.
+Status set_numbers(std::vector<std::uint64_t>& into, const std::string& text);
 
 }  // namespace shardwright

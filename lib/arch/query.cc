@@ -44,6 +44,15 @@ ExprValue value_of(const json::Value& value) {
   return {.kind = ExprKind::kOther};
 }
 
+std::vector<std::string> keys_of(const Definition& definition) {
+  std::vector<std::string> keys;
+  for (const ConfigKey& key : definition.keys) {
+    std::string of_list = key.source.substr(0, key.source.find(".{"));
+    if (std::ranges::find(keys, of_list) == keys.end()) keys.push_back(std::move(of_list));
+  }
+  return keys;
+}
+
 constexpr std::size_t kMostKeys = 4096;  // of a config, that expressions can see
 
 }  // namespace
@@ -136,6 +145,20 @@ std::optional<json::Value> ConfigQuery::of_key(std::string_view key) const {
     return json_of(value);
   }
   return std::nullopt;
+}
+
+std::vector<std::string> keys_of(const Schema& schema, std::string_view name) {
+  const auto slot = schema.body->slot(name);
+  if (!slot || *slot >= schema.body->definitions.size()) return {};
+  return keys_of(schema.body->definitions[*slot]);
+}
+
+std::vector<std::string> spellings_of(const Schema& schema, std::string_view key) {
+  for (const Definition& definition : schema.body->definitions) {
+    std::vector<std::string> keys = keys_of(definition);
+    if (std::ranges::find(keys, key) != keys.end()) return keys;
+  }
+  return {std::string(key)};
 }
 
 std::vector<std::string_view> keys_read(const Schema& schema) {

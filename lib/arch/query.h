@@ -46,6 +46,14 @@ class ConfigQuery {
   std::unique_ptr<State> state_;
 };
 
+// The config keys (dotted) that the rule's definition of that name reads, in its order: the last is
+// the architecture's own, those before it are aliases. Of a list's elements the key of the list.
+// Empty where there is no such definition, or it is computed.
+std::vector<std::string> keys_of(const Schema& schema, std::string_view name);
+
+// All keys that say the same as this one: those of the rule's definition that reads it.
+std::vector<std::string> spellings_of(const Schema& schema, std::string_view key);
+
 // The config keys (dotted, of alternatives the first) that the rule's definitions read.
 std::vector<std::string_view> keys_read(const Schema& schema);
 

@@ -13,6 +13,10 @@ namespace shardwright {
 
 struct SchemaBody;  // the compiled expressions and tensor blocks: private to lib/arch
 
+// A flag that a rule may define for the library alone: a router's weights are those of a softmax
+// over all experts, and are not divided by their sum.
+inline constexpr std::string_view kSoftmaxOverAll = "softmax_over_all";
+
 struct SchemaClass {
   std::string name{};
 };

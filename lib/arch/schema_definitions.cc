@@ -232,7 +232,7 @@ Status load_definitions(Loading& loading, const json::Value& rule) {
 
 Status check_all_used(const Loading& loading) {
   for (std::size_t i = 0; i < loading.body.definitions.size(); ++i) {
-    if (loading.used[i]) continue;
+    if (loading.used[i] || loading.body.definitions[i].name == kSoftmaxOverAll) continue;
     const Definition& definition = loading.body.definitions[i];
     return loading.reader.error(definition.pointer,
                                 fmt::format("nothing uses '{}'", definition.name));

@@ -62,6 +62,7 @@ std::string model_card(const CardFacts& facts, std::string_view recipe_text) {
         model.lora.empty() ? "" : fmt::format(" with the adapter {}", public_name(model.lora));
     card += fmt::format("- {}{}{}\n", public_name(model.path), adapter, base ? " (base)" : "");
   }
+  if (recipe_text.empty()) return card;
   card += fmt::format("\n## Recipe\n\n```yaml\n{}{}```\n", recipe_text,
                       recipe_text.ends_with('\n') ? "" : "\n");
   return card;

@@ -19,6 +19,7 @@ struct CardFacts {
   std::optional<ModelRef> base{};
   std::vector<std::string> tags{};
 };
+// Without a recipe where its text is empty.
 std::string model_card(const CardFacts& facts, std::string_view recipe_text);
 
 // `recipes`: the documents that are merged, the result's last; what they make is no model of its

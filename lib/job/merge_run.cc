@@ -50,12 +50,15 @@ bool is_recipe(std::string_view name) {
   return name == "mergekit_config.yml" || name == "mergekit_moe_config.yml";
 }
 
-// Files of the donor that stay behind: weights, what the merge writes itself, and the donor's own
-// papers.
+bool is_paper(std::string_view name) {
+  return name == kCardName || name == "LICENSE";
+}
+
+// Files of the donor that stay behind: weights, and what the merge writes itself.
 bool stays_behind(std::string_view name) {
-  return is_weights_or_index(name) || name == kConfigName || is_recipe(name) || name == kCardName ||
-         name == "LICENSE" || name == ".gitattributes" || name.starts_with(".git/") ||
-         name.starts_with(".cache/") || name.find('/') != std::string_view::npos;
+  return is_weights_or_index(name) || name == kConfigName || is_recipe(name) ||
+         name == ".gitattributes" || name.starts_with(".git/") || name.starts_with(".cache/") ||
+         name.find('/') != std::string_view::npos;
 }
 
 // The plan's files outlive whatever looks at them.
@@ -221,8 +224,13 @@ Status MergeRun::rehearse() {
   if (!plan.config.empty()) add_text(kConfigName, plan.config);
   for (const PlannedText& file : plan.files)
     add_text(file.name, file.text);
-  add_text(context_.name, context_.text);
-  if (options().card) add_text(kCardName, task_.card());
+  if (!context_.name.empty()) add_text(context_.name, context_.text);
+  if (has_card()) {
+    report_.notes.push_back(fmt::format("{} is that of {}, as it is there", kCardName,
+                                        quoted(models_[plan.donor].ref.text)));
+  } else if (options().card) {
+    add_text(kCardName, task_.card());
+  }
   if (const MergeRun* maker = maker_of_donor()) {
     for (const auto& [name, text] : maker->texts_) {
       if (!is_left(name)) add_text(name, text);
@@ -363,7 +371,8 @@ Existing MergeRun::existing() const {
 // All that the bytes of the shards depend on, the nearest cause of a difference first.
 std::vector<PlanFact> MergeRun::facts() const {
   std::vector<PlanFact> facts = {
-      text_fact("the version of shardwright", version()), text_fact("the recipe", context_.text),
+      text_fact("the version of shardwright", version()),
+      text_fact(context_.name.empty() ? "what is asked for" : "the recipe", context_.text),
       text_fact("--random-seed", std::to_string(options().seed)),
       text_fact("--compat", options().compat ? "mergekit" : ""),
       text_fact("--max-shard-size", std::to_string(options().max_shard_size))};
@@ -399,9 +408,18 @@ bool MergeRun::stops(const Finding& finding) const {
 // Files of the donor that the result does not get, or gets with another text.
 bool MergeRun::is_left(std::string_view name) const {
   const MergePlan& plan = planned_.plan;
-  return stays_behind(name) || (!options().copy_tokenizer && is_tokenizer_file(name)) ||
+  return stays_behind(name) || (is_paper(name) && !task_.keeps_papers) ||
+         (!options().copy_tokenizer && is_tokenizer_file(name)) ||
          std::ranges::find(plan.left, name) != plan.left.end() ||
          std::ranges::find(plan.files, name, &PlannedText::name) != plan.files.end();
+}
+
+// The donor's own, which the result keeps.
+bool MergeRun::has_card() const {
+  if (!task_.keeps_papers || donor_is_file()) return false;
+  return std::ranges::any_of(donor_checkpoint().folder->entries(), [](const FolderEntry& entry) {
+    return entry.name == kCardName && entry.kind == EntryKind::kFile;
+  });
 }
 
 bool MergeRun::donor_is_file() const {

@@ -32,7 +32,7 @@ struct MergeContext {
   const MergeOptions& options;
   std::shared_ptr<const Catalogue> catalogue{};
   std::string text{};  // of the recipe, kept in the folder of the result
-  std::string name{};  // under this name
+  std::string name{};  // under this name; empty: it is not kept
 };
 
 // What is to be made of which models, whatever kind of recipe says so.
@@ -40,6 +40,9 @@ struct MergeTask {
   std::string name{};              // of one of several documents; empty: it is the result
   std::string method{};            // as the report has it
   std::vector<ModelRef> models{};  // each once
+  // The result is still the donor's model: it keeps its README.md and its licence, and gets a card
+  // only where it has none.
+  bool keeps_papers{};
   // What the models are to each other, once each alone is sound.
   std::function<std::vector<Finding>(std::span<const MergeModel>)> compare{};
   std::function<Planned(std::vector<MergeInput>)> plan{};
@@ -102,6 +105,7 @@ class MergeRun {
   [[nodiscard]] CheckOptions check_options() const;
   [[nodiscard]] bool stops(const Finding& finding) const;
   [[nodiscard]] bool is_left(std::string_view name) const;
+  [[nodiscard]] bool has_card() const;
   [[nodiscard]] bool donor_is_file() const;
   [[nodiscard]] const Checkpoint& donor_checkpoint() const;
   [[nodiscard]] const MergeRun* maker_of_donor() const;

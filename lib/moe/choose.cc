@@ -28,16 +28,8 @@ const Schema* schema_of(const MergeInput& input) {
 // Reasons of one model.
 void judge_model(const MergeInput& input, std::span<const MixtureRefusal> refusals,
                  Verdict& verdict) {
-  const ConfigQuery query(*schema_of(input), *input.checkpoint->config_value(),
-                          input.expected->class_name);
-  for (const MixtureRefusal& refusal : refusals) {
-    const auto holds = query.value(refusal.when);
-    const bool* flag = holds ? holds->boolean() : nullptr;
-    if (flag != nullptr && !*flag) continue;
-    verdict.reasons.push_back(
-        fmt::format("{}: {}", quoted(input.model.text),
-                    flag != nullptr ? refusal.why : "its config does not tell whether it fits"));
-  }
+  for (const std::string& reason : reasons_against(input, refusals))
+    verdict.reasons.push_back(fmt::format("{}: {}", quoted(input.model.text), reason));
 }
 
 std::string kinds_of(const MixtureRule& rule) {
@@ -206,6 +198,20 @@ std::optional<MixtureChoice> choose_mixture(const MoeRecipe& recipe, std::string
     std::erase_if(considered, [](const auto& one) { return !one.second.of_kind; });
   refuse(recipe, at, considered, mistakes);
   return std::nullopt;
+}
+
+std::vector<std::string> reasons_against(const MergeInput& input,
+                                         std::span<const MixtureRefusal> refusals) {
+  const ConfigQuery query(*schema_of(input), *input.checkpoint->config_value(),
+                          input.expected->class_name);
+  std::vector<std::string> reasons;
+  for (const MixtureRefusal& refusal : refusals) {
+    const auto holds = query.value(refusal.when);
+    const bool* flag = holds ? holds->boolean() : nullptr;
+    if (flag != nullptr && !*flag) continue;
+    reasons.push_back(flag != nullptr ? refusal.why : "its config does not tell whether it fits");
+  }
+  return reasons;
 }
 
 }  // namespace shardwright

@@ -30,4 +30,9 @@ std::optional<MixtureChoice> choose_mixture(const MoeRecipe& recipe, std::string
                                             const Catalogue& catalogue,
                                             std::vector<Mistake>& mistakes);
 
+// Why the model, which has a rule and a config, does not do: of each condition that holds, or that
+// its config does not decide.
+std::vector<std::string> reasons_against(const MergeInput& input,
+                                         std::span<const MixtureRefusal> refusals);
+
 }  // namespace shardwright

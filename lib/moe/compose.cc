@@ -78,7 +78,7 @@ class Composer {
     made.tensor = computed_tensor(tensor.name, tensor.shape, *source);
     made.stored = DType::kF32;
     plan_.sources.push_back(std::move(source));
-    add(tensor, made, std::move(origin));
+    out_.add(tensor, made, std::move(origin));
   }
 
   static Tensor computed_tensor(std::string_view name, ShapeView shape, const ByteSource& source) {
@@ -105,10 +105,11 @@ class Composer {
     const bool plus = std::ranges::any_of(patterns, [&](const std::string& pattern) {
       return shardwright::fits(pattern, tensor.name);
     });
-    const ViewTensor made = changed(found->second, {.plus = plus ? 1.0 : 0.0});
+    const ViewTensor made =
+        changed_tensor(found->second, {.plus = plus ? 1.0 : 0.0}, plan_.sources);
     Origin origin{.why = plus ? "the architecture stores it less one" : ""};
-    use(0, found->second, origin);
-    add(tensor, made, std::move(origin));
+    out_.use(0, found->second, origin);
+    out_.add(tensor, made, std::move(origin));
     return ok();
   }
 
@@ -173,18 +174,18 @@ class Composer {
                      fmt::format("{} has no {}, which {} is made of", text_of(input),
                                  quoted(piece.name), quoted(tensor.name))};
       }
-      use(input, at->second, origin);
-      found.push_back(changed(at->second, change_of(piece)));
+      out_.use(input, at->second, origin);
+      found.push_back(changed_tensor(at->second, change_of(piece), plan_.sources));
     }
     if (found.size() == 1) {
       SW_TRY_OK(fits(tensor, tensor.shape, found.front(),
                      input_of(task_.inputs, pieces.front().expert->model)));
-      add(tensor, found.front(), std::move(origin));
+      out_.add(tensor, found.front(), std::move(origin));
       return ok();
     }
     SW_TRY(const std::vector<ViewPart> parts, parts_of(tensor, found, along));
     SW_TRY(const ViewTensor made, assemble(tensor.name, tensor.shape, parts, plan_.sources));
-    add(tensor, made, std::move(origin));
+    out_.add(tensor, made, std::move(origin));
     return ok();
   }
 
@@ -224,17 +225,6 @@ class Composer {
     return change;
   }
 
-  // The tensor after a change, read as F32; as it is where there is none.
-  ViewTensor changed(const ViewTensor& from, const Change& change) {
-    if (change.is_none()) return from;
-    auto source = changed_source(from.tensor, change);
-    ViewTensor made = from;
-    made.adapted = true;
-    made.tensor = computed_tensor(from.tensor.name, from.tensor.shape, *source);
-    plan_.sources.push_back(std::move(source));
-    return made;
-  }
-
   // --- the rest --------------------------------------------------------------------------------
 
   Status fits(const ExpectedTensor& tensor, ShapeView shape, const ViewTensor& found,
@@ -245,21 +235,6 @@ class Composer {
         fmt::format("{} of {} has the shape {}, and {} of the mixture {}",
                     quoted(found.tensor.name), text_of(input), shape_text(found.tensor.shape),
                     quoted(tensor.name), shape_text(shape))};
-  }
-
-  void use(std::size_t input, const ViewTensor& tensor, Origin& origin) {
-    if (tensor.stored_names.empty()) out_.used.insert({input, tensor.tensor.name});
-    for (const std::string_view name : tensor.stored_names)
-      out_.used.insert({input, name});
-    if (!origin.model) origin.model = static_cast<std::uint32_t>(input);
-  }
-
-  void add(const ExpectedTensor& tensor, ViewTensor made, Origin origin) {
-    made.tensor.name = tensor.name;
-    made.tensor.shape = tensor.shape;
-    made.stored_names.clear();
-    add_to_view(out_.view, std::move(made), &tensor);
-    out_.origins[tensor.name] = std::move(origin);
   }
 
   [[nodiscard]] std::size_t letter(std::string_view name) const {

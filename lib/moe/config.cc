@@ -1,9 +1,11 @@
 #include "moe/config.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -12,66 +14,55 @@
 #include "arch/query.h"
 #include "base/try.h"
 #include "base/utf8.h"
-#include "json/edit.h"
+#include "moe/config_draft.h"
 
 namespace shardwright {
 namespace {
 
-class MixtureConfigMaker {
+class ConfigMaker {
  public:
-  MixtureConfigMaker(const MixtureRule& rule, const MergeInput& base, const Schema& target,
-                     const MixtureCounts& counts)
-      : rule_(rule),
-        source_(*rule.source(base.expected->schema->name)),
-        base_(base),
+  ConfigMaker(const MergeInput& base, const Schema& target, std::span<const QueryName> names)
+      : base_(base),
         target_(target),
         own_(*base.expected->schema, *base.checkpoint->config_value(), base.expected->class_name,
-             std::vector<QueryName>{{"experts", static_cast<std::int64_t>(counts.experts)},
-                                    {"shared", static_cast<std::int64_t>(counts.shared)},
-                                    {"per_token", static_cast<std::int64_t>(counts.per_token)}}),
-        text_(base.checkpoint->config->text) {}
+             names),
+        draft_(base.checkpoint->config->text) {}
 
-  Result<MixtureConfig> run() && {
+  Result<MixtureConfig> run(std::span<const std::span<const MixtureSetting>> all,
+                            std::span<const std::string> without) && {
     SW_TRY_OK(set("model_type", json::Value{target_.model_types.front()}));
     SW_TRY_OK(set("architectures",
                   json::Value{json::Value::Array{json::Value{target_.classes.front().name}}}));
-    // Code of the base's, which makes no mixture.
-    if (base_.checkpoint->config_value()->find("auto_map") != nullptr)
-      SW_TRY_OK(remove("auto_map"));
-    for (const auto* settings : {&rule_.set, &source_.set}) {
-      for (const MixtureSetting& setting : *settings)
+    // Code of the base's, which makes no other architecture.
+    SW_TRY_OK(remove("auto_map"));
+    for (const std::string& key : without)
+      SW_TRY_OK(remove(key));
+    for (const std::span<const MixtureSetting> settings : all) {
+      for (const MixtureSetting& setting : settings)
         SW_TRY_OK(apply(setting));
     }
     SW_TRY_OK(write_defaults());
-    SW_TRY(json::Document document, json::parse(text_));
-    return MixtureConfig{.values = std::move(values_), .document = std::move(document)};
+    SW_TRY(json::Document document, draft_.parse_for(base_));
+    return MixtureConfig{.values = draft_.take(), .document = std::move(document)};
   }
 
  private:
   Status set(const std::string& key, const json::Value& value) {
-    const std::string pointer = "/" + json::pointer_step(key);
-    const std::string text = json::dump(value);
-    SW_TRY(text_, json::set_value(text_, pointer, text));
-    values_.push_back({pointer, text});
     written_.insert(key);
-    return ok();
+    return draft_.set(key, value);
   }
 
+  // Where it is there.
   Status remove(const std::string& key) {
-    const std::string pointer = "/" + json::pointer_step(key);
-    SW_TRY(text_, json::remove_value(text_, pointer));
-    values_.push_back({pointer, {}});
     written_.insert(key);
-    return ok();
+    const bool there = base_.checkpoint->config_value()->find(key) != nullptr;
+    return there ? draft_.remove(key) : ok();
   }
 
   Status apply(const MixtureSetting& setting) {
     using Kind = MixtureSetting::Kind;
     if (setting.kind == Kind::kValue) return set(setting.key, setting.value);
-    if (setting.kind == Kind::kRemoved) {
-      const bool there = base_.checkpoint->config_value()->find(setting.key) != nullptr;
-      return there ? remove(setting.key) : ok();
-    }
+    if (setting.kind == Kind::kRemoved) return remove(setting.key);
     if (setting.kind == Kind::kObject) return set_object(setting);
     SW_TRY(const json::Value value, own_.value(setting.expression));
     if (setting.kind == Kind::kExpression) return set(setting.key, value);
@@ -99,9 +90,9 @@ class MixtureConfigMaker {
     return set(setting.key, json::Value{std::move(members)});
   }
 
-  // What a config leaves to its class, where the mixture's class takes something else.
+  // What a config leaves to its class, where the other class takes something else.
   Status write_defaults() {
-    SW_TRY(const json::Document now, json::parse(text_));
+    SW_TRY(const json::Document now, draft_.parse());
     const ConfigQuery theirs(target_, now.root, target_.classes.front().name);
     std::set<std::string, std::less<>> keys;
     for (const std::string_view key : keys_read(target_))
@@ -113,8 +104,7 @@ class MixtureConfigMaker {
         keys.insert(member.key);
     }
     for (const std::string& key : keys) {
-      if (key.find('.') != std::string::npos || written_.contains(key) || stands(now.root, key))
-        continue;
+      if (key.find('.') != std::string::npos || is_settled(now.root, key)) continue;
       const auto own = value_of(own_, base_.expected->schema->defaults, key);
       if (!own) continue;
       const auto other = value_of(theirs, target_.defaults, key);
@@ -124,6 +114,14 @@ class MixtureConfigMaker {
     if (base_.expected->tie.tied != tied(now.root))
       SW_TRY_OK(set("tie_word_embeddings", json::Value{base_.expected->tie.tied}));
     return ok();
+  }
+
+  // Said already, by whatever name the other class has for it.
+  [[nodiscard]] bool is_settled(const json::Value& config, const std::string& key) const {
+    const std::vector<std::string> spellings = spellings_of(target_, key);
+    return std::ranges::any_of(spellings, [&](const std::string& one) {
+      return written_.contains(one) || stands(config, one);
+    });
   }
 
   static std::optional<json::Value> value_of(const ConfigQuery& query, const json::Value& defaults,
@@ -145,13 +143,10 @@ class MixtureConfigMaker {
     return expected && expected->tie.tied;
   }
 
-  const MixtureRule& rule_;
-  const MixtureSource& source_;
   const MergeInput& base_;
   const Schema& target_;
   ConfigQuery own_;
-  std::string text_;
-  std::vector<ConfigValue> values_;
+  ConfigDraft draft_;
   std::set<std::string, std::less<>> written_;
 };
 
@@ -159,7 +154,19 @@ class MixtureConfigMaker {
 
 Result<MixtureConfig> mixture_config(const MixtureRule& rule, const MergeInput& base,
                                      const Schema& target, const MixtureCounts& counts) {
-  return MixtureConfigMaker(rule, base, target, counts).run();
+  const std::array<QueryName, 3> names = {
+      {{"experts", static_cast<std::int64_t>(counts.experts)},
+       {"shared", static_cast<std::int64_t>(counts.shared)},
+       {"per_token", static_cast<std::int64_t>(counts.per_token)}}};
+  const std::array<std::span<const MixtureSetting>, 2> settings = {
+      rule.set, rule.source(base.expected->schema->name)->set};
+  return ConfigMaker(base, target, names).run(settings, {});
+}
+
+Result<MixtureConfig> dense_config(const MixtureRule& rule, const MixtureSource& back,
+                                   const MergeInput& mixture, const Schema& target) {
+  const std::array<std::span<const MixtureSetting>, 1> settings = {back.set};
+  return ConfigMaker(mixture, target, {}).run(settings, rule.without);
 }
 
 }  // namespace shardwright

@@ -1,5 +1,5 @@
 // The config of a mixture: that of the base, with what the mixture's architecture asks for, and
-// with what the base's class takes for granted and the mixture's does not.
+// with what the base's class takes for granted and the mixture's does not. And the way back.
 #pragma once
 
 #include <cstddef>
@@ -18,12 +18,17 @@ struct MixtureCounts {
 };
 
 struct MixtureConfig {
-  std::vector<ConfigValue> values{};  // that the base's text gets
+  std::vector<ConfigValue> values{};  // that the text of the one that it is made of gets
   json::Document document{};          // what it is then
 };
 
 // `target`: the mixture's architecture. Errors where the base's config gives a setting no value.
 Result<MixtureConfig> mixture_config(const MixtureRule& rule, const MergeInput& base,
                                      const Schema& target, const MixtureCounts& counts);
+
+// Of the dense model that has one expert of the mixture; `back` is of the rule's, `target` the
+// architecture that it names.
+Result<MixtureConfig> dense_config(const MixtureRule& rule, const MixtureSource& back,
+                                   const MergeInput& mixture, const Schema& target);
 
 }  // namespace shardwright

@@ -84,8 +84,15 @@ class MixturePlanner {
                                        .seed = options_.seed},
                                       plan()));
     if (map->to.layout != "hub") SW_TRY_OK(relay(composed.view, *map, plan().sources));
-    add_tensors(composed);
-    account_for_the_rest(composed);
+    plan_tensors(
+        composed, [this](const ViewTensor& tensor) { return target_dtype(tensor); }, plan());
+    plan_drops(
+        composed, inputs_,
+        [](std::size_t input, std::string_view) {
+          return input == 0 ? "the experts stand in its place"
+                            : "only the MLPs of an expert are taken";
+        },
+        plan());
     order_and_split(plan(), options_.max_shard_size);
     SW_TRY(plan().config, config_of(plan(), inputs_, {}));
     return ok();
@@ -142,29 +149,6 @@ class MixturePlanner {
         rule.is_gated ? "" : ", or 0.5 of it and of the experts"));
   }
 
-  void add_tensors(const Composed& composed) {
-    for (const auto& [name, tensor] : composed.view.tensors) {
-      PlannedTensor made{.name = std::string(name)};
-      const ShapeView shape = tensor.tensor.shape;
-      made.shape = Shape(shape.begin(), shape.end());
-      made.elements = element_count(shape).value_or(0);
-      made.dtype = target_dtype(tensor);
-      const bool as_it_is = made.dtype == tensor.tensor.dtype && !tensor.adapted;
-      made.action = as_it_is ? TensorAction::kCopy : TensorAction::kCast;
-      // What a layout puts together comes from where its first part does.
-      const auto origin =
-          composed.origins.find(tensor.stored_names.empty() ? name : tensor.stored_names.front());
-      std::uint32_t model = 0;
-      if (origin != composed.origins.end()) {
-        model = origin->second.model.value_or(0);
-        made.why = origin->second.why;
-        made.globals = origin->second.given;  // so that the plan's digest knows them
-      }
-      made.inputs.push_back({model, tensor.tensor, tensor.read_bytes});
-      plan().tensors.push_back(std::move(made));
-    }
-  }
-
   // `dtype` of the recipe, else that of the base.
   [[nodiscard]] DType target_dtype(const ViewTensor& tensor) const {
     if (!kernel::is_float(tensor.tensor.dtype)) return tensor.tensor.dtype;
@@ -173,22 +157,6 @@ class MixturePlanner {
       if (stored.role == Role::kEmbedding && kernel::is_float(stored.stored)) return stored.stored;
     }
     return tensor.stored;
-  }
-
-  void account_for_the_rest(const Composed& composed) {
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      const MergeInput& input = inputs_[i];
-      for (const Tensor& tensor : input.checkpoint->tensors) {
-        if (composed.used.contains({i, tensor.name})) continue;
-        const bool redundant =
-            std::ranges::find(input.redundant, tensor.name) != input.redundant.end();
-        plan().dropped.push_back({.model = static_cast<std::uint32_t>(i),
-                                  .name = std::string(tensor.name),
-                                  .why = redundant ? "it repeats the tied embedding"
-                                         : i == 0  ? "the experts stand in its place"
-                                                   : "only the MLPs of an expert are taken"});
-      }
-    }
   }
 
   const MoeRecipe& recipe_;

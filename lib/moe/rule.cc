@@ -24,9 +24,9 @@ class MixtureReader {
   explicit MixtureReader(std::string_view file) : reader_(file) {}
 
   Result<MixtureRule> read(const json::Value& root) {
-    constexpr std::array<std::string_view, 12> kKeys = {"name",   "source", "calls",   "order",
-                                                        "shared", "under",  "tensors", "zeros",
-                                                        "down",   "set",    "from",    "unlike"};
+    constexpr std::array<std::string_view, 15> kKeys = {
+        "name", "source", "calls", "order", "shared",  "under",  "tensors", "zeros",
+        "down", "set",    "from",  "back",  "without", "factor", "unlike"};
     SW_TRY(const auto* members, known(root, "", kKeys));
     SW_TRY(const json::Value* name, reader_.member(root, "", "name"));
     SW_TRY(rule_.name, reader_.text(*name, "/name"));
@@ -78,7 +78,16 @@ class MixtureReader {
     } else if (key == "set") {
       SW_TRY(rule_.set, settings_of(value, pointer));
     } else if (key == "from") {
-      return read_sources(value);
+      constexpr std::array<std::string_view, 5> kOfSources = {"layout", "refuse", "refuse_each",
+                                                              "set", "plus_one"};
+      return read_sources(value, pointer, kOfSources, rule_.from);
+    } else if (key == "back") {
+      constexpr std::array<std::string_view, 2> kOfBack = {"refuse", "set"};
+      return read_sources(value, pointer, kOfBack, rule_.back);
+    } else if (key == "without") {
+      SW_TRY(rule_.without, reader_.texts(value, pointer));
+    } else if (key == "factor") {
+      SW_TRY(rule_.factor, reader_.text(value, pointer));
     } else if (key == "unlike") {
       return read_unlike(value, pointer);
     }
@@ -241,19 +250,18 @@ class MixtureReader {
     return ok();
   }
 
-  Status read_sources(const json::Value& value) {
-    SW_TRY(const auto* members, reader_.any_object(value, "/from"));
+  Status read_sources(const json::Value& value, const std::string& pointer,
+                      std::span<const std::string_view> allowed, std::vector<MixtureSource>& into) {
+    SW_TRY(const auto* members, reader_.any_object(value, pointer));
     for (const json::Member& member : *members) {
-      constexpr std::array<std::string_view, 5> kKeys = {"layout", "refuse", "refuse_each", "set",
-                                                         "plus_one"};
-      const std::string at = below("/from", member.key);
-      SW_TRY(const auto* keys, known(member.value, at, kKeys));
+      const std::string at = below(pointer, member.key);
+      SW_TRY(const auto* keys, known(member.value, at, allowed));
       MixtureSource source{.schema = member.key};
       for (const json::Member& key : *keys) {
         const std::string here = below(at, key.key);
         SW_TRY_OK(read_source_key(key, here, source));
       }
-      rule_.from.push_back(std::move(source));
+      into.push_back(std::move(source));
     }
     return ok();
   }

@@ -44,11 +44,12 @@ struct MixtureRefusal {
   std::string why{};
 };
 
-// A dense architecture that may go into the mixture.
+// A dense architecture that may go into the mixture, or that one of its experts may be taken out
+// as.
 struct MixtureSource {
   std::string schema{};                  // of rules/architectures
   std::string layout{"hub"};             // in which its tensors have the names of `tensors`
-  std::vector<MixtureRefusal> refuse{};  // of the base
+  std::vector<MixtureRefusal> refuse{};  // of the base; of the mixture on the way back
   std::vector<MixtureRefusal> each{};    // of the base and of every expert
   std::vector<MixtureSetting> set{};     // beside the mixture's
   std::vector<std::string> plus_one{};   // tensors of the base (with *) that are stored less one
@@ -78,6 +79,10 @@ struct MixtureRule {
   NumberedName down{};                // the dense tensor that `residual_scale` multiplies
   std::vector<MixtureSetting> set{};
   std::vector<MixtureSource> from{};
+  std::vector<MixtureSource> back{};   // of one expert: the first that the mixture fits
+  std::vector<std::string> without{};  // keys of the mixture's config that a dense one has not
+  std::string
+      factor{};  // the key of what the experts' output is multiplied by; empty: there is none
   // Why dense architectures whose tensors have the same names do not do, by their name.
   std::map<std::string, std::string, std::less<>> unlike{};
 

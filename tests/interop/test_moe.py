@@ -187,6 +187,31 @@ def test_copies_give_the_logits_of_the_dense_model(shardwright, tmp_path, pair, 
     assert difference(logits, logits_of(tmp_path / "out")) < NEARLY.get(mixture, 2e-5)
 
 
+# Layers that slide over a window, where the config leaves it to the class which.
+WINDOWS = {
+    "qwen2-qwen2_moe": (dict(use_sliding_window=True), SHARED_OFF),
+    "qwen2-qwen2_moe-none": (dict(use_sliding_window=False), SHARED_OFF),
+    "qwen3-qwen3_moe": (dict(use_sliding_window=True, max_window_layers=0), []),
+    "qwen3-qwen3_moe-none": (dict(use_sliding_window=True, max_window_layers=9), []),
+    "qwen3-dots1": (dict(use_sliding_window=True), SHARED_OFF),
+    "qwen3-dots1-none": (dict(use_sliding_window=False), SHARED_OFF),
+}
+
+
+@pytest.mark.parametrize("case", WINDOWS)
+def test_layers_slide_as_the_class_of_the_base_has_it(shardwright, tmp_path, case):
+    model_type, mixture = case.split("-")[:2]
+    settings, shared = WINDOWS[case]
+    write_dense(tmp_path / "dense", model_type, dict(max_window_layers=1) | settings)
+    config = json.loads((tmp_path / "dense" / "config.json").read_text())
+    del config["layer_types"]
+    (tmp_path / "dense" / "config.json").write_text(json.dumps(config | dict(sliding_window=4)))
+    logits = logits_of(tmp_path / "dense")
+    recipe = write_recipe(tmp_path / "recipe.yml", tmp_path / "dense", [tmp_path / "dense"] * 3, shared)
+    shardwright.run("moe", recipe, tmp_path / "out", "--arch", mixture)
+    assert difference(logits, logits_of(tmp_path / "out")) < 2e-5
+
+
 def with_tokenizer(folder):
     """A byte-level tokenizer with a token before each prompt, of no more tokens than the model has rows."""
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="<unk>"))
@@ -268,6 +293,11 @@ REFUSALS = {
     "norms elsewhere": (("olmo2", {}), {"architecture": "mixtral"}, "olmo2"),
     "unknown architecture": (("llama", {}), {"architecture": "mixtrl"}, "did you mean 'mixtral'"),
     "too many a token": (("llama", {}), {"experts_per_token": 9}, "experts_per_token"),
+    "windows in some layers": (
+        ("qwen3", dict(head_dim=16, use_sliding_window=True, sliding_window=4, max_window_layers=1)),
+        {"architecture": "qwen3_moe"},
+        "some of its layers slide",
+    ),
     "no prompts": (("llama", {}), {"gate_mode": "cheap_embed"}, "positive_prompts"),
     "an unknown gate": (("llama", {}), {"gate_mode": "randm"}, "did you mean 'random'"),
     "an unknown key": (("llama", {}), {"gatemode": "random"}, "did you mean 'gate_mode'"),

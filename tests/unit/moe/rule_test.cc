@@ -1,5 +1,6 @@
 #include "moe/rule.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -38,6 +39,23 @@ void check_source(const MixtureRule& rule, const MixtureSource& source, const Sc
     CHECK(expand(dense, dense.example, {.layout = source.layout}).has_value());
 }
 
+// The same of the way back, whose expressions are of the mixture.
+void check_back(const MixtureRule& rule, const MixtureSource& back, const Schema& mixture) {
+  const ConfigQuery query(mixture, mixture.example, "");
+  for (const MixtureRefusal& refusal : back.refuse) {
+    const auto holds = query.value(refusal.when);
+    INFO(refusal.when);
+    REQUIRE(holds);
+    CHECK(holds->boolean() != nullptr);
+    CHECK(!refusal.why.empty());
+  }
+  for (const MixtureSetting& setting : back.set) {
+    INFO(setting.key);
+    if (!setting.expression.empty()) CHECK(query.value(setting.expression).has_value());
+    CHECK(std::ranges::find(rule.without, setting.key) == rule.without.end());
+  }
+}
+
 std::string why_not(std::string_view text) {
   const auto rule = load_mixture_rule("x.json", text);
   return rule ? "" : rule.error().message;
@@ -57,6 +75,14 @@ TEST_CASE("moe: every rule compiled in is of architectures that there are") {
     CHECK(catalogue.find(rule.name) != nullptr);
     CHECK(rule.least_shared <= rule.most_shared);
     REQUIRE(!rule.from.empty());
+    REQUIRE(!rule.back.empty());
+    for (const MixtureSource& back : rule.back) {
+      INFO(back.schema);
+      REQUIRE(catalogue.find(back.schema) != nullptr);
+      check_back(rule, back, *catalogue.find(rule.name));
+    }
+    if (!rule.factor.empty())
+      CHECK(catalogue.find(rule.name)->defaults.find(rule.factor) != nullptr);
     for (const MixtureSource& source : rule.from) {
       INFO(source.schema);
       const Schema* dense = catalogue.find(source.schema);
