@@ -188,6 +188,20 @@ std::optional<std::uint64_t> ConfigValues::number(std::string_view name) const {
   return static_cast<std::uint64_t>(value.integer);
 }
 
+std::optional<std::uint64_t> ConfigValues::least(std::string_view name) const {
+  const auto slot = body_.slot(name);
+  if (!slot || *slot >= body_.definitions.size()) return std::nullopt;
+  const ExprValue& value = slots_[*slot];
+  if (value.kind != ExprKind::kList) return number(name);
+  std::optional<std::uint64_t> least;
+  for (const ExprValue& element : value.list) {
+    if (element.kind != ExprKind::kInt || element.integer < 0) return std::nullopt;
+    least =
+        std::min(least.value_or(~std::uint64_t{0}), static_cast<std::uint64_t>(element.integer));
+  }
+  return least;
+}
+
 ExprValue ConfigValues::from_json(const json::Value& value) {
   if (value.is_null()) return ExprValue::null();
   if (const bool* boolean = value.boolean()) return ExprValue::of(*boolean);

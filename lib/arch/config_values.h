@@ -32,6 +32,9 @@ class ConfigValues {
   // A name that is a whole number now.
   [[nodiscard]] std::optional<std::uint64_t> number(std::string_view name) const;
 
+  // The same; of a list of whole numbers the least.
+  [[nodiscard]] std::optional<std::uint64_t> least(std::string_view name) const;
+
   // The config's key that gave a name its value, as a JSON pointer.
   [[nodiscard]] std::string pointer(std::string_view name) const;
 

@@ -150,6 +150,8 @@ std::string_view role_name(Role role) {
       return "head";
     case Role::kRouter:
       return "router";
+    case Role::kRouterBias:
+      return "router_bias";
     case Role::kSharedGate:
       return "shared_gate";
     case Role::kExpert:
@@ -210,6 +212,9 @@ Result<TracedExpansion> expand_traced(const Schema& schema, const json::Value& c
   expansion.layers_pointer = values.pointer("layers");
   expansion.hidden = values.number("hidden");
   expansion.experts = values.number("experts");
+  expansion.experts_pointer = values.pointer("experts");
+  expansion.per_token = values.least("top");
+  if (values.number("top")) expansion.per_token_pointer = values.pointer("top");
   fill_ignored(body.ignored, values, storage->ignored);
   fill_ignored(change.ignored, values, storage->ignored);
 

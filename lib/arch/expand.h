@@ -23,6 +23,7 @@ enum class Role : std::uint8_t {
   kEmbedding,
   kHead,
   kRouter,      // [experts, hidden]
+  kRouterBias,  // one number an expert: [experts] or [1, experts]
   kSharedGate,  // [1, hidden]
   kExpert,
   kSharedExpert,
@@ -102,9 +103,12 @@ struct Expansion {
   TieFlag tie{};
   std::vector<ConfigProblem> problems{};  // where one stopped the expansion, `tensors` is empty
   std::optional<std::uint64_t> vocabulary{}, layers{}, hidden{},
-      experts{};                     // where the rule has them
+      experts{};  // where the rule has them
+  // Experts that a token goes to; where layers differ, the fewest.
+  std::optional<std::uint64_t> per_token{};
   std::string vocabulary_pointer{};  // to the config's key that says `vocabulary`; RFC 6901
-  std::string layers_pointer{};
+  std::string layers_pointer{}, experts_pointer{};
+  std::string per_token_pointer{};  // empty where layers differ
   std::string class_name{};
   std::string base_prefix{};   // what the bare model's class leaves out of all names: "model."
   std::string quantization{};  // quant_method of the config; `tensors` know of "fp8" alone

@@ -21,9 +21,9 @@ constexpr std::array<Key, 20> kRule = {"$schema", "name",    "model_types", "ali
 constexpr std::array<Key, 2> kList = {"each", "is"};
 constexpr std::array<Key, 3> kTied = {"default", "tensors", "key"};
 constexpr std::array<Key, 3> kKeys = {"vocabulary", "layers", "per_layer"};
-constexpr std::array<Key, 9> kRoleNames = {"embedding",   "head",   "router",
-                                           "shared_gate", "expert", "shared_expert",
-                                           "norm",        "score",  "position"};
+constexpr std::array<Key, 10> kRoleNames = {
+    "embedding", "head",          "router", "router_bias", "shared_gate",
+    "expert",    "shared_expert", "norm",   "score",       "position"};
 constexpr std::array<Key, 6> kBlock = {"each", "when", "under", "optional", "tensors", "else"};
 constexpr std::array<Key, 5> kClass = {"without", "with", "strip", "rename", "ignored"};
 constexpr std::array<Key, 10> kLayout = {"name",   "why",   "internal",  "without", "stack",

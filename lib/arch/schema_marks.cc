@@ -14,10 +14,11 @@
 namespace shardwright {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Role>, 9> kMarkedRoles = {
+constexpr std::array<std::pair<std::string_view, Role>, 10> kMarkedRoles = {
     {{"embedding", Role::kEmbedding},
      {"head", Role::kHead},
      {"router", Role::kRouter},
+     {"router_bias", Role::kRouterBias},
      {"shared_gate", Role::kSharedGate},
      {"expert", Role::kExpert},
      {"shared_expert", Role::kSharedExpert},
@@ -123,6 +124,7 @@ Status load_tied(Loading& loading, const json::Value& tied,
 bool is_fp8_candidate(const TensorRule& tensor) {
   switch (tensor.role) {
     case Role::kRouter:
+    case Role::kRouterBias:
     case Role::kSharedGate:
     case Role::kNorm:
     case Role::kEmbedding:

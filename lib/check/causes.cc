@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "check/check.h"
-
 namespace shardwright {
 
 bool has_foreign_names(const Join& join) {
@@ -11,15 +9,12 @@ bool has_foreign_names(const Join& join) {
   return join.matched == 0 && join.mismatched.empty() && lacks && !join.unexpected.empty();
 }
 
-MismatchCause explanation_of(const Model& model, const ShapeMismatch& mismatch) {
+MismatchCause explanation_of(const ShapeMismatch& mismatch) {
   const ShapeView stored = mismatch.stored->shape;
   const ShapeView wanted = mismatch.expected->shape;
   const Role role = mismatch.expected->role;
-  if (role == Role::kRouter || role == Role::kSharedGate) {
-    const bool counts_experts = role == Role::kRouter && model.join.experts &&
-                                stored.size() == wanted.size() &&
-                                stored.front() == model.join.experts->stored;
-    return counts_experts ? MismatchCause::kExperts : MismatchCause::kGate;
+  if (role == Role::kRouter || role == Role::kRouterBias || role == Role::kSharedGate) {
+    return MismatchCause::kGate;
   }
   if (std::ranges::find(stored, std::uint64_t{0}) != stored.end()) return MismatchCause::kEmpty;
   if ((role == Role::kEmbedding || role == Role::kHead) && stored.size() == 2 &&

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "base/units.h"
 #include "check/data_reader.h"
 #include "check/single_file.h"
 
@@ -63,17 +64,40 @@ std::vector<Question> ask(const Checkpoint& checkpoint, const Expansion* expecte
   return questions;
 }
 
-Status read_all(const Checkpoint& checkpoint, const std::vector<Question>& questions,
-                const DataRequest& request, DataFacts& facts) {
+// For each tensor the length of its rows, where it is a router: two experts whose rows are equal
+// cannot be told apart.
+std::vector<std::uint64_t> router_rows(const Checkpoint& checkpoint, const Expansion* expected) {
+  constexpr std::uint64_t kMaxRowBytes = kMiB;
+  std::vector<std::uint64_t> row_bytes(checkpoint.tensors.size());
+  if (expected == nullptr) return row_bytes;
+  for (const ExpectedTensor& wanted : expected->tensors) {
+    if (wanted.role != Role::kRouter || wanted.shape.size() != 2) continue;
+    const auto position = checkpoint.position(wanted.name);
+    if (!position) continue;
+    const Tensor& router = checkpoint.tensors[*position];
+    const std::uint64_t bytes = router.bytes / std::max<std::uint64_t>(1, wanted.shape.front());
+    if (router.readable && same_shape(router.shape, wanted.shape) &&
+        dtype_bits(router.dtype) % 8 == 0 && bytes <= kMaxRowBytes) {
+      row_bytes[*position] = bytes;
+    }
+  }
+  return row_bytes;
+}
+
+Status read_all(const Checkpoint& checkpoint, const Expansion* expected,
+                const std::vector<Question>& questions, const DataRequest& request,
+                DataFacts& facts) {
   std::vector<TensorPair> pairs;
   pairs.reserve(questions.size());
   for (const Question& question : questions)
     pairs.push_back(question.pair);
-  SW_TRY(auto read, read_tensors(checkpoint.tensors, pairs, request));
+  const std::vector<std::uint64_t> rows = router_rows(checkpoint, expected);
+  SW_TRY(auto read, read_tensors(checkpoint.tensors, pairs, rows, request));
   for (std::size_t i = 0; i < questions.size(); ++i)
     answer(facts, checkpoint, questions[i], read.pairs[i]);
   facts.scans = std::move(read.scans);
   facts.digests = std::move(read.digests);
+  facts.rows = std::move(read.rows);
   facts.error = std::move(read.error);
   facts.complete = facts.error.empty();
   return ok();
@@ -132,7 +156,7 @@ Result<DataFacts> read_data(const Checkpoint& checkpoint, const Expansion* expec
                             const DataRequest& request) {
   DataFacts facts;
   const std::vector<Question> questions = ask(checkpoint, expected, facts);
-  SW_TRY_OK(request.all ? read_all(checkpoint, questions, request, facts)
+  SW_TRY_OK(request.all ? read_all(checkpoint, expected, questions, request, facts)
                         : read_samples(checkpoint, questions, request, facts));
   SW_TRY_OK(compare_sets(checkpoint, request, facts));
   if (!request.all && request.watched) {

@@ -14,6 +14,7 @@
 #include "shardwright/progress.h"
 #include "shardwright/result.h"
 #include "tensor/norm_change.h"
+#include "tensor/row_scan.h"
 #include "tensor/scan.h"
 
 namespace shardwright {
@@ -40,6 +41,8 @@ struct DataFacts {
   // Where they were asked for, one for each of Checkpoint::tensors; none where it was not read
   // whole.
   std::vector<std::optional<Digest>> digests{};
+  // With `scans`, one for each of Checkpoint::tensors: the rows of routers that were read.
+  std::vector<std::optional<RowFacts>> rows{};
   std::vector<TieFacts> ties{};  // pairs of which both tensors are stored
   std::vector<std::string>
       duplicates_differ{};  // stored twice, with different bytes, dtype or shape
@@ -53,6 +56,7 @@ struct DataFacts {
 struct KnownTensor {
   ScanResult scan{};
   Digest digest{};
+  std::optional<RowFacts> rows{};
 };
 
 struct DataRequest {

@@ -10,12 +10,12 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
-#include <numeric>
 
 #include "base/meter.h"
 #include "base/parallel.h"
 #include "base/try.h"
 #include "base/units.h"
+#include "check/data_units.h"
 
 namespace shardwright {
 namespace {
@@ -26,116 +26,20 @@ namespace {
 constexpr std::uint64_t kBufferBytes = kMiB;
 constexpr std::uint64_t kBufferBytesLeast = 128 * kKiB;
 constexpr std::uint64_t kBufferBytesAll = 24 * kMiB;
-constexpr std::uint64_t kUnitBytes = 8 * kMiB;
-constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::uint64_t kSampleBytes = 4096;
 constexpr std::uint64_t kSamples = 64;
-
-// A part of a tensor: whole elements.
-struct Segment {
-  std::uint32_t tensor{};
-  std::uint64_t from{};
-  std::uint64_t bytes{};
-};
-
-constexpr std::size_t kNoPair = ~std::size_t{0};
-
-// Segments [begin, end): neighbours in one file; or, of a pair, the same part of both tensors.
-struct Unit {
-  std::size_t begin{}, end{};
-  std::size_t pair{kNoPair};
-};
-
-struct Work {
-  std::vector<Segment> segments{};
-  std::vector<Unit> units{};
-  std::vector<bool> repeated{};  // a segment of a tensor that another pair scans
-  std::uint64_t bytes{};
-};
-
-// The same for digests, which are taken in blocks that begin with the tensor: none where less than
-// a block would fit.
-std::uint64_t cut_blocks(const Tensor& tensor, std::uint64_t from, std::uint64_t room) {
-  const std::uint64_t left = tensor.bytes - from;
-  return left <= room ? left : room / Digester::kBlockBytes * Digester::kBlockBytes;
-}
-
-// Bytes to take from a tensor of which `room` fit: a whole number of elements, and up to a page of
-// the file.
-std::uint64_t cut(const Tensor& tensor, std::uint64_t from, std::uint64_t room) {
-  const std::uint64_t left = tensor.bytes - from;
-  if (left <= room) return left;
-  const std::uint64_t start = tensor.offset + from;
-  const std::uint64_t to_page = (start + room) / kPageBytes * kPageBytes - start;
-  return std::max<std::uint64_t>(8, to_page / 8 * 8);
-}
-
-void plan_pairs(std::span<const Tensor> tensors, std::span<const TensorPair> pairs, Work& work,
-                std::vector<bool>& planned) {
-  for (std::size_t i = 0; i < pairs.size(); ++i) {
-    const TensorPair pair = pairs[i];
-    const Tensor& tensor = tensors[pair.a];
-    for (std::uint64_t from = 0; from < tensor.bytes;) {
-      const std::uint64_t bytes = cut(tensor, from, kUnitBytes / 2);
-      work.units.push_back({work.segments.size(), work.segments.size() + 2, i});
-      work.segments.push_back({pair.a, from, bytes});
-      work.segments.push_back({pair.b, from, bytes});
-      work.repeated.push_back(planned[pair.a]);
-      work.repeated.push_back(planned[pair.b]);
-      work.bytes += 2 * bytes;
-      from += bytes;
-    }
-    planned[pair.a] = planned[pair.b] = true;
-  }
-}
-
-void plan_files(std::span<const Tensor> tensors, Work& work, const std::vector<bool>& planned,
-                bool digests) {
-  std::vector<std::uint32_t> order(tensors.size());
-  std::iota(order.begin(), order.end(), 0U);
-  std::ranges::stable_sort(order, [&](std::uint32_t a, std::uint32_t b) {
-    return std::pair(tensors[a].shard, tensors[a].offset) <
-           std::pair(tensors[b].shard, tensors[b].offset);
-  });
-  Unit unit{work.segments.size(), work.segments.size()};
-  const ByteSource* source = nullptr;
-  std::uint64_t position = 0;
-  std::uint64_t room = 0;
-  const auto finish = [&] {
-    unit.end = work.segments.size();
-    if (unit.end > unit.begin) work.units.push_back(unit);
-    unit.begin = unit.end;
-    room = kUnitBytes;
-  };
-  for (const std::uint32_t i : order) {
-    const Tensor& tensor = tensors[i];
-    if (!tensor.readable || planned[i]) continue;
-    if (tensor.source != source || tensor.offset != position) finish();
-    source = tensor.source;
-    for (std::uint64_t from = 0; from < tensor.bytes;) {
-      if (room < kPageBytes || (digests && cut_blocks(tensor, from, room) == 0)) finish();
-      const std::uint64_t bytes =
-          digests ? cut_blocks(tensor, from, room) : cut(tensor, from, room);
-      work.segments.push_back({i, from, bytes});
-      work.bytes += bytes;
-      room -= bytes;
-      from += bytes;
-    }
-    position = tensor.offset + tensor.bytes;
-  }
-  finish();
-  work.repeated.resize(work.segments.size());
-}
 
 class Reader {
  public:
   Reader(std::span<const Tensor> tensors, const Work& work, std::size_t pairs,
-         const DataRequest& request)
+         std::span<const std::uint64_t> row_bytes, const DataRequest& request)
       : tensors_(tensors),
         work_(work),
+        row_bytes_(row_bytes),
         seen_(work.segments.size()),
         digests_(request.digests),
         blocks_(request.digests ? work.segments.size() : 0),
+        rows_(work.segments.size()),
         errors_(work.units.size()),
         differ_(pairs),
         meter_(request.monitor, "checking", work.bytes) {}
@@ -163,7 +67,7 @@ class Reader {
       }
       if (errors_[u].empty()) continue;
       if (result.error.empty()) result.error = errors_[u];
-      if (unit.pair != kNoPair) result.pairs[unit.pair] = TieBytes::kNotRead;
+      if (unit.pair != Unit::kNoPair) result.pairs[unit.pair] = TieBytes::kNotRead;
     }
     for (std::size_t i = 0; i < pairs; ++i) {
       if (differ_[i]) result.pairs[i] = TieBytes::kDiffer;
@@ -172,6 +76,7 @@ class Reader {
       if (failed[i]) result.scans[i] = {};
     }
     collect_digests(failed, result);
+    collect_rows(failed, result);
     return result;
   }
 
@@ -189,6 +94,25 @@ class Reader {
     }
   }
 
+  void collect_rows(const std::vector<bool>& failed, ReadTensors& result) {
+    std::vector<std::vector<RowRun>> runs(tensors_.size());
+    for (std::size_t s = 0; s < rows_.size(); ++s) {
+      if (rows_[s]) runs[work_.segments[s].tensor].push_back(*std::move(rows_[s]));
+    }
+    result.rows.resize(tensors_.size());
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      if (!runs[i].empty() && !failed[i])
+        result.rows[i] = rows_of(tensors_[i].dtype, row_bytes_[i], runs[i]);
+    }
+  }
+
+  // Watches the rows of a segment, where its tensor's are.
+  [[nodiscard]] std::optional<RowReader> row_reader(const Segment& segment) const {
+    const std::uint64_t bytes = row_bytes_[segment.tensor];
+    if (bytes == 0) return std::nullopt;
+    return RowReader(tensors_[segment.tensor].dtype, bytes, segment.from);
+  }
+
   void take_units(std::uint64_t buffer_bytes) {
     std::vector<std::byte> memory(buffer_bytes + kPageBytes);
     void* start = memory.data();
@@ -200,7 +124,7 @@ class Reader {
       if (next >= work_.units.size()) return;
       const Unit& unit = work_.units[next];
       const Status status =
-          unit.pair == kNoPair ? read_range(unit, buffer) : read_pair(unit, buffer);
+          unit.pair == Unit::kNoPair ? read_range(unit, buffer) : read_pair(unit, buffer);
       if (!status) errors_[next] = status.error().message;
     }
   }
@@ -215,6 +139,7 @@ class Reader {
     std::uint64_t position = start_of(work_.segments[unit.begin]);
     Digester digester;
     std::size_t segment = unit.begin;
+    std::optional<RowReader> rows = row_reader(work_.segments[segment]);
     while (position < end && !meter_.stopped()) {
       std::uint64_t want = std::min<std::uint64_t>(buffer.size(), end - position);
       if (position + want < end) want = (position + want) / kPageBytes * kPageBytes - position;
@@ -230,10 +155,13 @@ class Reader {
         if (bytes == 0) break;
         scan(tensor.dtype, buffer.subspan(used, bytes), seen_[segment]);
         if (digests_) digester.add(buffer.subspan(used, bytes));
+        if (rows) rows->add(buffer.subspan(used, bytes));
         used += bytes;
         if (bytes < left) continue;
         if (digests_) blocks_[segment] = digester.take();
+        if (rows) rows_[segment] = rows->take();
         ++segment;
+        if (segment < unit.end) rows = row_reader(work_.segments[segment]);
       }
       position += used;
       meter_.add(used);
@@ -265,9 +193,11 @@ class Reader {
 
   std::span<const Tensor> tensors_;
   const Work& work_;
+  std::span<const std::uint64_t> row_bytes_;
   std::vector<ScanResult> seen_;  // one a segment: no two threads share one
   bool digests_{};
   std::vector<std::vector<Digest>> blocks_;  // likewise, where digests are asked for
+  std::vector<std::optional<RowRun>> rows_;  // likewise, where they are watched
   std::vector<std::string> errors_;          // one a unit
   std::vector<std::atomic<bool>> differ_;
   Meter meter_;
@@ -281,22 +211,26 @@ namespace {
 // Every tensor by itself; pairs are equal where their digests are.
 Result<ReadTensors> read_with_digests(std::span<const Tensor> tensors,
                                       std::span<const TensorPair> pairs,
+                                      std::span<const std::uint64_t> row_bytes,
                                       const DataRequest& request) {
   std::vector<bool> planned(tensors.size());
   std::vector<std::optional<KnownTensor>> known(tensors.size());
   for (std::size_t i = 0; request.known && i < tensors.size(); ++i) {
     if (tensors[i].readable) known[i] = request.known(tensors[i]);
+    // Under another shape it may have rows that nobody looked at.
+    if (row_bytes[i] != 0 && known[i] && !known[i]->rows) known[i].reset();
     planned[i] = known[i].has_value();
   }
   Work work;
   plan_files(tensors, work, planned, true);
-  Reader reader(tensors, work, 0, request);
+  Reader reader(tensors, work, 0, row_bytes, request);
   reader.run(request.threads);
   SW_TRY(ReadTensors result, reader.collect(0));
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (!known[i]) continue;
     result.scans[i] = known[i]->scan;
     result.digests[i] = known[i]->digest;
+    result.rows[i] = std::move(known[i]->rows);
   }
   for (const TensorPair& pair : pairs) {
     const auto& a = result.digests[pair.a];
@@ -311,13 +245,14 @@ Result<ReadTensors> read_with_digests(std::span<const Tensor> tensors,
 }  // namespace
 
 Result<ReadTensors> read_tensors(std::span<const Tensor> tensors, std::span<const TensorPair> pairs,
+                                 std::span<const std::uint64_t> row_bytes,
                                  const DataRequest& request) {
-  if (request.digests) return read_with_digests(tensors, pairs, request);
+  if (request.digests) return read_with_digests(tensors, pairs, row_bytes, request);
   Work work;
   std::vector<bool> planned(tensors.size());
   plan_pairs(tensors, pairs, work, planned);
   plan_files(tensors, work, planned, false);
-  Reader reader(tensors, work, pairs.size(), request);
+  Reader reader(tensors, work, pairs.size(), row_bytes, request);
   reader.run(request.threads);
   return reader.collect(pairs.size());
 }

@@ -24,11 +24,14 @@ struct ReadTensors {
   std::vector<ScanResult> scans{};               // one a tensor; empty where it was not read whole
   std::vector<TieBytes> pairs{};                 // one a pair
   std::vector<std::optional<Digest>> digests{};  // one a tensor, where asked for
+  std::vector<std::optional<RowFacts>> rows{};   // one a tensor, where they were watched
   std::string error{};                           // the first failure in file order
 };
 
-// kInterrupted where the monitor stops it.
+// `row_bytes`: for each tensor how long the rows are that are watched; 0 where none are. Those of
+// pairs are not. kInterrupted where the monitor stops it.
 Result<ReadTensors> read_tensors(std::span<const Tensor> tensors, std::span<const TensorPair> pairs,
+                                 std::span<const std::uint64_t> row_bytes,
                                  const DataRequest& request);
 
 // Compares blocks spread over both, the first and the last among them; small tensors whole.

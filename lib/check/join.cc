@@ -163,8 +163,8 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
     explain_prefixes(checkpoint, expected, result);
     explain_layouts(checkpoint, expected, result);
   }
+  explain_experts(checkpoint, expected, result);
   if (!result.unexpected.empty() || !result.missing.empty()) {
-    explain_experts(checkpoint, expected, result);
     explain_layers(checkpoint, expected, result);
   }
   const auto head = std::ranges::find(result.missing, Role::kHead, &ExpectedTensor::role);

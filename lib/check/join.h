@@ -35,9 +35,24 @@ using ByLayer = std::map<std::int32_t, std::vector<const T*>>;
 
 // All layers hold the same number of experts, and it is not the config's.
 struct ExpertCount {
+  enum class Routers : std::uint8_t { kUnclear, kAsStored, kAsConfig };
   std::uint64_t stored{};
   std::uint64_t config{};
-  std::vector<std::string> places{};  // the tensors that are absent or too many
+  Routers routers{};  // which of the two all of them have rows for
+  bool fits{};        // with `stored` in the config all experts and routers are what it asks for
+  // What the config would contradict then, and what of it would be resolved: their messages.
+  std::vector<std::string> contradictions{}, resolved{};
+  std::vector<std::string> places{};  // tensors that are absent, too many or of another shape
+};
+
+// A layer whose experts are not those that the config counts.
+struct ExpertNumbers {
+  std::int32_t layer{};
+  std::vector<std::int32_t> stored{};  // all that are there, sorted
+  std::vector<std::int32_t> absent{};  // as a whole
+  std::vector<std::int32_t> surplus{};
+  std::vector<const ExpectedTensor*> missing{};  // of the absent ones
+  std::vector<const Tensor*> unexpected{};       // of the others
 };
 
 struct Join {
@@ -59,6 +74,7 @@ struct Join {
   ByLayer<ExpectedTensor> absent_layers{};  // layers of which nothing required is stored
   ByLayer<Tensor> surplus_layers{};         // layers at and beyond the config's count
   std::optional<ExpertCount> experts{};
+  std::vector<ExpertNumbers> expert_numbers{};  // by layer
   std::vector<std::string> wrappers{};        // taken out of all names they give names of the rule
   bool wrappers_exact{};                      // ... one to one, with nothing missing
   std::vector<Tolerated> odd_prefix{};        // "model.model.x" or "x" for "model.x"

@@ -2,15 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <map>
-#include <optional>
-#include <set>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "arch/layout.h"
-#include "base/text.h"
+#include "check/name_numbers.h"
 
 namespace shardwright {
 namespace {
@@ -35,33 +30,6 @@ std::string strip(std::string_view name, std::string_view segment, bool& found) 
     found = true;
   }
   return bare;
-}
-
-template <typename T>
-void erase_explained(std::vector<const T*>& list, const std::unordered_set<const T*>& explained) {
-  std::erase_if(list, [&](const T* item) { return explained.contains(item); });
-}
-
-// The number in `name` whose replacement by `layer` gives an expected tensor of that layer: where
-// it stands, and what it is.
-struct LayerNumber {
-  std::size_t begin{}, end{};
-  std::int32_t value{};
-};
-
-std::vector<LayerNumber> numbers_of(std::string_view name) {
-  std::vector<LayerNumber> numbers;
-  std::size_t begin = 0;
-  for (const std::string_view part : split(name, '.')) {
-    std::int32_t value = 0;
-    const char* last = part.data() + part.size();
-    const auto [end, error] = std::from_chars(part.data(), last, value);
-    if (error == std::errc{} && end == last && value >= 0) {
-      numbers.push_back({begin, begin + part.size(), value});
-    }
-    begin += part.size() + 1;
-  }
-  return numbers;
 }
 
 }  // namespace
@@ -181,50 +149,6 @@ void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Jo
   }
 }
 
-void explain_experts(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
-  if (!expected.experts || *expected.experts == 0) return;
-  const std::uint64_t config = *expected.experts;
-  // How many experts each layer stores, by the names of the rule and those beyond its count.
-  std::map<std::int32_t, std::set<std::int32_t>> stored;
-  for (const ExpectedTensor& wanted : expected.tensors) {
-    if (wanted.expert >= 0 && !wanted.optional && checkpoint.find(wanted.name) != nullptr) {
-      stored[wanted.layer].insert(wanted.expert);
-    }
-  }
-  std::unordered_set<const Tensor*> surplus;
-  for (const Tensor* tensor : join.unexpected) {
-    for (const LayerNumber& number : numbers_of(tensor->name)) {
-      if (static_cast<std::uint64_t>(number.value) < config) continue;
-      std::string name(tensor->name);
-      name.replace(number.begin, number.end - number.begin, "0");
-      const ExpectedTensor* sibling = expected.find(name);
-      if (sibling == nullptr || sibling->expert != 0) continue;
-      stored[sibling->layer].insert(number.value);
-      surplus.insert(tensor);
-    }
-  }
-  if (stored.empty()) return;
-  const std::size_t count = stored.begin()->second.size();
-  const bool uniform = std::ranges::all_of(stored, [&](const auto& layer) {
-    return layer.second.size() == count &&
-           *layer.second.rbegin() + 1 == static_cast<std::int32_t>(count);
-  });
-  if (!uniform || count == config) return;
-  ExpertCount experts{.stored = count, .config = config};
-  std::unordered_set<const ExpectedTensor*> absent;
-  for (const ExpectedTensor* wanted : join.missing) {
-    if (wanted->expert < static_cast<std::int32_t>(count)) continue;
-    absent.insert(wanted);
-    experts.places.emplace_back(wanted->name);
-  }
-  for (const Tensor* tensor : join.unexpected) {
-    if (surplus.contains(tensor)) experts.places.emplace_back(tensor->name);
-  }
-  erase_explained(join.missing, absent);
-  erase_explained(join.unexpected, surplus);
-  join.experts = std::move(experts);
-}
-
 void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   std::unordered_set<std::int32_t> partly;  // layers of which something required is stored
   std::unordered_map<std::int32_t, std::size_t> required;
@@ -254,14 +178,12 @@ void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Joi
   std::unordered_set<const Tensor*> surplus;
   for (const Tensor* tensor : join.unexpected) {
     // The layer is the first number of a name; those behind it count experts and parts.
-    const std::vector<LayerNumber> numbers = numbers_of(tensor->name);
+    const std::vector<NameNumber> numbers = numbers_of(tensor->name);
     if (numbers.empty() || numbers.front().value < layers) continue;
-    const LayerNumber& number = numbers.front();
+    const NameNumber& number = numbers.front();
     // The same name in some layer of the config is expected: this is a layer too many.
     const auto known_in = [&](std::int64_t layer) {
-      std::string name(tensor->name);
-      name.replace(number.begin, number.end - number.begin, std::to_string(layer));
-      return expected.find(name) != nullptr;
+      return expected.find(with_number(tensor->name, number, layer)) != nullptr;
     };
     bool known = false;
     for (std::int64_t i = 0; i < std::min<std::int64_t>(layers, 8) && !known; ++i)

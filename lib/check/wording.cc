@@ -1,8 +1,11 @@
 #include "check/wording.h"
 
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/text.h"
 #include "base/utf8.h"
@@ -36,6 +39,47 @@ std::string some_of(std::span<const std::string_view> names) {
 std::string some_of(std::span<const std::string> names) {
   const std::vector<std::string_view> views(names.begin(), names.end());
   return some_of(views);
+}
+
+std::string number_runs(std::span<const std::int32_t> numbers) {
+  constexpr std::size_t kShort = 2;  // told one by one
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < numbers.size();) {
+    std::size_t end = i + 1;
+    while (end < numbers.size() && numbers[end] == numbers[end - 1] + 1)
+      ++end;
+    if (end - i > kShort) {
+      parts.push_back(fmt::format("{} to {}", numbers[i], numbers[end - 1]));
+      i = end;
+    }
+    for (; i < end; ++i)
+      parts.push_back(std::to_string(numbers[i]));
+  }
+  std::string text;
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == parts.size() ? " and " : ", ") + parts[i];
+  return text;
+}
+
+std::string by_layers(std::span<const std::pair<std::int32_t, std::string>> said) {
+  std::vector<std::pair<std::string_view, std::vector<std::int32_t>>> patterns;
+  for (const auto& [layer, what] : said) {
+    const auto same = std::ranges::find(patterns, what, [](const auto& p) { return p.first; });
+    (same == patterns.end() ? patterns.emplace_back(what, std::vector<std::int32_t>()) : *same)
+        .second.push_back(layer);
+  }
+  std::vector<std::string> parts;
+  std::size_t others = 0;
+  for (const auto& [what, layers] : patterns) {
+    if (parts.size() == kNamed) {
+      others += layers.size();
+    } else {
+      parts.push_back(fmt::format("{} in layer{} {}", what, layers.size() == 1 ? "" : "s",
+                                  number_runs(layers)));
+    }
+  }
+  if (others > 0) parts.push_back(fmt::format("and others in {}", counted(others, "layer")));
+  return fmt::format("{}", fmt::join(parts, "; "));
 }
 
 std::string prints(std::string_view text) {

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "safetensors/header.h"
 
@@ -19,6 +20,12 @@ std::string byte_count(std::uint64_t bytes);
 // "'a'", "'a' and 'b'", "'a', 'b', 'c' and 12 more": names from files, printable.
 std::string some_of(std::span<const std::string_view> names);
 std::string some_of(std::span<const std::string> names);
+
+// "3", "3 and 4", "1, 3 to 5 and 9": numbers in ascending order.
+std::string number_runs(std::span<const std::int32_t> numbers);
+
+// "a in layers 0 to 3; b in layer 5; and others in 2 layers": what is said of layers, each once.
+std::string by_layers(std::span<const std::pair<std::int32_t, std::string>> said);
 
 // "loaders print 'Error while deserializing header: header too small'": a clause for the end of a
 // message. What differs from file to file is an ellipsis.

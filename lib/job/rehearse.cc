@@ -29,11 +29,7 @@ PlanRequest request_of(const RepairOptions& options) {
 }
 
 std::optional<KnownTensor> known_of(const Stored& stored, const Tensor* tensor) {
-  if (tensor == nullptr) return std::nullopt;
-  const auto digest = stored.digest(*tensor);
-  if (!digest) return std::nullopt;
-  const auto position = tensor - stored.model().checkpoint.tensors.data();
-  return KnownTensor{stored.model().data.scans[static_cast<std::size_t>(position)], *digest};
+  return tensor == nullptr ? std::nullopt : stored.known(*tensor);
 }
 
 // What a round leaves of each tensor's bytes: nothing of it has to be read again.

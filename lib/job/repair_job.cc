@@ -176,12 +176,9 @@ class RepairRun {
     for (const Shard& shard : checkpoint.shards)
       files.push_back(shard.file);
     const auto known = [&](const Tensor& tensor) -> std::optional<KnownTensor> {
-      const Tensor* same = nullptr;
-      if (is_same(files[tensor.shard])) same = stored.at(files[tensor.shard], tensor.name);
-      if (same == nullptr || !stored.digest(*same)) return std::nullopt;
-      const auto position = same - planned.model.checkpoint.tensors.data();
-      return KnownTensor{planned.model.data.scans[static_cast<std::size_t>(position)],
-                         *stored.digest(*same)};
+      if (!is_same(files[tensor.shard])) return std::nullopt;
+      const Tensor* same = stored.at(files[tensor.shard], tensor.name);
+      return same == nullptr ? std::nullopt : stored.known(*same);
     };
     SW_TRY(const CheckedModel checked,
            check_checkpoint(std::move(checkpoint), report_.model, catalogue_, full_check(options_),

@@ -31,6 +31,9 @@ std::vector<Claim> claims_of(const Edit& edit) {
       return {{fmt::format("shape of\n{}\n{}", e.file, e.tensor), shape_text(e.shape),
                quoted(e.tensor)}};
     }
+    std::vector<Claim> operator()(const edit::TransposeTensor& e) const {
+      return {{fmt::format("shape of\n{}\n{}", e.file, e.tensor), "transposed", quoted(e.tensor)}};
+    }
     std::vector<Claim> operator()(const edit::SetJson& e) const {
       return {{fmt::format("value\n{}\n{}", e.file, e.pointer), e.value,
                fmt::format("{} of {}", quoted(e.pointer), quoted(e.file))}};
@@ -108,6 +111,11 @@ struct Objection {
     if (is_same_order(tensor->shape, e.shape)) return "";
     return fmt::format("the elements of {} may stand in another order, {} against {}",
                        quoted(e.tensor), shape_text(tensor->shape), shape_text(e.shape));
+  }
+  std::string operator()(const edit::TransposeTensor& e) const {
+    const Tensor* tensor = stored.at(e.file, e.tensor);
+    if (tensor == nullptr) return absent(e.file, e.tensor);
+    return tensor->shape.size() == 2 ? "" : fmt::format("{} is no matrix", quoted(e.tensor));
   }
   std::string operator()(const edit::RelayShard&) const { return ""; }
   std::string operator()(const edit::RebuildIndex&) const { return ""; }

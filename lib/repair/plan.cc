@@ -54,6 +54,13 @@ struct Apply {
         reason(fmt::format("to {}: the shape that {} expects, the elements in the same order",
                            shape_text(e.shape), expecting())));
   }
+  Status operator()(const edit::TransposeTensor& e) const {
+    const Tensor* tensor = stored.at(e.file, e.tensor);
+    if (tensor == nullptr || dropped.contains(tensor)) return ok();
+    return work.transpose(e.file, *tensor,
+                          reason(fmt::format("rows and columns exchanged: {} expects [{}, {}]",
+                                             expecting(), tensor->shape[1], tensor->shape[0])));
+  }
   Status operator()(const edit::RelayShard& e) const {
     return work.relay(e.file, e.relabel,
                       reason("the tensors' own bytes, placed by their dtypes and shapes"));

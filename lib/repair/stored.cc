@@ -30,6 +30,13 @@ std::optional<Digest> Stored::digest(const Tensor& tensor) const {
   return model_.data.digests[position];
 }
 
+std::optional<KnownTensor> Stored::known(const Tensor& tensor) const {
+  const auto found = digest(tensor);
+  if (!found) return std::nullopt;
+  const auto position = static_cast<std::size_t>(&tensor - model_.checkpoint.tensors.data());
+  return KnownTensor{model_.data.scans[position], *found, model_.data.rows[position]};
+}
+
 const Tensor* Stored::twin(const Tensor& tensor, const std::set<const Tensor*>& dropped) const {
   const auto bytes = digest(tensor);
   if (!bytes) return nullptr;

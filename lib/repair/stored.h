@@ -29,6 +29,8 @@ class Stored {
   [[nodiscard]] const Tensor* at(std::string_view file, std::string_view name) const;
   // Where its bytes were read.
   [[nodiscard]] std::optional<Digest> digest(const Tensor& tensor) const;
+  // What need not be read again of a tensor with these bytes.
+  [[nodiscard]] std::optional<KnownTensor> known(const Tensor& tensor) const;
   // Another tensor with the same bytes and dtype that is not `dropped`; null where there is none,
   // or where nobody read the bytes.
   [[nodiscard]] const Tensor* twin(const Tensor& tensor,

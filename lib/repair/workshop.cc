@@ -116,6 +116,17 @@ Status Workshop::reshape(const std::string& file, const std::string& tensor, con
   return ok();
 }
 
+Status Workshop::transpose(const std::string& file, const Tensor& tensor, const Reason& reason) {
+  SW_TRY(DraftTensor* const found, tensor_in(file, tensor.name));
+  SW_TRY(const TensorPart part, in_bytes({.source = &tensor,
+                                          .bytes = element_count(tensor.shape).value_or(0),
+                                          .transposed = true}));
+  found->shape = {tensor.shape[1], tensor.shape[0]};
+  found->parts = {part};
+  step("transpose", file, std::string(tensor.name), reason);
+  return ok();
+}
+
 Status Workshop::relay(const std::string& file, bool relabel, const Reason& reason) {
   SW_TRY(DraftShard* const draft, shard(file));
   draft->rewritten = true;

@@ -42,6 +42,8 @@ class Workshop {
   // The elements in the same order; kInvalidArgument where their number is another.
   Status reshape(const std::string& file, const std::string& tensor, const Shape& shape,
                  const Reason& reason);
+  // A matrix of the shard, with rows and columns exchanged.
+  Status transpose(const std::string& file, const Tensor& tensor, const Reason& reason);
   Status relay(const std::string& file, bool relabel, const Reason& reason);
   // A tensor made of others, before the stored one in whose shard it belongs; those that it is made
   // of go with consume().

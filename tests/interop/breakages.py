@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from typing import Callable
 
@@ -21,6 +22,10 @@ ORIGINALS = {
     "mixture": model_named("qwen2_moe-plain"),
     "mixture-shards": model_named("qwen2_moe-sharded"),
     "router": model_named("qwen3_moe-one-expert"),
+    "mixtral": model_named("mixtral-plain"),
+    "correction": model_named("glm4_moe-plain"),
+    "stacked": model_named("granitemoe-plain"),
+    "biased": model_named("gpt_oss-plain"),
 }
 
 
@@ -97,7 +102,8 @@ def tie_flag_lost(folder):
 # Routers and gates
 
 SHARED_GATE = "mlp.shared_expert_gate.weight"
-ROUTER = "mlp.gate.weight"
+ROUTER = ("mlp.gate.weight", "block_sparse_moe.gate.weight", "router.layer.weight", "mlp.router.weight")
+CORRECTION = "e_score_correction_bias"
 
 
 def change_gates(folder, ending, change):
@@ -116,15 +122,40 @@ def standing_shared_gates(folder):
     change_gates(folder, SHARED_GATE, lambda gate: gate.T)
 
 
-@broken("mixture router", "ME801", "error", "refuses")
+@broken("mixture router stacked", "ME801", "error", "refuses")
 def flat_routers(folder):
     change_gates(folder, ROUTER, lambda router: router.flatten())
 
 
-@lost("mixture", "ME801", "error", "refuses")
+@broken("mixture mixtral biased", "ME801", "error", "refuses", unsafe=True)
 def turned_routers(folder):
     """The number of elements is right, and their order is not."""
     change_gates(folder, ROUTER, lambda router: router.T)
+
+
+@lost("mixture stacked", "ME801", "error", "refuses")
+def routers_a_row_short(folder):
+    change_gates(folder, ROUTER, lambda router: router[:-1])
+
+
+@lost("mixtral biased", "ME801", "error", "refuses")
+def routers_with_more_rows(folder):
+    change_gates(folder, ROUTER, lambda router: router.repeat(2, 1))
+
+
+@broken("correction", "ME801", "error", "refuses")
+def correction_in_a_row(folder):
+    change_gates(folder, CORRECTION, lambda bias: bias[None])
+
+
+@lost("correction", "ME801", "error", "refuses")
+def short_correction(folder):
+    change_gates(folder, CORRECTION, lambda bias: bias[:-1])
+
+
+@lost("biased", "ME801", "error", "refuses")
+def short_router_bias(folder):
+    change_gates(folder, "mlp.router.bias", lambda bias: bias[:-1])
 
 
 @lost("mixture mixture-shards", "ME801", "error", "refuses")
@@ -146,6 +177,114 @@ def short_shared_gates(folder):
 @lost("mixture", "AR401", "error", "complains")
 def shared_gates_absent(folder):
     change_shard(shards(folder)[0], lambda found: {name: found[name] for name in found if not name.endswith(SHARED_GATE)})
+
+
+# Experts
+
+EXPERT = re.compile(r"(layers\.(\d+)\..*experts\.)(\d+)")
+COUNTS = ("num_experts", "num_local_experts", "n_routed_experts")
+BY_NUMBER = dict(although="transformers 4 fills those of other numbers with random values")
+
+
+def number_experts(folder, number):
+    """Renames experts to what `number` makes of (layer, expert), and drops those for which that is None."""
+
+    def new_name(name):
+        found = EXPERT.search(name)
+        if found is None:
+            return name
+        other = number(int(found[2]), int(found[3]))
+        return None if other is None else name[: found.start(3)] + str(other) + name[found.end(3) :]
+
+    for path in shards(folder):
+        change_shard(path, lambda found: {new_name(name): found[name] for name in found if new_name(name) is not None})
+    if (folder / INDEX).exists():
+        change_map(folder, lambda names: renamed(names, new_name))
+
+
+def renamed(names, new_name):
+    found = dict(names)
+    names.clear()
+    names.update({new_name(name): file for name, file in found.items() if new_name(name) is not None})
+
+
+def copy_experts(folder, wanted):
+    """Adds expert 4, a copy of expert 3, to the layers that are wanted."""
+
+    def grown(found):
+        more = {}
+        for name, tensor in found.items():
+            expert = EXPERT.search(name)
+            if expert and expert[3] == "3" and wanted(int(expert[2])):
+                more[name[: expert.start(3)] + "4" + name[expert.end(3) :]] = tensor.clone()
+        return found | more
+
+    for path in shards(folder):
+        change_shard(path, grown)
+
+
+def count_experts(folder, count):
+    change_json(folder / "config.json", lambda config: config.update({key: count for key in COUNTS if key in config}))
+
+
+@broken("mixture mixtral mixture-shards correction stacked biased", "ME802", "error", "refuses")
+def config_of_more_experts(folder):
+    count_experts(folder, 8)
+
+
+@broken("mixture mixtral correction stacked biased", "ME802", "error", "refuses")
+def config_of_fewer_experts(folder):
+    count_experts(folder, 3)
+
+
+@lost("mixture mixtral correction", "ME802", "error", "refuses")
+def last_experts_lost(folder):
+    number_experts(folder, lambda layer, expert: expert if expert < 3 else None)
+
+
+@lost("mixtral", "ME802", "error", "refuses")
+def experts_without_rows(folder):
+    copy_experts(folder, lambda layer: True)
+
+
+@lost("mixture mixtral correction", "ME803", "error", "refuses")
+def experts_with_a_hole(folder):
+    number_experts(folder, lambda layer, expert: None if expert == 1 else expert)
+
+
+@lost("mixture mixtral mixture-shards", "ME803", "error", "refuses")
+def expert_of_a_layer_lost(folder):
+    number_experts(folder, lambda layer, expert: None if (layer, expert) == (1, 3) else expert)
+
+
+@lost("mixture mixtral", "ME803", "error", "refuses")
+def expert_too_many_in_a_layer(folder):
+    copy_experts(folder, lambda layer: layer == 1)
+
+
+@broken("mixture mixtral correction", "ME803", "error", "whole", unsafe=True, **BY_NUMBER)
+def experts_numbered_from_one(folder):
+    number_experts(folder, lambda layer, expert: expert + 1)
+
+
+@broken("mixture mixtral mixture-shards", "ME803", "error", "whole", unsafe=True, **BY_NUMBER)
+def experts_numbered_with_a_hole(folder):
+    number_experts(folder, lambda layer, expert: expert + 12 * (layer == 1 and expert > 1))
+
+
+@lost("mixture mixtral", "AR401", "error", "refuses")
+def part_of_an_expert_lost(folder):
+    parts = ("layers.1.mlp.experts.2.up_proj.weight", "layers.1.block_sparse_moe.experts.2.w3.weight")
+    change_shard(shards(folder)[0], lambda found: {name: found[name] for name in found if not name.endswith(parts)})
+
+
+@lost("mixture mixtral", "AR403", "error", "refuses")
+def narrow_expert(folder):
+    def narrow(name, tensor):
+        found = EXPERT.search(name)
+        return tensor[:8, :8].clone() if found and found[2] == "1" and found[3] == "2" else tensor
+
+    change_shard(shards(folder)[0], lambda found: {name: narrow(name, tensor) for name, tensor in found.items()})
 
 
 # Wrappers

@@ -6,8 +6,11 @@
 #include <limits>
 #include <random>
 #include <stdexcept>
+#include <string_view>
 
 #include <fmt/format.h>
+
+#include "base/text.h"
 
 namespace shardwright::test {
 namespace {
@@ -93,6 +96,14 @@ std::uint64_t element_bits(DType dtype, double value) {
 }
 
 std::string fill_bytes(DType dtype, std::uint64_t count, const std::string& fill) {
+  if (constexpr std::string_view kRows = "rows:"; fill.starts_with(kRows)) {
+    const auto seeds = split(std::string_view(fill).substr(kRows.size()), ',');
+    std::string rows;
+    for (const std::string_view seed : seeds)
+      rows += fill_bytes(dtype, count / seeds.size(),
+                         seed == "0" ? "zero" : "random:" + std::string(seed));
+    return rows;
+  }
   const std::uint32_t bits = dtype_bits(dtype);
   const bool is_float = dtype_class(dtype) == DTypeClass::kFloat;
   const bool is_random = fill.starts_with("random:");

@@ -16,7 +16,8 @@ std::uint64_t element_bits(DType dtype, double value);
 
 // `count` elements of one of the fills "zero", "one", "iota" (0, 1, 2...), "nan", "inf",
 // "random:SEED" (floats in [-1, 1), integers of all bits). Dtypes below a byte get the bytes 0, 1,
-// 2... for "iota" and know "zero" and "random" besides. Throws for an unknown fill.
+// 2... for "iota" and know "zero" and "random" besides. "rows:3,0,3" is that many rows, each by its
+// own seed, and for the seed 0 zero. Throws for an unknown fill.
 std::string fill_bytes(DType dtype, std::uint64_t count, const std::string& fill);
 
 }  // namespace shardwright::test

@@ -17,6 +17,13 @@ std::string message(const Model& model, const ExpectedTensor& wanted) {
         "with wrong values",
         quoted(wanted.name), shape_text(wanted.shape));
   }
+  // Version 5 puts the experts of a layer into one tensor: without a part it refuses all of it.
+  if (wanted.expert >= 0) {
+    return fmt::format(
+        "{} {} is missing: '{}' needs it, and transformers refuses the layer's experts without it, "
+        "or fills it with random values",
+        quoted(wanted.name), shape_text(wanted.shape), model.expected->schema->name);
+  }
   return fmt::format(
       "{} {} is missing: '{}' needs it, and transformers would fill it with random values",
       quoted(wanted.name), shape_text(wanted.shape), model.expected->schema->name);

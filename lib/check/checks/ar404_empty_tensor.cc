@@ -12,7 +12,7 @@ namespace {
 
 void empty_tensor(const Model& model, const Reporter& report) {
   for (const ShapeMismatch& mismatch : model.join.mismatched) {
-    if (explanation_of(model, mismatch) != MismatchCause::kEmpty) continue;
+    if (explanation_of(mismatch) != MismatchCause::kEmpty) continue;
     report({.file = model.checkpoint.shards[mismatch.stored->shard].file,
             .tensor = std::string(mismatch.stored->name),
             .message = fmt::format(

@@ -1,14 +1,23 @@
 // CF306: the config contradicts itself or lacks what the architecture needs.
 // docs/checks/CF306-contradictory-config.md
+#include <algorithm>
+
 #include "check/check.h"
 #include "check/fixes.h"
 
 namespace shardwright {
 namespace {
 
+// With the number of experts that are stored it would be none: that is the cause.
+bool is_resolved(const Join& join, const ConfigProblem& problem) {
+  return join.experts &&
+         std::ranges::find(join.experts->resolved, problem.message) != join.experts->resolved.end();
+}
+
 void contradictory_config(const Model& model, const Reporter& report) {
   if (!model.expected) return;
   for (const ConfigProblem& problem : model.expected->problems) {
+    if (is_resolved(model.join, problem)) continue;
     report({.file = model.checkpoint.config->name,
             .pointer = problem.pointer,
             .message = problem.message,

@@ -15,7 +15,7 @@ namespace {
 void vocabulary_mismatch(const Model& model, const Reporter& report) {
   std::vector<const ShapeMismatch*> found;
   for (const ShapeMismatch& mismatch : model.join.mismatched) {
-    if (explanation_of(model, mismatch) == MismatchCause::kVocabulary) found.push_back(&mismatch);
+    if (explanation_of(mismatch) == MismatchCause::kVocabulary) found.push_back(&mismatch);
   }
   if (found.empty()) return;
   const Tensor& first = *found.front()->stored;

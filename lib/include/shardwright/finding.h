@@ -43,6 +43,10 @@ struct ReshapeTensor {
   std::string file, tensor;
   std::vector<std::uint64_t> shape;
 };
+// The matrix with rows and columns exchanged.
+struct TransposeTensor {
+  std::string file, tensor;
+};
 // Writes the shard anew with a canonical header: no gaps, padded, `format` metadata, no trailing
 // bytes.
 struct RelayShard {
@@ -59,8 +63,9 @@ struct SetJson {
 
 }  // namespace edit
 
-using Edit = std::variant<edit::DropTensor, edit::RenameTensor, edit::ReshapeTensor,
-                          edit::RelayShard, edit::RebuildIndex, edit::SetJson>;
+using Edit =
+    std::variant<edit::DropTensor, edit::RenameTensor, edit::ReshapeTensor, edit::TransposeTensor,
+                 edit::RelayShard, edit::RebuildIndex, edit::SetJson>;
 
 struct Fix {
   Safety safety{};

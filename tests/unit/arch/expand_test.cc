@@ -44,6 +44,10 @@ TEST_CASE("arch: a rule and a config give names, shapes and roles in the rule's 
   CHECK(expansion.layers == 2U);
   CHECK(expansion.hidden == 8U);
   CHECK(expansion.experts == 2U);
+  CHECK(expansion.per_token == 1U);
+  // Where a key is absent, what it would be.
+  CHECK(expansion.experts_pointer == "/num_experts");
+  CHECK(expansion.per_token_pointer == "/num_experts_per_tok");
 
   const ExpectedTensor* expert = expansion.find("model.layers.1.mlp.experts.1.w2.weight");
   REQUIRE(expert != nullptr);
@@ -225,6 +229,34 @@ TEST_CASE("arch: names count from where the rule says, and scalars have no exten
   const Expansion expansion = expanded(schema, R"({"n": 2})");
   CHECK(tensors_text(expansion) == "h.1.s []\nh.1.v2 [0, 2]\nh.2.s []\nh.2.v2 [1, 2]\n");
   CHECK(expansion.tensors[3].layer == 2);
+}
+
+TEST_CASE("arch: the key that counts experts is the one that the config has") {
+  const Schema schema = tiny_rule();
+  const Expansion expansion =
+      expanded(schema, R"({"vocab_size": 10, "num_local_experts": 3, "num_experts_per_tok": 0})");
+  CHECK(expansion.experts == 3U);
+  CHECK(expansion.experts_pointer == "/num_local_experts");
+  CHECK(expansion.per_token == 0U);
+}
+
+TEST_CASE("arch: of experts per token that differ by layer the fewest count") {
+  std::string text(kTinyRule);
+  const auto replace = [&](std::string_view from, std::string_view to) {
+    const std::size_t at = text.find(from);
+    REQUIRE(at != std::string::npos);
+    text.replace(at, from.size(), to);
+  };
+  replace(R"("top": "num_experts_per_tok = 1",)", "");
+  replace(R"("lists": {)",
+          R"("lists": {"top": {"each": "layer < layers", "is": "topk.{layer} = 1"},)");
+  replace(R"("top <= experts")", R"("top[0] <= experts")");
+  const Schema schema = tiny_rule(text);
+  const Expansion fewest = expanded(schema, R"({"vocab_size": 10, "topk": [2, 1]})");
+  CHECK(fewest.per_token == 1U);
+  CHECK(fewest.per_token_pointer.empty());
+  CHECK(expanded(schema, R"({"vocab_size": 10, "topk": [2, 0]})").per_token == 0U);
+  CHECK(!expanded(schema, R"({"vocab_size": 10, "topk": [2, -1]})").per_token);
 }
 
 }  // namespace shardwright

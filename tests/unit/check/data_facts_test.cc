@@ -275,4 +275,45 @@ TEST_CASE("check: reading reports its progress and stops when asked") {
   CHECK_FALSE(read_data(fixture.checkpoint, &fixture.expected, request).has_value());
 }
 
+TEST_CASE("data: rows of routers are read with all else, each byte once") {
+  // Longer than a buffer and than a unit of work, and not at the start of a page.
+  constexpr std::uint64_t kRows = 64;
+  constexpr std::uint64_t kColumns = 40'001;
+  constexpr std::uint64_t kStart = 1234;
+  constexpr std::uint64_t kRowBytes = kColumns * 4;
+  for (const bool digests : {false, true}) {
+    Fixture fixture;
+    MemorySource& file = fixture.file(kStart + kRows * kRowBytes + 64);
+    for (std::uint64_t row = 0; row < kRows; ++row)
+      put_f32(file, kStart + (row + 1) * kRowBytes - 4,
+              0x3F80'0000U + static_cast<std::uint32_t>(row));
+    put_f32(file, kStart + 41 * kRowBytes - 4, 0x3F80'0000U + 7);  // row 40 as row 7
+    put_f32(file, kStart + 64 * kRowBytes - 4, 0);                 // the last
+    fixture.add("router", DType::kF32, {kRows, kColumns}, file, kStart);
+    fixture.add("other", DType::kF32, {4, 4}, file, kStart + kRows * kRowBytes);
+    const Shape shape = {kRows, kColumns};
+    const Shape small = {4, 4};
+    fixture.expected.tensors = {{.name = "router", .shape = shape, .role = Role::kRouter},
+                                {.name = "other", .shape = small}};
+    auto facts = read_data(fixture.checkpoint, &fixture.expected,
+                           {.all = true, .digests = digests, .threads = 3});
+    REQUIRE(facts.has_value());
+    REQUIRE(facts->rows.size() == 2);
+    REQUIRE(facts->rows[0].has_value());
+    CHECK(*facts->rows[0] == RowFacts{.rows = kRows, .zero = {63}, .equal = {{7, 40}}});
+    CHECK(!facts->rows[1]);
+    CHECK(file.bytes_read.load() < kRows * kRowBytes + 100'000);
+    CHECK(facts->scans[0] == fixture.scanned(0));
+  }
+}
+
+TEST_CASE("data: a router of another shape than the config's has no rows") {
+  Fixture fixture;
+  MemorySource& file = fixture.file(4096);
+  fixture.add("router", DType::kBF16, {16, 4}, file, 0);
+  const Shape shape = {4, 16};
+  fixture.expected.tensors = {{.name = "router", .shape = shape, .role = Role::kRouter}};
+  CHECK(!fixture.read(true).rows[0]);
+}
+
 }  // namespace shardwright
