@@ -125,7 +125,7 @@ ExpertCount::Routers routers_of(const Checkpoint& checkpoint, const Expansion& e
                                 std::uint64_t stored) {
   std::optional<std::uint64_t> rows;
   for (const ExpectedTensor& wanted : expected.tensors) {
-    if (wanted.role != Role::kRouter) continue;
+    if (wanted.role != Role::kRouter || wanted.shape.empty()) continue;
     const Tensor* router = checkpoint.find(wanted.name);
     if (router == nullptr) continue;
     if (router->shape.size() != wanted.shape.size() || (rows && *rows != router->shape.front()))

@@ -16,6 +16,8 @@ inline void report_each(const Model& model, const Reporter& report, Report findi
     finding.file = model.checkpoint.shards[tensor->shard].file;
     finding.tensor = std::string(tensor->name);
     report(finding);
+    // The first says it for all.
+    finding.message.clear();
     if (finding.fix) finding.fix->edits.clear();
   }
 }

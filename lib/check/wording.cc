@@ -1,6 +1,6 @@
 #include "check/wording.h"
 
-#include <algorithm>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -43,8 +43,10 @@ std::string some_of(std::span<const std::string> names) {
 
 std::string number_runs(std::span<const std::int32_t> numbers) {
   constexpr std::size_t kShort = 2;  // told one by one
+  constexpr std::size_t kMost = 8;
   std::vector<std::string> parts;
-  for (std::size_t i = 0; i < numbers.size();) {
+  std::size_t i = 0;
+  while (i < numbers.size() && parts.size() < kMost) {
     std::size_t end = i + 1;
     while (end < numbers.size() && numbers[end] == numbers[end - 1] + 1)
       ++end;
@@ -55,18 +57,20 @@ std::string number_runs(std::span<const std::int32_t> numbers) {
     for (; i < end; ++i)
       parts.push_back(std::to_string(numbers[i]));
   }
+  if (i < numbers.size()) parts.push_back(fmt::format("{} more", numbers.size() - i));
   std::string text;
-  for (std::size_t i = 0; i < parts.size(); ++i)
-    text += (i == 0 ? "" : i + 1 == parts.size() ? " and " : ", ") + parts[i];
+  for (std::size_t p = 0; p < parts.size(); ++p)
+    text += (p == 0 ? "" : p + 1 == parts.size() ? " and " : ", ") + parts[p];
   return text;
 }
 
 std::string by_layers(std::span<const std::pair<std::int32_t, std::string>> said) {
   std::vector<std::pair<std::string_view, std::vector<std::int32_t>>> patterns;
+  std::unordered_map<std::string_view, std::size_t> known;
   for (const auto& [layer, what] : said) {
-    const auto same = std::ranges::find(patterns, what, [](const auto& p) { return p.first; });
-    (same == patterns.end() ? patterns.emplace_back(what, std::vector<std::int32_t>()) : *same)
-        .second.push_back(layer);
+    const auto [found, is_new] = known.try_emplace(what, patterns.size());
+    if (is_new) patterns.emplace_back(what, std::vector<std::int32_t>());
+    patterns[found->second].second.push_back(layer);
   }
   std::vector<std::string> parts;
   std::size_t others = 0;

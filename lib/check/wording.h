@@ -21,7 +21,8 @@ std::string byte_count(std::uint64_t bytes);
 std::string some_of(std::span<const std::string_view> names);
 std::string some_of(std::span<const std::string> names);
 
-// "3", "3 and 4", "1, 3 to 5 and 9": numbers in ascending order.
+// "3", "3 and 4", "1, 3 to 5 and 9": numbers in ascending order, the first of them where there are
+// many.
 std::string number_runs(std::span<const std::int32_t> numbers);
 
 // "a in layers 0 to 3; b in layer 5; and others in 2 layers": what is said of layers, each once.

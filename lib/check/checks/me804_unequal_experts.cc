@@ -1,6 +1,6 @@
 // ME804: experts of one layer have different tensors or shapes.
 // docs/checks/ME804-unequal-experts.md
-#include <algorithm>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
@@ -12,7 +12,6 @@
 #include "check/check.h"
 #include "check/expert_names.h"
 #include "check/fixes.h"
-#include "check/wording.h"
 
 namespace shardwright {
 namespace {
@@ -25,37 +24,34 @@ struct OddTensor {
   const Tensor* usual{};
 };
 
-// The tensor of that part that more than half of the experts have in one shape; null where there
-// is none.
-const Tensor* usual_tensor(const NamedExperts& layer, std::string_view part) {
-  std::map<std::vector<std::uint64_t>, std::vector<const Tensor*>> by_shape;
-  for (const auto& [number, tensors] : layer.experts) {
-    const auto found = tensors.find(part);
-    if (found == tensors.end()) continue;
-    const ShapeView shape = found->second->shape;
-    by_shape[{shape.begin(), shape.end()}].push_back(found->second);
-  }
-  for (const auto& [shape, tensors] : by_shape) {
-    if (2 * tensors.size() > layer.experts.size()) return tensors.front();
+// Those of one part, by expert.
+using PartOfExperts = std::map<std::int32_t, const Tensor*>;
+
+// The tensor of the shape that more than half of `experts` have; null where there is none.
+const Tensor* usual_tensor(const PartOfExperts& tensors, std::size_t experts) {
+  std::map<std::vector<std::uint64_t>, std::size_t> counts;
+  for (const auto& [number, tensor] : tensors) {
+    const ShapeView shape = tensor->shape;
+    if (2 * ++counts[{shape.begin(), shape.end()}] > experts) return tensor;
   }
   return nullptr;
 }
 
 std::vector<OddTensor> odd_tensors(const NamedExperts& layer) {
-  std::map<std::string_view, const Tensor*> usual;
+  std::map<std::string_view, PartOfExperts> parts;
   for (const auto& [number, tensors] : layer.experts) {
-    for (const auto& [part, tensor] : tensors) {
-      if (!usual.contains(part)) usual[part] = usual_tensor(layer, part);
-    }
+    for (const auto& [part, tensor] : tensors)
+      parts[part][number] = tensor;
   }
   std::vector<OddTensor> odd;
-  for (const auto& [part, tensor] : usual) {
-    if (tensor == nullptr) continue;
-    for (const auto& [number, tensors] : layer.experts) {
-      const auto found = tensors.find(part);
+  for (const auto& [part, tensors] : parts) {
+    const Tensor* usual = usual_tensor(tensors, layer.experts.size());
+    if (usual == nullptr) continue;
+    for (const auto& [number, all] : layer.experts) {
+      const auto found = tensors.find(number);
       const Tensor* stored = found == tensors.end() ? nullptr : found->second;
-      if (stored == nullptr || !same_shape(stored->shape, tensor->shape))
-        odd.push_back({number, part, stored, tensor});
+      if (stored == nullptr || !same_shape(stored->shape, usual->shape))
+        odd.push_back({number, part, stored, usual});
     }
   }
   return odd;

@@ -20,6 +20,7 @@ TEST_CASE("wording: runs of numbers are told by their ends") {
   CHECK(text({0, 1, 3}) == "0, 1 and 3");
   CHECK(text({0, 1, 2, 5}) == "0 to 2 and 5");
   CHECK(text({1, 3, 4, 5, 9, 10}) == "1, 3 to 5, 9 and 10");
+  CHECK(text({0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 19}) == "0, 2, 4, 6, 8, 10, 12, 14 and 3 more");
 }
 
 TEST_CASE("wording: what is said of layers is said once") {
