@@ -132,4 +132,14 @@ std::vector<std::string_view> keys_read(const Schema& schema) {
   return keys;
 }
 
+std::vector<std::string_view> alternatives_of(const Schema& schema, std::string_view key) {
+  for (const Definition& definition : schema.body->definitions) {
+    std::vector<std::string_view> keys;
+    for (const ConfigKey& one : definition.keys)
+      keys.push_back(one.source);
+    if (std::ranges::find(keys, key) != keys.end()) return keys;
+  }
+  return {};
+}
+
 }  // namespace shardwright

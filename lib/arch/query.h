@@ -48,4 +48,8 @@ class ConfigQuery {
 // The config keys (dotted, of alternatives the first) that the rule's definitions read.
 std::vector<std::string_view> keys_read(const Schema& schema);
 
+// The keys that the definition which reads this one takes in its place, itself among them; none
+// where no definition reads it.
+std::vector<std::string_view> alternatives_of(const Schema& schema, std::string_view key);
+
 }  // namespace shardwright

@@ -101,8 +101,7 @@ class MixtureConfigMaker {
         keys.insert(member.key);
     }
     for (const std::string& key : keys) {
-      if (key.find('.') != std::string::npos || written_.contains(key) || stands(now.root, key))
-        continue;
+      if (key.find('.') != std::string::npos || is_written(key) || stands(now.root, key)) continue;
       const auto own = value_of(own_, base_.expected->schema->defaults, key);
       if (!own) continue;
       const auto other = value_of(theirs, target_.defaults, key);
@@ -112,6 +111,14 @@ class MixtureConfigMaker {
     if (base_.expected->tie.tied != tied(now.root))
       SW_TRY_OK(set("tie_word_embeddings", json::Value{base_.expected->tie.tied}));
     return ok();
+  }
+
+  // Under any of its names.
+  [[nodiscard]] bool is_written(const std::string& key) const {
+    const auto names = alternatives_of(target_, key);
+    return written_.contains(key) || std::ranges::any_of(names, [this](std::string_view name) {
+             return written_.contains(name);
+           });
   }
 
   static std::optional<json::Value> value_of(const ConfigQuery& query, const json::Value& defaults,
