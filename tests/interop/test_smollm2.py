@@ -1,10 +1,12 @@
-"""Merges of a real trained model, SmolLM2-135M, beside those of mergekit: with INTEROP=all alone, for their size."""
+"""Merges of a real trained model, SmolLM2-135M, beside those of mergekit, and gates of its hidden states beside
+transformers' own: with INTEROP=all alone, for their size."""
 
 import importlib.util
 import os
 from pathlib import Path
 
 import pytest
+import test_forward
 import test_merge
 import torch
 import transformers
@@ -70,3 +72,12 @@ def test_compat_is_off_by_a_rounding_or_two_where_a_sum_decides(name, family, on
 @pytest.mark.parametrize("method", ["dare_ties", "della"])
 def test_compat_draws_the_numbers_of_the_peer(method, family, one_thread, tmp_path, shardwright):
     test_merge.test_compat_draws_the_numbers_of_the_peer(method, False, family, one_thread, tmp_path, shardwright)
+
+
+def test_hidden_gates_are_the_states_of_transformers(family, tmp_path, shardwright):
+    test_forward.with_tokenizer(family / "base")
+    recipe = test_forward.recipe_for(tmp_path / "recipe.yml", family / "base")
+    shardwright.run("moe", recipe, tmp_path / "out", "--allow-all-same")
+    layers = transformers.AutoConfig.from_pretrained(family / "base").num_hidden_layers
+    wanted = test_forward.last_of(test_forward.states_of(family / "base", test_forward.PROMPTS, layers))
+    assert test_forward.least_cosine(test_forward.gates_of(tmp_path / "out", layers), wanted) > 0.9999
