@@ -89,7 +89,7 @@ Status MergeRun::prepare() {
   }
   SW_TRY_OK(apply_adapters());
   if (!report_.problems.empty() || !report_.refused.empty()) return ok();
-  plan();
+  SW_TRY_OK(plan());
   return report_.problems.empty() ? rehearse() : ok();
 }
 
@@ -201,13 +201,15 @@ Status MergeRun::apply_adapters() {
   return ok();
 }
 
-void MergeRun::plan() {
+Status MergeRun::plan() {
   std::vector<MergeInput> inputs;
   for (const MergeModel& model : models_)
     inputs.push_back(merge_input(model));
   planned_ = task_.plan(std::move(inputs));
+  if (planned_.interrupted) return *planned_.interrupted;
   report_.problems = problems_of(planned_.mistakes);
   if (report_.problems.empty()) describe_plan(planned_.plan, models_, report_);
+  return ok();
 }
 
 void MergeRun::serve() {

@@ -89,7 +89,7 @@ class MergeRun {
                    const ModelRef& ref) const;
   [[nodiscard]] bool inputs_are_sound() const;
   Status apply_adapters();
-  void plan();
+  Status plan();
   Status rehearse();
   [[nodiscard]] std::vector<PlanFact> facts() const;
   [[nodiscard]] Existing existing() const;

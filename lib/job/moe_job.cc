@@ -2,9 +2,12 @@
 #include "shardwright/moe_job.h"
 
 #include <array>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "base/process.h"
 #include "base/try.h"
 #include "check/engine.h"
 #include "job/check_model.h"
@@ -25,6 +28,14 @@ std::vector<Finding> compare(std::span<const MergeModel> models, const MoeRecipe
   CheckSelection selection{.severity = {{"MG705", Severity::kWarning}}};
   if (!recipe.dtype.empty()) selection.ignore.emplace_back("MG706");
   return run_checks_across(inputs, selection);
+}
+
+// What planning may take of a limit: what is written after it counts a sixth more than its peak.
+std::optional<std::uint64_t> left_of(const std::optional<std::uint64_t>& limit) {
+  if (!limit) return limit;
+  const std::uint64_t most = *limit / 7 * 6;
+  const std::uint64_t held = resident_bytes();
+  return most > held ? most - held : 0;
 }
 
 }  // namespace
@@ -48,7 +59,10 @@ Result<MergeReport> moe(const std::string& recipe_path, const MoeOptions& option
                                 {.max_shard_size = options.merge.max_shard_size,
                                  .seed = options.merge.seed,
                                  .layout = options.merge.layout,
-                                 .architecture = options.architecture});
+                                 .architecture = options.architecture,
+                                 .threads = options.merge.threads,
+                                 .memory_limit = left_of(options.merge.memory_limit),
+                                 .monitor = options.merge.monitor});
           },
       .card =
           [&] {

@@ -118,6 +118,7 @@ struct PlanOptions {
 struct Planned {
   MergePlan plan{};
   std::vector<Mistake> mistakes{};
+  std::optional<Error> interrupted{};  // the caller asked to stop while it was planned
 };
 Planned plan_merge(const Recipe& recipe, std::vector<MergeInput> inputs,
                    const PlanOptions& options);

@@ -14,6 +14,8 @@
 #include "merge/recipe.h"
 #include "merge/view.h"
 #include "moe/recipe.h"
+#include "shardwright/progress.h"
+#include "shardwright/result.h"
 
 namespace shardwright {
 
@@ -21,10 +23,20 @@ namespace shardwright {
 // prompts, for each layer, or once where they are the same for all.
 struct GateTable {
   std::size_t layers{}, experts{}, hidden{};
-  std::vector<float> rows{};
-  // Of the prompts' tokens, how many parts in a whole would go to each expert, by what they are
-  // before the first layer; without shared experts.
-  std::vector<double> shares{};
+  std::size_t routed{};       // experts that are chosen among: the first ones
+  std::vector<float> rows{};  // of length 1, or zeros
+  // Of each row, how long it was before, as a part of the longer of what positive and negative
+  // prompts gave: 1 without negative ones.
+  std::vector<double> left{};
+  GateMode mode{};
+
+  // Of the prompts' tokens, how many parts in a whole would go to each expert in some layer, by
+  // what comes to that.
+  struct Shares {
+    std::size_t layer{};
+    std::vector<double> of_experts{};
+  };
+  std::vector<Shares> shares{};
 
   [[nodiscard]] std::span<const float> row(std::size_t layer, std::size_t expert) const {
     const std::size_t of = layers == 1 ? 0 : layer;
@@ -36,16 +48,18 @@ struct GateTask {
   const MoeRecipe& recipe;
   const MergeInput& base;
   const View& view;  // of the base
+  int threads{};     // 0: all available
+  std::optional<std::uint64_t> memory_limit{};
+  Monitor monitor{};
 };
 
-// None for gates that are random. What stands in the way is told in `mistakes`.
-std::optional<GateTable> make_gates(const GateTask& task, std::vector<Mistake>& mistakes);
+// None for gates that are random. What stands in the way is told in `mistakes`; kInterrupted is the
+// only Error.
+Result<std::optional<GateTable>> make_gates(const GateTask& task, std::vector<Mistake>& mistakes);
 
-// Rows whose cosine is above this are hard to tell apart for what comes to the router.
-inline constexpr double kHardToTell = 0.95;
-
-// What a reader of the report would want to know of them.
-std::vector<std::string> describe_gates(const GateTable& table);
+// A row of what positive prompts have and negative ones have not; `negative` is empty where there
+// are none. It is added to the table.
+void add_row(std::span<const double> positive, std::span<const double> negative, GateTable& table);
 
 // The weights of one router, [experts, hidden], or of a shared expert's gate, [1, hidden]: `first`
 // is the expert of its first row. Chance goes by the seed and the tensor's name.

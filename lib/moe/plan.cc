@@ -18,6 +18,7 @@
 #include "moe/choose.h"
 #include "moe/compose.h"
 #include "moe/config.h"
+#include "moe/gate_quality.h"
 #include "moe/gates.h"
 #include "moe/rule.h"
 
@@ -31,8 +32,13 @@ class MixturePlanner {
       : recipe_(recipe), inputs_(std::move(inputs)), catalogue_(catalogue), options_(options) {}
 
   Planned run() {
-    if (Status status = plan_it(); !status)
-      result_.mistakes.push_back({recipe_.at, std::move(status).error().message});
+    if (Status status = plan_it(); !status) {
+      if (status.error().code == ErrorCode::kInterrupted) {
+        result_.interrupted = std::move(status).error();
+      } else {
+        result_.mistakes.push_back({recipe_.at, std::move(status).error().message});
+      }
+    }
     return std::move(result_);
   }
 
@@ -68,8 +74,13 @@ class MixturePlanner {
                                        "hub", options_.layout.empty() ? "hub" : options_.layout));
     const auto map = std::make_shared<const LayoutMap>(std::move(made));
     plan().layouts.push_back(map);
-    const auto gates = make_gates(
-        {.recipe = recipe_, .base = inputs_.front(), .view = views_.front()}, result_.mistakes);
+    SW_TRY(const auto gates, make_gates({.recipe = recipe_,
+                                         .base = inputs_.front(),
+                                         .view = views_.front(),
+                                         .threads = options_.threads,
+                                         .memory_limit = options_.memory_limit,
+                                         .monitor = options_.monitor},
+                                        result_.mistakes));
     if (!stands()) return ok();
     if (gates) {
       for (std::string& note : describe_gates(*gates))

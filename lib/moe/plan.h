@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "arch/catalogue.h"
 #include "merge/plan.h"
 #include "moe/recipe.h"
+#include "shardwright/progress.h"
 #include "shardwright/result.h"
 
 namespace shardwright {
@@ -17,6 +19,10 @@ struct MixtureOptions {
   std::uint64_t seed{};
   std::string layout{};        // of the result; empty: the hub's
   std::string architecture{};  // in place of the recipe's
+  // Of the forward pass that some gates need:
+  int threads{};  // 0: all available
+  std::optional<std::uint64_t> memory_limit{};
+  Monitor monitor{};
 };
 
 // The plan, or all that stands in its way. The inputs are those of models_of(), in that order; they

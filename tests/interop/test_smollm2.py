@@ -1,11 +1,14 @@
-"""Merges of a real trained model, SmolLM2-135M, beside those of mergekit: with INTEROP=all alone, for their size."""
+"""Merges of a real trained model, SmolLM2-135M, beside those of mergekit, and gates of its hidden states beside
+transformers' own: with INTEROP=all alone, for their size."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import test_forward
 import test_merge
 import torch
 import transformers
@@ -84,7 +87,7 @@ def state_of(folder):
     return {name: value for shard in sorted(folder.glob("*.safetensors")) for name, value in load_file(shard).items()}
 
 
-@pytest.mark.parametrize("gate", ["random", "cheap_embed"])
+@pytest.mark.parametrize("gate", ["random", "cheap_embed", "hidden"])
 def test_a_mixture_is_that_of_the_peer(gate, family, tmp_path, shardwright):
     recipe = mixture(family, tmp_path / "recipe.yml", gate)
     shardwright.run("moe", recipe, tmp_path / "ours")
@@ -120,3 +123,16 @@ def test_a_mixture_of_copies_gives_the_logits_of_the_model(family, tmp_path, sha
         with torch.no_grad():
             logits.append(model(tokens).logits)
     assert (logits[0] - logits[1]).abs().max() < 1e-4 * logits[0].abs().max()
+
+
+def test_hidden_gates_are_the_states_of_transformers(family, tmp_path, shardwright):
+    base = tmp_path / "base"
+    base.mkdir()
+    shutil.copy(family / "base" / "config.json", base)
+    (base / "model.safetensors").symlink_to(family / "base" / "model.safetensors")
+    test_forward.with_tokenizer(base)
+    recipe = test_forward.recipe_for(tmp_path / "recipe.yml", base)
+    shardwright.run("moe", recipe, tmp_path / "out", "--allow-all-same")
+    layers = transformers.AutoConfig.from_pretrained(base).num_hidden_layers
+    wanted = test_forward.last_of(test_forward.states_of(base, test_forward.PROMPTS, layers))
+    assert test_forward.least_cosine(test_forward.gates_of(tmp_path / "out", layers), wanted) > 0.9999

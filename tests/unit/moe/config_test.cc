@@ -52,6 +52,15 @@ TEST_CASE("moe: a mixture's config says what the base's class takes for granted"
   CHECK(said("granitemoe", kLlama, "attention_multiplier") == "0.25");
 }
 
+TEST_CASE("moe: what is set is not said again under another name of it") {
+  constexpr std::string_view kDense =
+      R"({"model_type": "deepseek_v3", "vocab_size": 8, "hidden_size": 64, "num_hidden_layers": 2,
+          "num_attention_heads": 4, "intermediate_size": 96, "first_k_dense_replace": 2,
+          "n_routed_experts": 20})";
+  CHECK(said("deepseek_v3", kDense, "n_routed_experts") == "3");
+  CHECK(said("deepseek_v3", kDense, "num_local_experts") == "absent");
+}
+
 TEST_CASE("moe: what the base says stays, and a list has an element a layer") {
   constexpr std::string_view kMistral =
       R"({"model_type": "mistral", "vocab_size": 8, "hidden_size": 64, "num_hidden_layers": 2,

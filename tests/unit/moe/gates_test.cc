@@ -59,19 +59,21 @@ TEST_CASE("moe: random gates go by the seed and the name, read at any place") {
   CHECK(uniform.deviation == doctest::Approx(1.0 / 64 / std::sqrt(3.0)).epsilon(0.02));
 }
 
-TEST_CASE("moe: rows of a table, and what is said of rows that are near each other") {
-  GateTable table{.layers = 1, .experts = 3, .hidden = 2, .rows = {1, 0, 0, 1, 0.6F, 0.8F}};
+TEST_CASE("moe: rows of a table") {
+  const GateTable table{
+      .layers = 1, .experts = 3, .hidden = 2, .routed = 2, .rows = {1, 0, 0, 1, 0.6F, 0.8F}};
   constexpr std::array<std::uint64_t, 2> kOne = {1, 2};
   const ExpectedTensor shared = {.name = "g", .shape = kOne, .layer = 5};
   CHECK(values_of(*gate_source({}, table, shared, 2, 0)) == std::vector<float>{0.6F, 0.8F});
-  REQUIRE(describe_gates(table).size() == 1);
-  CHECK(describe_gates(table).front() ==
-        "the nearest rows of a gate are those of experts 1 and 2: their cosine is 0.800");
-  table.shares = {0.5, 0.25, 0.25};
-  CHECK(describe_gates(table).back() ==
-        "of the prompts' tokens, as they come to the first layer, the experts get 50%, 25%, 25%");
-  table.rows = {1, 0, 0.99F, 0.14F, 0, 1};
-  CHECK(describe_gates(table).front().find("hard to tell apart") != std::string::npos);
+}
+
+TEST_CASE("moe: a row is what negative prompts leave of positive ones, of length 1") {
+  GateTable table{.layers = 1, .experts = 3, .hidden = 2, .routed = 3};
+  add_row(std::vector<double>{3, 4}, {}, table);
+  add_row(std::vector<double>{3, 4}, std::vector<double>{3, 1}, table);
+  add_row(std::vector<double>{3, 4}, std::vector<double>{3, 4}, table);
+  CHECK(table.rows == std::vector<float>{0.6F, 0.8F, 0, 1, 0, 0});
+  CHECK(table.left == std::vector<double>{1, 0.6, 0});
 }
 
 TEST_CASE("moe: a tensor changed is read as F32, and noise has the size that is asked for") {

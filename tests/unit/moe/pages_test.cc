@@ -123,6 +123,12 @@ std::string setting_text(const MixtureSetting& setting) {
       return "1 by the square root of " + code(setting.expression);
     case MixtureSetting::Kind::kEachLayer:
       return fmt::format("for each layer {}", code(setting.expression));
+    case MixtureSetting::Kind::kObject: {
+      std::vector<std::string> members;
+      for (const auto& [key, expression] : setting.members)
+        members.push_back(fmt::format("{}: {}", code(key), code(expression)));
+      return fmt::format("{}; where {}", joined(members, ", "), code(setting.condition));
+    }
     case MixtureSetting::Kind::kRemoved:
       return "removed";
   }
