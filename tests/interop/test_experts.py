@@ -178,6 +178,7 @@ DENSE = {
     "flex_olmo": "olmo2",
     "ernie4_5_moe": "ernie4_5",
     "hunyuan_v1_moe": "hunyuan_v1_dense",
+    "deepseek": "llama",
     "dots1": "qwen3",
     "deepseek_v3": "deepseek_v3",
     "cohere2_moe": "cohere2",

@@ -78,8 +78,8 @@ CASES = {
     "seed_oss": ("seed_oss", dict(head_dim=16), "qwen2_moe", GATED_OFF),
     "qwen3": ("qwen3", dict(head_dim=16, tie_word_embeddings=True), "qwen3_moe", []),
     "qwen3-sliding": (
-        "qwen3",
-        dict(head_dim=8, use_sliding_window=True, sliding_window=2, max_window_layers=2),
+        "qwen3",  # all of its layers: of qwen3_moe all slide or none
+        dict(head_dim=8, use_sliding_window=True, sliding_window=2, max_window_layers=0),
         "qwen3_moe",
         [],
     ),
