@@ -9,6 +9,7 @@
 #include "report/words.h"
 #include "shardwright/version.h"
 #include "tools/cmd_check.h"
+#include "tools/cmd_diff.h"
 #include "tools/cmd_explain.h"
 #include "tools/cmd_inspect.h"
 #include "tools/cmd_lora.h"
@@ -23,12 +24,9 @@
 namespace shardwright {
 namespace {
 
-constexpr std::array<const Command*, 9> kCommands = {
-    &kCheckCommand,   &kRepairCommand,  &kMergeCommand,  &kMoeCommand,  &kLoraCommand,
-    &kInspectCommand, &kExplainCommand, &kSchemaCommand, &kSynthCommand};
-
-// What the command line has room for, and this version lacks.
-constexpr std::array<std::string_view, 1> kToCome = {"diff"};
+constexpr std::array<const Command*, 10> kCommands = {
+    &kCheckCommand,   &kRepairCommand, &kMergeCommand,   &kMoeCommand,    &kLoraCommand,
+    &kInspectCommand, &kDiffCommand,   &kExplainCommand, &kSchemaCommand, &kSynthCommand};
 
 std::string overview() {
   std::string text =
@@ -117,9 +115,6 @@ int run_command_line(std::span<const std::string> words, Terminal& terminal) {
   }
   const std::string& wanted = help_command ? words[1] : name;
   const Command* command = find_command(wanted);
-  if (command == nullptr && std::ranges::find(kToCome, wanted) != kToCome.end()) {
-    return usage_failure(terminal, fmt::format("{} is not built yet", shown(wanted)), {});
-  }
   if (command == nullptr) {
     std::vector<std::string_view> names;
     for (const Command* known : kCommands)
