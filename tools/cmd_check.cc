@@ -212,7 +212,7 @@ constinit const Command kCheckCommand{
         "  shardwright check --data --fail-on error ./model\n"
         "  shardwright check --format json --output-file findings.json ./model\n"
         "  ls -d models/* | shardwright check --files-from -",
-    .options_help = options_help<CheckArguments, declare>,
+    .options = options_of<CheckArguments, declare>,
     .run = run_check,
 };
 

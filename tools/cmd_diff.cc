@@ -59,7 +59,7 @@ constinit const Command kDiffCommand{
         "  shardwright diff --format json ./a ./b | jq -r '.tensors[] | select(.state == "
         "\"values\") "
         "| [.name, .values.largest] | @tsv'",
-    .options_help = options_help<DiffArguments, declare>,
+    .options = options_of<DiffArguments, declare>,
     .run = run_diff,
 };
 
