@@ -26,13 +26,10 @@ Status set_severity(CheckOptions& options, const std::string& text) {
 }
 
 Status set_threshold(std::optional<Severity>& into, const std::string& text) {
-  const auto severity = severity_from_name(text);
-  if (!severity) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("takes error, warning or info, not {}", shown(text))};
-  }
-  into = *severity;
-  return ok();
+  into = severity_from_name(text);
+  if (into) return ok();
+  return Error{ErrorCode::kInvalidArgument,
+               fmt::format("takes error, warning or info, not {}", shown(text))};
 }
 
 void declare(OptionSet& options, CheckArguments& into) {

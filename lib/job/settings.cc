@@ -35,16 +35,17 @@ class SettingsFileReader {
       mistake(root.line, fmt::format("{} stands where keys and values should", kind_text(root)));
     }
     constexpr std::array<std::string_view, 3> kKeys = {"ignore", "severity", "fail-on"};
-    for (const SettingsPair& pair : unique(root, kKeys)) {
-      if (pair.key == "ignore") {
-        read_ignores(pair);
+    for (const SettingsNode& member : unique(root, kKeys)) {
+      if (member.key == "ignore") {
+        read_ignores(member);
       } else if (beside_) {
-        mistake(pair.line, fmt::format("'{}' is for whoever runs the command: it counts only in a "
-                                       "file that --config-file names",
-                                       pair.key));
-      } else if (pair.key == "severity") {
-        read_severities(pair);
-      } else if (const auto severity = severity_of(pair)) {
+        mistake(member.line,
+                fmt::format("'{}' is for whoever runs the command: it counts only in a "
+                            "file that --config-file names",
+                            member.key));
+      } else if (member.key == "severity") {
+        read_severities(member);
+      } else if (const auto severity = severity_of(member)) {
         settings_.fail_on = severity;
       }
     }
@@ -64,67 +65,68 @@ class SettingsFileReader {
     mistakes_.push_back(fmt::format("{}: {}", printable(place(line), kShownPath), what));
   }
 
-  // The pairs of known keys, each once; all others are mistakes.
-  std::vector<SettingsPair> unique(const SettingsNode& table,
+  // The members of known keys, each once; all others are mistakes.
+  std::vector<SettingsNode> unique(const SettingsNode& table,
                                    std::span<const std::string_view> keys) {
-    std::vector<SettingsPair> known;
+    std::vector<SettingsNode> known;
     std::set<std::string_view> seen;
-    for (const SettingsPair& pair : table.pairs) {
-      if (std::ranges::find(keys, pair.key) == keys.end()) {
-        const auto near = nearest(pair.key, keys);
-        mistake(pair.line,
-                fmt::format("unknown key {}{}", quoted(pair.key),
+    for (const SettingsNode& member : table.items) {
+      if (std::ranges::find(keys, member.key) == keys.end()) {
+        const auto near = nearest(member.key, keys);
+        mistake(member.line,
+                fmt::format("unknown key {}{}", quoted(member.key),
                             near ? fmt::format("; did you mean '{}'?", *near) : std::string()));
-      } else if (!seen.insert(pair.key).second) {
-        mistake(pair.line, fmt::format("{} is there twice", quoted(pair.key)));
+      } else if (!seen.insert(member.key).second) {
+        mistake(member.line, fmt::format("{} is there twice", quoted(member.key)));
       } else {
-        known.push_back(pair);
+        known.push_back(member);
       }
     }
     return known;
   }
 
-  std::optional<std::string> text_of(const SettingsPair& pair) {
-    if (pair.value.kind == Kind::kText && !trim(pair.value.text).empty()) return pair.value.text;
-    mistake(pair.line,
-            fmt::format("'{}' needs a text, not {}", pair.key,
-                        pair.value.kind == Kind::kText ? "an empty one" : kind_text(pair.value)));
+  std::optional<std::string> text_of(const SettingsNode& member) {
+    if (member.kind == Kind::kText && !trim(member.text).empty()) return member.text;
+    mistake(member.line,
+            fmt::format("'{}' needs a text, not {}", member.key,
+                        member.kind == Kind::kText ? "an empty one" : kind_text(member)));
     return std::nullopt;
   }
 
   // The code of the check of that code or name.
-  std::string code_of(const SettingsPair& pair) {
-    const auto text = text_of(pair);
+  std::string code_of(const SettingsNode& member) {
+    const auto text = text_of(member);
     if (!text) return {};
     for (const Check* check : check_table()) {
       if (*text == check->code || *text == check->name) return std::string(check->code);
     }
     // Of a prefix, too: who silences a check names it.
-    mistake(pair.line, fmt::format("no check is called {}: 'shardwright explain --list' lists them",
-                                   quoted(*text)));
+    mistake(member.line,
+            fmt::format("no check is called {}: 'shardwright explain --list' lists them",
+                        quoted(*text)));
     return {};
   }
 
-  std::optional<Severity> severity_of(const SettingsPair& pair) {
-    const auto text = text_of(pair);
+  std::optional<Severity> severity_of(const SettingsNode& member) {
+    const auto text = text_of(member);
     if (!text) return std::nullopt;
     const auto severity = severity_from_name(*text);
     if (!severity) {
-      mistake(pair.line,
-              fmt::format("{} is error, warning or info, not {}", quoted(pair.key), quoted(*text)));
+      mistake(member.line, fmt::format("{} is error, warning or info, not {}", quoted(member.key),
+                                       quoted(*text)));
     }
     return severity;
   }
 
-  void read_severities(const SettingsPair& pair) {
-    if (pair.value.kind != Kind::kTable) {
-      mistake(pair.line, fmt::format("'severity' needs a table of checks and severities, not {}",
-                                     kind_text(pair.value)));
+  void read_severities(const SettingsNode& member) {
+    if (member.kind != Kind::kTable) {
+      mistake(member.line, fmt::format("'severity' needs a table of checks and severities, not {}",
+                                       kind_text(member)));
       return;
     }
-    for (const SettingsPair& row : pair.value.pairs) {
-      SettingsPair name{.key = row.key, .line = row.line};
-      name.value = {.kind = Kind::kText, .line = row.line, .text = row.key};
+    for (const SettingsNode& row : member.items) {
+      const SettingsNode name{
+          .kind = Kind::kText, .line = row.line, .key = row.key, .text = row.key};
       const std::string code = code_of(name);
       const auto severity = severity_of(row);
       if (code.empty() || !severity) continue;
@@ -133,18 +135,18 @@ class SettingsFileReader {
     }
   }
 
-  void read_ignores(const SettingsPair& pair) {
-    if (pair.value.kind != Kind::kList) {
-      mistake(pair.line,
-              fmt::format("'ignore' needs a list of tables, not {}", kind_text(pair.value)));
+  void read_ignores(const SettingsNode& member) {
+    if (member.kind != Kind::kList) {
+      mistake(member.line,
+              fmt::format("'ignore' needs a list of tables, not {}", kind_text(member)));
       return;
     }
-    if (pair.value.items.size() > kMaxIgnores) {
-      mistake(pair.line, fmt::format("{} entries of 'ignore', and {} are the most",
-                                     pair.value.items.size(), kMaxIgnores));
+    if (member.items.size() > kMaxIgnores) {
+      mistake(member.line, fmt::format("{} entries of 'ignore', and {} are the most",
+                                       member.items.size(), kMaxIgnores));
       return;
     }
-    for (const SettingsNode& item : pair.value.items)
+    for (const SettingsNode& item : member.items)
       read_ignore(item);
   }
 
@@ -156,13 +158,13 @@ class SettingsFileReader {
     constexpr std::array<std::string_view, 4> kKeys = {"code", "tensor", "file", "reason"};
     IgnoreRule rule{.place = place(item.line)};
     const std::size_t before = mistakes_.size();
-    for (const SettingsPair& pair : unique(item, kKeys)) {
-      if (pair.key == "code") {
-        rule.code = code_of(pair);
-      } else if (auto text = text_of(pair)) {
-        (pair.key == "tensor" ? rule.tensor
-         : pair.key == "file" ? rule.file
-                              : rule.reason) = *std::move(text);
+    for (const SettingsNode& member : unique(item, kKeys)) {
+      if (member.key == "code") {
+        rule.code = code_of(member);
+      } else if (auto text = text_of(member)) {
+        (member.key == "tensor" ? rule.tensor
+         : member.key == "file" ? rule.file
+                                : rule.reason) = *std::move(text);
       }
     }
     if (mistakes_.size() > before) return;

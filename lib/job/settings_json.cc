@@ -46,10 +46,11 @@ class SettingsReader {
       case json::Token::kBeginObject:
         node.kind = SettingsNode::Kind::kTable;
         for (token = parser_.next(); !ends(token); token = parser_.next()) {
-          SettingsPair pair{.key = json::decode_string(parser_.raw()),
-                            .line = line(parser_.begin())};
-          pair.value = value(parser_.next());
-          node.pairs.push_back(std::move(pair));
+          const std::size_t key_line = line(parser_.begin());
+          std::string key = json::decode_string(parser_.raw());
+          node.items.push_back(value(parser_.next()));
+          node.items.back().key = std::move(key);
+          node.items.back().line = key_line;
         }
         break;
       default:

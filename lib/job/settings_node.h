@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,23 +12,16 @@
 
 namespace shardwright {
 
-struct SettingsPair;
-
 struct SettingsNode {
-  enum class Kind { kText, kList, kTable, kOther };
+  enum class Kind : std::uint8_t { kText, kList, kTable, kOther };
   Kind kind{Kind::kOther};
-  std::size_t line{};
+  std::size_t line{};   // of the key, where it has one
+  std::string key{};    // of a member of a table
   std::string text{};   // of kText
   std::string other{};  // of kOther: "a number", "null"...
+  // Of a list, or the members of a table in the order of the file; equal keys stay, for JSON has
+  // them.
   std::vector<SettingsNode> items{};
-  std::vector<SettingsPair>
-      pairs{};  // in the order of the file; equal keys stay, for JSON has them
-};
-
-struct SettingsPair {
-  std::string key{};
-  std::size_t line{};
-  SettingsNode value{};
 };
 
 // "a text", "a list", "a table", or what else it is.

@@ -27,12 +27,12 @@ SettingsNode node_of(const toml::node& from) {
   } else if (const auto* table = from.as_table()) {
     node.kind = SettingsNode::Kind::kTable;
     for (const auto& [key, value] : *table) {
-      node.pairs.push_back({.key = std::string(key.str()),
-                            .line = key.source().begin.line,
-                            .value = node_of(value)});
+      node.items.push_back(node_of(value));
+      node.items.back().key = key.str();
+      node.items.back().line = key.source().begin.line;
     }
     // The library keeps them by name.
-    std::ranges::stable_sort(node.pairs, {}, &SettingsPair::line);
+    std::ranges::stable_sort(node.items, {}, &SettingsNode::line);
   } else {
     node.other = from.is_boolean() ? "true or false" : from.is_number() ? "a number" : "a date";
   }
