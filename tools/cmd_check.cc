@@ -25,14 +25,11 @@ Status set_severity(CheckOptions& options, const std::string& text) {
   return ok();
 }
 
-Status set_threshold(Severity& into, const std::string& text) {
-  const auto severity = severity_from_name(text);
-  if (!severity) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("takes error, warning or info, not {}", shown(text))};
-  }
-  into = *severity;
-  return ok();
+Status set_threshold(std::optional<Severity>& into, const std::string& text) {
+  into = severity_from_name(text);
+  if (into) return ok();
+  return Error{ErrorCode::kInvalidArgument,
+               fmt::format("takes error, warning or info, not {}", shown(text))};
 }
 
 void declare(OptionSet& options, CheckArguments& into) {
@@ -54,6 +51,10 @@ void declare(OptionSet& options, CheckArguments& into) {
       "fail-on", "error|warning|info",
       [&into](const std::string& text) { return set_threshold(into.fail_on, text); },
       "what ends with exit code 1 (default: warning)");
+  options.value("config-file", "F", into.config_file,
+                "ignores, severities and a threshold, in TOML or JSON");
+  options.flag("no-config-file", into.no_config_file,
+               "take no notice of a .shardwright.toml or .shardwright.json beside a model");
   options.value("arch", "NAME", into.options.arch, "judge by this architecture");
   declare_common(options, into.common);
 }
@@ -110,14 +111,27 @@ Result<int> run_check(std::span<const std::string> words, Terminal& terminal) {
   Result<Results> results = Results::open(terminal, arguments.output_file);
   if (!results) return std::move(results).error();
 
+  if (!arguments.config_file.empty()) {
+    auto settings = read_check_settings(arguments.config_file);
+    if (!settings) return std::move(settings).error();
+    if (!arguments.fail_on) arguments.fail_on = settings->fail_on;
+    arguments.options.settings = *std::move(settings);
+  }
   ProgressView progress(terminal, arguments.common.progress, arguments.common.quiet);
   arguments.options.monitor = progress.monitor();
   std::size_t finished = 0;
+  const auto note = [&](const std::vector<std::string>& notes) {
+    if (notes.empty() || arguments.common.quiet) return;
+    progress.clear();
+    for (const std::string& one : notes)
+      terminal.complain("note: " + one);
+  };
   arguments.options.finished = [&](const ModelReport& model) {
     if (!model.error.empty()) {
       progress.clear();
       terminal.complain("error: " + model.error);
     }
+    note(model.notes);
     if (arguments.format != CheckFormat::kJsonl) return;
     results->add(check_jsonl(model, finished++));
     if (!arguments.output_file.empty()) return;
@@ -127,6 +141,7 @@ Result<int> run_check(std::span<const std::string> words, Terminal& terminal) {
   const Result<std::vector<ModelReport>> models = check(arguments.models, arguments.options);
   progress.clear();
   if (!models) return models.error();
+  note(unused_ignores(arguments.options, *models));
   switch (arguments.format) {
     case CheckFormat::kText:
       results->add(check_text(*models, results->style(arguments.common.quiet)));
@@ -144,7 +159,7 @@ Result<int> run_check(std::span<const std::string> words, Terminal& terminal) {
       break;
   }
   if (Status closed = results->close(); !closed) return std::move(closed).error();
-  return check_exit_code(*models, arguments.fail_on);
+  return check_exit_code(*models, arguments.fail_on.value_or(Severity::kWarning));
 }
 
 }  // namespace
@@ -157,6 +172,13 @@ Result<CheckArguments> check_arguments(std::span<const std::string> words) {
     return Error{ErrorCode::kInvalidArgument,
                  "no MODEL given: a folder, a .safetensors file, an index, or a hub id"};
   }
+  if (arguments.no_config_file && !arguments.config_file.empty()) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "--config-file and --no-config-file exclude each other: a file that is given takes "
+        "the place of those beside models"};
+  }
+  arguments.options.settings_beside = !arguments.no_config_file;
   arguments.options.threads = arguments.common.threads;
   arguments.options.rules_dir = arguments.common.rules_dir;
   return parsed;
@@ -187,7 +209,7 @@ constinit const Command kCheckCommand{
         "  shardwright check --data --fail-on error ./model\n"
         "  shardwright check --format json --output-file findings.json ./model\n"
         "  ls -d models/* | shardwright check --files-from -",
-    .options_help = options_help<CheckArguments, declare>,
+    .options = options_of<CheckArguments, declare>,
     .run = run_check,
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,7 +21,9 @@ struct CheckArguments {
   std::string files_from{};
   std::string output_file{};
   CheckFormat format{};
-  Severity fail_on{Severity::kWarning};
+  std::string config_file{};
+  bool no_config_file{};
+  std::optional<Severity> fail_on{};  // kWarning, unless the config file has another
 };
 
 // From words alone: nothing is opened.

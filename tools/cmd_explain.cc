@@ -79,7 +79,7 @@ constinit const Command kExplainCommand{
         "  shardwright explain AR412\n"
         "  shardwright explain 'Error while deserializing header: MetadataIncompleteBuffer'\n"
         "  python load.py 2>&1 | shardwright explain -",
-    .options_help = options_help<ExplainArguments, declare>,
+    .options = options_of<ExplainArguments, declare>,
     .run = run_explain,
 };
 

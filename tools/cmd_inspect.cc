@@ -44,7 +44,7 @@ constinit const Command kInspectCommand{
     .examples =
         "  shardwright inspect ./model\n"
         "  shardwright inspect --format json ./model | jq '.tensors[] | select(.dtype == \"F32\")'",
-    .options_help = options_help<InspectArguments, declare>,
+    .options = options_of<InspectArguments, declare>,
     .run = run_inspect,
 };
 

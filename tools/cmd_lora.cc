@@ -82,7 +82,7 @@ constinit const Command kLoraCommand{
     .examples =
         "  shardwright lora merge ./base ./adapter ./merged\n"
         "  shardwright lora verify ./base ./adapter ./merged",
-    .options_help = options_help<LoraArguments, declare>,
+    .options = options_of<LoraArguments, declare>,
     .run = run_lora,
 };
 

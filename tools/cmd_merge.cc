@@ -45,7 +45,7 @@ constinit const Command kMergeCommand{
     .examples =
         "  shardwright merge recipe.yml ./merged --dry-run\n"
         "  shardwright merge recipe.yml ./merged",
-    .options_help = options_help<MergeArguments, declare>,
+    .options = options_of<MergeArguments, declare>,
     .run = run_merge,
 };
 

@@ -51,7 +51,7 @@ constinit const Command kMoeCommand{
     .examples =
         "  shardwright moe recipe.yml ./mixture --dry-run\n"
         "  shardwright moe recipe.yml ./mixture --arch mixtral",
-    .options_help = options_help<MoeArguments, declare>,
+    .options = options_of<MoeArguments, declare>,
     .run = run_moe,
 };
 

@@ -124,7 +124,7 @@ constinit const Command kRepairCommand{
         "  shardwright repair ./model --output ./repaired\n"
         "  shardwright repair ./model --in-place --dry-run\n"
         "  shardwright repair ./model --undo",
-    .options_help = options_help<RepairArguments, declare>,
+    .options = options_of<RepairArguments, declare>,
     .run = run_repair,
 };
 

@@ -80,7 +80,7 @@ constinit const Command kSchemaCommand{
         "  shardwright schema list\n"
         "  shardwright schema show qwen2_moe\n"
         "  shardwright schema expand ./model/config.json --format json",
-    .options_help = options_help<SchemaArguments, declare>,
+    .options = options_of<SchemaArguments, declare>,
     .run = run_schema,
 };
 

@@ -95,7 +95,7 @@ constinit const Command kSynthCommand{
         "  shardwright synth llama ./model --set num_hidden_layers=4 --shards 2\n"
         "  shardwright synth gemma2 ./model --defect spurious-head\n"
         "  shardwright synth deepseek_v3 ./model --config config.json --sparse",
-    .options_help = options_help<SynthArguments, declare>,
+    .options = options_of<SynthArguments, declare>,
     .run = run_synth,
 };
 

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shardwright/result.h"
 #include "tools/options.h"
@@ -25,7 +26,7 @@ struct Command {
   std::string_view summary;   // one line
   std::string_view about;     // paragraphs of the help page
   std::string_view examples;  // command lines that can be pasted
-  std::string (*options_help)();
+  std::vector<OptionFacts> (*options)();
   Result<int> (*run)(std::span<const std::string> words, Terminal& terminal);
 };
 
@@ -48,11 +49,11 @@ template <typename Arguments>
 using Declare = void (*)(OptionSet& options, Arguments& into);
 
 template <typename Arguments, Declare<Arguments> declare>
-std::string options_help() {
+std::vector<OptionFacts> options_of() {
   OptionSet options;
   Arguments unused;
   declare(options, unused);
-  return options.help();
+  return options.facts();
 }
 
 template <typename Arguments>

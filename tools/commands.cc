@@ -9,6 +9,8 @@
 #include "report/words.h"
 #include "shardwright/version.h"
 #include "tools/cmd_check.h"
+#include "tools/cmd_completion.h"
+#include "tools/cmd_diff.h"
 #include "tools/cmd_experts.h"
 #include "tools/cmd_explain.h"
 #include "tools/cmd_inspect.h"
@@ -24,12 +26,10 @@
 namespace shardwright {
 namespace {
 
-constexpr std::array<const Command*, 10> kCommands = {
-    &kCheckCommand, &kRepairCommand,  &kMergeCommand,   &kMoeCommand,    &kExpertsCommand,
-    &kLoraCommand,  &kInspectCommand, &kExplainCommand, &kSchemaCommand, &kSynthCommand};
-
-// What the command line has room for, and this version lacks.
-constexpr std::array<std::string_view, 1> kToCome = {"diff"};
+constexpr std::array<const Command*, 13> kCommands = {
+    &kCheckCommand, &kRepairCommand,     &kMergeCommand, &kMoeCommand,     &kExpertsCommand,
+    &kLoraCommand,  &kInspectCommand,    &kDiffCommand,  &kExplainCommand, &kSchemaCommand,
+    &kSynthCommand, &kCompletionCommand, &kManualCommand};
 
 std::string overview() {
   std::string text =
@@ -38,7 +38,7 @@ std::string overview() {
       "usage: shardwright COMMAND [OPTIONS] ARGS\n\n"
       "commands:\n";
   for (const Command* command : kCommands)
-    text += fmt::format("  {:<10}{}\n", command->name, command->summary);
+    text += fmt::format("  {:<12}{}\n", command->name, command->summary);
   text +=
       "\n  shardwright COMMAND --help   options and examples of a command\n"
       "  shardwright --version\n\n"
@@ -50,10 +50,13 @@ std::string overview() {
 }
 
 std::string help_page(const Command& command) {
-  std::string text = fmt::format("shardwright {}: {}\n\nusage: shardwright {} {}\n", command.name,
-                                 command.summary, command.name, command.usage);
+  std::string text =
+      fmt::format("shardwright {}: {}\n\nusage: shardwright {}{}{}\n", command.name,
+                  command.summary, command.name, command.usage.empty() ? "" : " ", command.usage);
   if (!command.about.empty()) text += fmt::format("\n{}\n", command.about);
-  text += fmt::format("\noptions:\n{}\nexamples:\n{}\n", command.options_help(), command.examples);
+  const std::string options = help_text(command.options());
+  if (!options.empty()) text += "\noptions:\n" + options;
+  text += fmt::format("\nexamples:\n{}\n", command.examples);
   return text;
 }
 
@@ -118,9 +121,6 @@ int run_command_line(std::span<const std::string> words, Terminal& terminal) {
   }
   const std::string& wanted = help_command ? words[1] : name;
   const Command* command = find_command(wanted);
-  if (command == nullptr && std::ranges::find(kToCome, wanted) != kToCome.end()) {
-    return usage_failure(terminal, fmt::format("{} is not built yet", shown(wanted)), {});
-  }
   if (command == nullptr) {
     std::vector<std::string_view> names;
     for (const Command* known : kCommands)

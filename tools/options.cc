@@ -196,11 +196,18 @@ Status OptionSet::parse(std::span<const std::string> words) const {
   return ok();
 }
 
-std::string OptionSet::help() const {
+std::vector<OptionFacts> OptionSet::facts() const {
+  std::vector<OptionFacts> facts;
+  for (const Row& row : rows_)
+    facts.push_back({row.name, row.placeholder, row.help, row.repeats});
+  return facts;
+}
+
+std::string help_text(const std::vector<OptionFacts>& options) {
   std::string out;
-  for (const Row& row : rows_) {
-    std::string left = "  " + dashed_name(row.name);
-    if (!row.placeholder.empty()) left += " " + row.placeholder;
+  for (const OptionFacts& option : options) {
+    std::string left = "  " + dashed_name(option.name);
+    if (!option.placeholder.empty()) left += " " + option.placeholder;
     // A long option has its help on the next line.
     if (left.size() + 2 > kHelpColumn) {
       out += left + "\n" + std::string(kHelpColumn, ' ');
@@ -208,7 +215,7 @@ std::string OptionSet::help() const {
       left.resize(kHelpColumn, ' ');
       out += left;
     }
-    out += row.help + "\n";
+    out += option.help + "\n";
   }
   return out;
 }

@@ -18,6 +18,15 @@ namespace shardwright {
 // "--data", or "-j" where a name is one letter.
 std::string dashed_name(std::string_view name);
 
+// What is known of an option without any arguments to fill.
+struct OptionFacts {
+  std::string name{}, placeholder{}, help{};  // placeholder empty: it has no value
+  bool repeats{};
+};
+
+// Rows as they stand in a help page, one or two lines each.
+std::string help_text(const std::vector<OptionFacts>& options);
+
 // A name of one letter is a short option: "-j 2", "-j2".
 class OptionSet {
  public:
@@ -51,8 +60,8 @@ class OptionSet {
   // kInvalidArgument with a sentence that names the option, and the nearest where it is unknown.
   [[nodiscard]] Status parse(std::span<const std::string> words) const;
 
-  // The rows as they stand in a help page, one or two lines each.
-  [[nodiscard]] std::string help() const;
+  // The rows, for help pages, completions and the manual.
+  [[nodiscard]] std::vector<OptionFacts> facts() const;
 
  private:
   struct Row {

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "arch/name_pattern.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
@@ -48,15 +49,30 @@ Severity severity_of(const Check& check, const Report& report, const CheckSelect
   return report.severity.value_or(check.severity);
 }
 
+// Whether the rule is about all that the report is about.
+bool ignores(const IgnoreRule& rule, const Report& report) {
+  if (!rule.file.empty() && !fits(rule.file, report.file)) return false;
+  if (rule.tensor.empty()) return true;
+  if (report.places.empty()) return !report.tensor.empty() && fits(rule.tensor, report.tensor);
+  return std::ranges::all_of(report.places,
+                             [&](const std::string& place) { return fits(rule.tensor, place); });
+}
+
 // Collects the reports of one check, one finding a group.
 class Collector {
  public:
   Collector(const Check& check, const CheckSelection& selection, std::vector<Finding>& out)
-      : check_(check), selection_(selection), out_(out), first_(out.size()) {}
+      : check_(check), selection_(selection), out_(out), first_(out.size()) {
+    for (const IgnoreRule& rule : selection.ignores) {
+      if (rule.code == check.code) rules_.push_back(&rule);
+    }
+  }
 
   void add(Report report) {
-    // Reports of different severity or fix grade are never one finding.
+    // Reports of different severity or fix grade, or ignored for other reasons, are never one
+    // finding.
     const Severity severity = severity_of(check_, report, selection_);
+    const std::size_t rule = rule_of(report, severity);
     std::string group = report.group.empty()
                             ? (report.tensor.empty() ? report.file + '\0' + report.pointer
                                                      : fold_digits(report.tensor))
@@ -64,6 +80,7 @@ class Collector {
     group.push_back(static_cast<char>('0' + static_cast<int>(severity)));
     group.push_back(report.fix ? static_cast<char>('a' + static_cast<int>(report.fix->safety))
                                : '-');
+    group += std::to_string(rule);
     std::vector<std::string> places = std::move(report.places);
     if (places.empty()) {
       if (!report.tensor.empty()) {
@@ -86,6 +103,8 @@ class Collector {
                       .places = std::move(places),
                       .targets = std::move(report.targets),
                       .fix = std::move(report.fix)});
+      if (rule < rules_.size())
+        out_.back().ignored = Ignored{rules_[rule]->reason, rules_[rule]->place};
       return;
     }
     Finding& finding = out_[first_ + found->second];
@@ -116,8 +135,17 @@ class Collector {
   }
 
  private:
+  // The position of the rule that ignores the report, or past the end.
+  [[nodiscard]] std::size_t rule_of(const Report& report, Severity severity) const {
+    if (severity == Severity::kError && !selection_.ignores_errors) return rules_.size();
+    const auto found = std::ranges::find_if(
+        rules_, [&](const IgnoreRule* rule) { return ignores(*rule, report); });
+    return static_cast<std::size_t>(found - rules_.begin());
+  }
+
   const Check& check_;
   const CheckSelection& selection_;
+  std::vector<const IgnoreRule*> rules_;  // about this check
   std::vector<Finding>& out_;
   std::size_t first_;
   std::unordered_map<std::string, std::size_t> groups_;
@@ -130,6 +158,12 @@ bool is_wanted(const Check& check, const CheckSelection& selection) {
 }
 
 }  // namespace
+
+bool selects(std::string_view word, std::string_view code) {
+  return std::ranges::any_of(check_table(), [&](const Check* check) {
+    return check->code == code && names_check(word, *check);
+  });
+}
 
 Status validate(const CheckSelection& selection) {
   for (const auto* words : {&selection.select, &selection.ignore}) {

@@ -1,11 +1,12 @@
 #include "job/check_model.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/checked.h"
 #include "base/parallel.h"
 #include "base/try.h"
-#include "check/engine.h"
 
 namespace shardwright {
 namespace {
@@ -70,6 +71,21 @@ Result<std::shared_ptr<const Catalogue>> load_catalogue(const std::string& rules
   return std::shared_ptr<const Catalogue>(std::move(catalogue));
 }
 
+CheckSelection selection_of(const CheckOptions& options) {
+  CheckSelection selection{options.select, options.ignore, options.severity};
+  if (!options.settings) return selection;
+  const CheckSettings& settings = *options.settings;
+  for (const Check* check : check_table()) {
+    const auto severity = settings.severity.find(std::string(check->code));
+    if (severity == settings.severity.end()) continue;
+    if (!selection.severity.contains(std::string(check->name)))
+      selection.severity.insert(*severity);
+  }
+  selection.ignores = settings.ignores;
+  selection.ignores_errors = !settings.beside;
+  return selection;
+}
+
 OpenOptions open_options(const CheckOptions& options) {
   return {.threads = options.threads};
 }
@@ -118,7 +134,11 @@ Result<CheckedModel> check_checkpoint(Checkpoint checkpoint, const std::string& 
                           .why = model.detection.why,
                           .requested = model.detection.by == DetectedBy::kRequest};
   }
-  report.findings = run_checks(model, {options.select, options.ignore, options.severity});
+  report.findings = run_checks(model, selection_of(options));
+  const auto counted = std::ranges::stable_partition(
+      report.findings, [](const Finding& finding) { return !finding.ignored; });
+  std::ranges::move(counted, std::back_inserter(report.ignored));
+  report.findings.erase(counted.begin(), counted.end());
   return checked;
 }
 

@@ -6,6 +6,7 @@
 
 #include "arch/catalogue.h"
 #include "check/check.h"
+#include "check/engine.h"
 #include "shardwright/check_job.h"
 #include "shardwright/result.h"
 
@@ -30,6 +31,9 @@ Result<CheckedModel> check_model(const std::string& path,
 Result<CheckedModel> check_checkpoint(Checkpoint checkpoint, const std::string& path,
                                       std::shared_ptr<const Catalogue> catalogue,
                                       const CheckOptions& options, DataRequest data = {});
+
+// Which checks run, and what becomes of their findings.
+CheckSelection selection_of(const CheckOptions& options);
 
 // How `check` opens checkpoints.
 OpenOptions open_options(const CheckOptions& options);

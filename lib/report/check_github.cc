@@ -33,6 +33,11 @@ std::string property(std::string_view text) {
 
 std::string check_github(const std::vector<ModelReport>& models) {
   std::string out;
+  const auto place = [](const ModelReport& model, const Finding& finding) {
+    // An annotation has one place: the first file of several.
+    const auto files = spanned_files(finding);
+    return property(located(model.path, files.empty() ? finding.file : files.front()));
+  };
   for (const ModelReport& model : models) {
     if (!model.error.empty()) {
       out += fmt::format("::error title=shardwright::{}\n", message(model.error));
@@ -45,11 +50,14 @@ std::string check_github(const std::vector<ModelReport>& models) {
       }
       const std::string_view kind =
           finding.severity == Severity::kInfo ? "notice" : severity_name(finding.severity);
-      // An annotation has one place: the first file of several.
-      const auto files = spanned_files(finding);
-      const std::string& file = files.empty() ? finding.file : files.front();
-      out += fmt::format("::{} file={},title={}::{}\n", kind, property(located(model.path, file)),
+      out += fmt::format("::{} file={},title={}::{}\n", kind, place(model, finding),
                          property(finding.code + " " + finding.name), message(text));
+    }
+    for (const Finding& finding : model.ignored) {
+      const Ignored& by = finding.ignored.value_or(Ignored{});
+      out += fmt::format("::notice file={},title={}::ignored: {} ({})\n", place(model, finding),
+                         property(finding.code + " " + finding.name), message(by.reason),
+                         message(by.place));
     }
   }
   return out;

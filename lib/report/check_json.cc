@@ -26,18 +26,32 @@ json::Value json_model(const ModelReport& model, std::size_t position) {
                         {"error", json_text(model.error)},
                         {"architecture", {}},
                         {"facts", {}},
-                        {"findings", {.data = json::Value::Array{}}}});
+                        {"findings", {.data = json::Value::Array{}}},
+                        {"ignored", {.data = json::Value::Array{}}},
+                        {"notes", {.data = json::Value::Array{}}}});
   }
+  const auto placed = [position](Finding finding) {
+    finding.model = position;
+    return json_finding(finding);
+  };
   // A checkpoint of which nothing is recognised has no architecture.
   const bool known = model.architecture && !model.architecture->schema.empty();
   return json_object(
       {{"path", json_text(model.path)},
        {"architecture", known ? json_architecture(*model.architecture) : json::Value{}},
        {"facts", json_facts(model.facts)},
-       {"findings", json_array(model.findings, [&](Finding finding) {
-          finding.model = position;
-          return json_finding(finding);
-        })}});
+       {"findings", json_array(model.findings, placed)},
+       {"ignored", json_array(model.ignored, placed)},
+       {"notes", json_array(model.notes, json_text)}});
+}
+
+json::Value json_check_summary(const std::vector<ModelReport>& models) {
+  json::Value summary = json_summary(summarize(models));
+  std::uint64_t ignored = 0;
+  for (const ModelReport& model : models)
+    ignored += model.ignored.size();
+  std::get<json::Value::Object>(summary.data).push_back({"ignored", json_number(ignored)});
+  return summary;
 }
 
 }  // namespace
@@ -51,7 +65,7 @@ std::string check_json(const std::vector<ModelReport>& models) {
        {"tool",
         json_object({{"name", json_text("shardwright")}, {"version", json_text(version())}})},
        {"models", {.data = std::move(entries)}},
-       {"summary", json_summary(summarize(models))}});
+       {"summary", json_check_summary(models)}});
   return json::dump(document, 2) + "\n";
 }
 

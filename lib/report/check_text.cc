@@ -12,6 +12,16 @@
 namespace shardwright {
 namespace {
 
+// "1 error, 2 ignored".
+std::string verdict_text(const std::vector<ModelReport>& models) {
+  std::uint64_t ignored = 0;
+  for (const ModelReport& model : models)
+    ignored += model.ignored.size();
+  std::string text = summary_text(summarize(models));
+  if (ignored > 0) text += fmt::format(", {} ignored", grouped(ignored));
+  return text;
+}
+
 std::string facts_text(const ModelReport& model) {
   std::string text;
   if (model.architecture && !model.architecture->schema.empty()) {
@@ -52,19 +62,42 @@ std::string advice(const ModelReport& model, const TextStyle& style) {
   return out;
 }
 
+// Findings that a config file ignores are never passed over in silence: a line each.
+std::string ignored_text(const ModelReport& model, const TextStyle& style) {
+  std::string out;
+  for (const Finding& finding : model.ignored) {
+    std::string what =
+        fmt::format("{} {} {}", severity_name(finding.severity), finding.code, finding.name);
+    if (!finding.tensor.empty()) {
+      what += " " + quoted(finding.tensor);
+    } else if (!finding.file.empty()) {
+      what += " " + quoted(finding.file);
+    }
+    if (finding.count > 1) what += fmt::format(" ({})", counted(finding.count, "place"));
+    const Ignored& by = finding.ignored.value_or(Ignored{});
+    out += wrapped(
+        style, 2,
+        fmt::format("{}: {} ({})", what, printable(by.reason), printable(by.place, kShownPath)),
+        inked(style, Ink::kDim, "ignored") + ": ", 9);
+  }
+  return out;
+}
+
 std::string model_text(const ModelReport& model, const TextStyle& style) {
   const std::string path = printable(model.path, model.path.size() + 1);
   if (!model.error.empty()) return {};  // told on the error stream
   if (model.findings.empty()) {
-    if (style.quiet) return {};
-    return fmt::format("{}: {}: {}\n", inked(style, Ink::kHeading, path),
-                       inked(style, Ink::kGood, "nothing found"), facts_text(model));
+    const std::string ignored = ignored_text(model, style);
+    if (style.quiet) return ignored.empty() ? "" : path + "\n" + ignored;
+    return fmt::format("{}: {}: {}\n{}", inked(style, Ink::kHeading, path),
+                       inked(style, Ink::kGood, verdict_text({model})), facts_text(model), ignored);
   }
   std::string out = inked(style, Ink::kHeading, path);
   if (!style.quiet) out += ": " + facts_text(model);
   out += "\n\n" + findings_text(model.findings, style);
+  if (!model.ignored.empty()) out += "\n" + ignored_text(model, style);
   if (style.quiet) return out;
-  out += "\n" + summary_text(summarize({model})) + "\n";
+  out += "\n" + verdict_text({model}) + "\n";
   return out + advice(model, style);
 }
 
@@ -73,8 +106,7 @@ std::string total_text(const std::vector<ModelReport>& models) {
       std::ranges::count_if(models, [](const ModelReport& m) { return !m.error.empty(); }));
   const auto found = static_cast<std::uint64_t>(
       std::ranges::count_if(models, [](const ModelReport& m) { return !m.findings.empty(); }));
-  std::string text =
-      fmt::format("{}: {}", counted(models.size(), "model"), summary_text(summarize(models)));
+  std::string text = fmt::format("{}: {}", counted(models.size(), "model"), verdict_text(models));
   if (found > 0) text += fmt::format(" in {}", grouped(found));
   if (failed > 0) text += fmt::format(", {} could not be checked", grouped(failed));
   return text + "\n";
@@ -89,7 +121,7 @@ std::string check_text(const std::vector<ModelReport>& models, const TextStyle& 
     const std::string text = model_text(model, style);
     if (text.empty()) continue;
     // Blocks stand apart; lines of clean models stand together.
-    const bool block = !model.findings.empty();
+    const bool block = !model.findings.empty() || !model.ignored.empty();
     if (!out.empty() && (block || after_block)) out += "\n";
     out += text;
     after_block = block;

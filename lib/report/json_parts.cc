@@ -46,18 +46,24 @@ json::Value json_object(std::initializer_list<std::pair<std::string_view, json::
 }
 
 json::Value json_finding(const Finding& finding) {
-  return json_object({{"code", json_text(finding.code)},
-                      {"name", json_text(finding.name)},
-                      {"severity", json_text(severity_name(finding.severity))},
-                      {"model", json_number(finding.model)},
-                      {"file", json_text_or_null(finding.file)},
-                      {"tensor", json_text_or_null(finding.tensor)},
-                      {"pointer", json_text_or_null(finding.pointer)},
-                      {"message", json_text(finding.message)},
-                      {"count", json_number(finding.count)},
-                      {"places", json_array(finding.places, json_text)},
-                      {"targets", json_array(finding.targets, json_target)},
-                      {"fix", finding.fix ? json_fix(*finding.fix) : json::Value{}}});
+  json::Value value = json_object({{"code", json_text(finding.code)},
+                                   {"name", json_text(finding.name)},
+                                   {"severity", json_text(severity_name(finding.severity))},
+                                   {"model", json_number(finding.model)},
+                                   {"file", json_text_or_null(finding.file)},
+                                   {"tensor", json_text_or_null(finding.tensor)},
+                                   {"pointer", json_text_or_null(finding.pointer)},
+                                   {"message", json_text(finding.message)},
+                                   {"count", json_number(finding.count)},
+                                   {"places", json_array(finding.places, json_text)},
+                                   {"targets", json_array(finding.targets, json_target)},
+                                   {"fix", finding.fix ? json_fix(*finding.fix) : json::Value{}}});
+  if (finding.ignored) {
+    std::get<json::Value::Object>(value.data)
+        .push_back({"ignored", json_object({{"reason", json_text(finding.ignored->reason)},
+                                            {"place", json_text(finding.ignored->place)}})});
+  }
+  return value;
 }
 
 json::Value json_summary(const Summary& summary) {

@@ -22,14 +22,19 @@ function(expect what found expected)
   endif()
 endfunction()
 
-# The files: the command, the library, every public header, every rule, four files of the package.
+# The files: the command, its completions and manual, the library, every public header, every rule and JSON Schema,
+# four files of the package.
 run(ignored ${CMAKE_COMMAND} --install ${BUILD} --prefix ${stage})
 file(GLOB_RECURSE found RELATIVE ${stage} ${stage}/*)
 file(GLOB headers RELATIVE ${ROOT}/lib ${ROOT}/lib/include/shardwright/*.h)
 file(GLOB_RECURSE rules RELATIVE ${ROOT} ${ROOT}/rules/*)
+file(GLOB schemas RELATIVE ${ROOT}/docs ${ROOT}/docs/schemas/*)
 list(TRANSFORM rules PREPEND share/shardwright/)
+list(TRANSFORM schemas PREPEND share/shardwright/)
+set(texts share/bash-completion/completions/shardwright share/fish/vendor_completions.d/shardwright.fish
+    share/man/man1/shardwright.1 share/zsh/site-functions/_shardwright)
 set(package ${LIBDIR}/cmake/shardwright)
-set(expected bin/shardwright share/doc/shardwright/LICENSE ${LIBDIR}/libshardwright.a ${headers} ${rules}
+set(expected bin/shardwright share/doc/shardwright/LICENSE ${LIBDIR}/libshardwright.a ${headers} ${rules} ${schemas} ${texts}
     ${package}/shardwrightConfig.cmake ${package}/shardwrightConfigVersion.cmake
     ${package}/shardwrightTargets.cmake)
 # One more file of the package, named after the build type.
@@ -53,4 +58,10 @@ run(version ${stage}/bin/shardwright --version)
 if(NOT version MATCHES "^shardwright [0-9]+\\.[0-9]+\\.[0-9]+\n$")
   message(FATAL_ERROR "--version printed '${version}'")
 endif()
+foreach(text IN LISTS texts)
+  file(SIZE ${stage}/${text} size)
+  if(size LESS 1000)
+    message(FATAL_ERROR "${text} has ${size} bytes")
+  endif()
+endforeach()
 message(NOTICE "installed, and used by a consumer")

@@ -3,6 +3,7 @@ import os
 import pathlib
 import subprocess
 
+import output_schemas
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -14,10 +15,11 @@ class Shardwright:
         self.path = path
 
     def run(self, *arguments, codes=(0,)):
-        """What a command prints; its exit code must be one of `codes`."""
+        """What a command prints; its exit code must be one of `codes`, and its JSON fit docs/schemas."""
         command = [self.path, *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=900)
         assert done.returncode in codes, f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        output_schemas.check_output(command[1:], done.stdout)
         return done.stdout
 
     def json(self, *arguments, codes=(0,)):

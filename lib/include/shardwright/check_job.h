@@ -17,6 +17,26 @@ namespace shardwright {
 
 struct ModelReport;
 
+// Findings that a config file ignores (docs/config-file.md).
+struct IgnoreRule {
+  std::string code{};    // of a check
+  std::string tensor{};  // a name with * for any text; empty: any
+  std::string file{};    // likewise
+  std::string reason{};
+  std::string place{};  // "models.toml:3": where it stands
+};
+
+struct CheckSettings {
+  std::vector<IgnoreRule> ignores{};
+  std::map<std::string, Severity> severity{};  // by code
+  std::optional<Severity> fail_on{};
+  bool beside{};  // the file lies beside the model: whoever made that does not silence errors
+};
+
+// Of a file that the user names: TOML, or JSON where its name ends with .json. kNotFound, kIo;
+// kMalformed with every mistake, each with its line and key.
+Result<CheckSettings> read_check_settings(const std::string& path);
+
 struct CheckOptions {
   bool data{};                        // also read the tensors' bytes
   std::string arch{};                 // a rule's name or a model type; empty: detect
@@ -24,7 +44,9 @@ struct CheckOptions {
   std::vector<std::string> select{};  // codes, names or prefixes of codes ("ST"); empty: all
   std::vector<std::string> ignore{};
   std::map<std::string, Severity> severity{};  // by code or name
-  int threads{};                               // 0: all available
+  std::optional<CheckSettings> settings{};     // what is asked for above comes first
+  bool settings_beside{true};  // without `settings`, those of the file beside each model
+  int threads{};               // 0: all available
   Monitor monitor{};
   std::function<void(const ModelReport&)> finished{};  // called as each model ends, in order
 };
@@ -48,13 +70,19 @@ struct ModelReport {
   std::string error{};  // set where the model could not be opened: nothing else is then
   std::optional<ArchitectureFacts> architecture{};
   ModelFacts facts{};
-  std::vector<Finding> findings{};  // by file, place and code
+  std::vector<Finding> findings{};   // by file, place and code
+  std::vector<Finding> ignored{};    // by the config file: in neither `findings` nor any sum
+  std::vector<std::string> notes{};  // on the config file beside the model
 };
 
 struct Summary {
   std::uint64_t error{}, warning{}, info{};  // findings, not places
 };
 Summary summarize(const std::vector<ModelReport>& models);
+
+// What is to be said of rules of a file that was given: those that ignored nothing in any model.
+std::vector<std::string> unused_ignores(const CheckOptions& options,
+                                        const std::vector<ModelReport>& models);
 
 // Checks each model by itself. The reports are in the order of `paths`; a model that cannot be
 // opened has an `error` there. kInvalidArgument for unknown codes or rules; kInterrupted.

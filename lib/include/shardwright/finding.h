@@ -78,6 +78,11 @@ struct TargetVerdict {
   std::string name{}, versions{}, verdict{}, prints{};
 };
 
+// Why a config file says that a finding does not count.
+struct Ignored {
+  std::string reason{}, place{};  // "kept for MLX", ".shardwright.toml:3"
+};
+
 struct Finding {
   std::string code{};  // "ST104"
   std::string name{};  // "overlapping-ranges"
@@ -91,6 +96,7 @@ struct Finding {
   std::vector<std::string> places{};  // every tensor or file, as in the checkpoint's order
   std::vector<TargetVerdict> targets{};
   std::optional<Fix> fix{};
+  std::optional<Ignored> ignored{};
 };
 
 }  // namespace shardwright

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "shardwright/check_job.h"
+#include "shardwright/diff_job.h"
 #include "shardwright/inspect_job.h"
 #include "shardwright/lora_job.h"
 #include "shardwright/merge_job.h"
@@ -56,6 +57,10 @@ std::string verify_json(const VerifyReport& report);
 // Files, dtypes and tensors, with one row for tensors that differ in their layer or expert alone.
 std::string inspect_text(const InspectReport& report, const TextStyle& style = {});
 std::string inspect_json(const InspectReport& report);
+
+// What differs, with one row for tensors that differ in their layer or expert alone.
+std::string diff_text(const DiffReport& report, const TextStyle& style = {});
+std::string diff_json(const DiffReport& report);
 
 std::string schema_list_text(const std::vector<SchemaRow>& rows);
 std::string schema_list_json(const std::vector<SchemaRow>& rows);

@@ -88,4 +88,28 @@ TEST_CASE("job: what no page knows is refused with the nearest name") {
   CHECK(found("a") == Codes{"no check is called 'a', and no page knows it as a loader's words"});
 }
 
+TEST_CASE("job: what transformers 5, mergekit and llama.cpp print leads to a page") {
+  CHECK(found("LlamaForCausalLM LOAD REPORT from: /m\nKey            | Status  | \n"
+              "---------------+---------+-\nlm_head.weight | MISSING |") ==
+        Codes{"AR401", "AR414"});
+  CHECK(found("module.model.norm.weight | UNEXPECTED |\nmodel.norm.weight        | MISSING    |") ==
+        Codes{"AR405"});
+  CHECK(found("model.layers.0._orig_mod.mlp.up_proj.weight | UNEXPECTED |") == Codes{"AR405"});
+  CHECK(found("lm_head.weight            | MISMATCH | Reinit due to size mismatch - ckpt: "
+              "torch.Size([96, 32]) vs model:torch.Size([7, 32])") == Codes{"TK501"});
+  CHECK(found("ValueError: The hidden size (32) is not a multiple of the number of attention heads "
+              "(5).") == Codes{"CF306"});
+  CHECK(found("ValueError: `num_hidden_layers` (2) must be equal to the number of `layer_types` "
+              "(1)") == Codes{"CF306"});
+  CHECK(found("RuntimeError: selected index k out of range") == Codes{"CF306"});
+  CHECK(found("ImportError: Loading a GPTQ quantized model requires optimum (`pip install "
+              "optimum`)") == Codes{"CF307"});
+  CHECK(found("Unknown quantization type, got nope - supported types are: ['awq', 'gptq']") ==
+        Codes{"CF307"});
+  CHECK(found("RuntimeError: Must specify --allow-crimes to attempt to mix different "
+              "architectures") == Codes{"MG701"});
+  CHECK(found("llama_model_load: error loading model: done_getting_tensors: wrong number of "
+              "tensors; expected 291, got 290") == Codes{"AR402", "AR408"});
+}
+
 }  // namespace shardwright

@@ -27,7 +27,8 @@ TEST_CASE("report: the JSON document has the promised keys, in their order") {
   CHECK(root.find("version")->whole_number() == 1);
   CHECK(*root.find_path("tool.version")->string() == version());
   const json::Value& model = root.find("models")->array()->at(1);
-  CHECK(keys(model) == std::vector<std::string>{"path", "architecture", "facts", "findings"});
+  CHECK(keys(model) ==
+        std::vector<std::string>{"path", "architecture", "facts", "findings", "ignored", "notes"});
   CHECK(keys(*model.find("architecture")) ==
         std::vector<std::string>{"schema", "model_type", "layout", "why"});
   CHECK(keys(*model.find("facts")) ==
@@ -50,13 +51,14 @@ TEST_CASE("report: what was not recognised or not opened is null or an error, ne
   ModelReport unknown = sound_model();
   unknown.architecture = ArchitectureFacts{"", "brand_new", "", "no rule"};
   unknown.facts.tied = std::nullopt;
-  CHECK(check_jsonl(unknown, 0) ==
-        R"({"path": "models/sound", "architecture": null, "facts": {"tensors": 290, "shards": 2, )"
-        R"("parameters": 2614341888, "tensor_bytes": 5228683776, "tied": null}, "findings": []})"
-        "\n");
+  CHECK(
+      check_jsonl(unknown, 0) ==
+      R"({"path": "models/sound", "architecture": null, "facts": {"tensors": 290, "shards": 2, )"
+      R"("parameters": 2614341888, "tensor_bytes": 5228683776, "tied": null}, "findings": [], "ignored": [], "notes": []})"
+      "\n");
   CHECK(
       check_jsonl({.path = "gone", .error = "no such folder: 'gone'"}, 3) ==
-      R"({"path": "gone", "error": "no such folder: 'gone'", "architecture": null, "facts": null, "findings": []})"
+      R"({"path": "gone", "error": "no such folder: 'gone'", "architecture": null, "facts": null, "findings": [], "ignored": [], "notes": []})"
       "\n");
 }
 

@@ -104,7 +104,7 @@ TEST_CASE("tools: help has a row for each option") {
   OptionSet options;
   options.flag("data", flag, "read bytes");
   options.value("a-very-long-option-name", "PLACEHOLDER", text, "help");
-  CHECK(options.help() ==
+  CHECK(help_text(options.facts()) ==
         "  --data                    read bytes\n"
         "  --a-very-long-option-name PLACEHOLDER\n"
         "                            help\n");

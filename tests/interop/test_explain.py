@@ -1,0 +1,78 @@
+"""`explain` of what transformers prints of a broken model names the check that finds what is broken."""
+
+import logging
+import shutil
+import subprocess
+
+import pytest
+import transformers
+from breakages import BREAKAGES, ORIGINALS
+from folders import Log, change_config, logits
+from models import model_named
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory):
+    root = tmp_path_factory.mktemp("originals")
+    for name, model in ORIGINALS.items():
+        model.write(root / name)
+    return root
+
+
+def printed(folder):
+    """All that a user sees of loading the folder, and of the first token."""
+    log = Log()
+    logger = transformers.logging.get_logger("transformers")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    logger.addHandler(log)
+    try:
+        logits(transformers.AutoModelForCausalLM.from_pretrained(folder).eval())
+    except Exception as error:
+        log.lines.append(f"{type(error).__name__}: {error}")
+    finally:
+        logger.removeHandler(log)
+        logger.setLevel(level)
+    return "\n".join(log.lines)
+
+
+def explained(shardwright, text):
+    done = subprocess.run([shardwright.path, "explain", "-"], input=text, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, f"{done.stderr}: {text}"
+    return done.stdout
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES, ids=str)
+def test_what_transformers_prints_is_explained(breakage, originals, shardwright, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(originals / breakage.original, folder)
+    breakage.apply(folder)
+    text = printed(folder)
+    if not text:
+        pytest.skip("transformers says nothing")
+    assert breakage.code in explained(shardwright, text)
+
+
+CONFIGS = {
+    "CF306 heads": ("llama-plain", {"num_attention_heads": 5}),
+    "CF306 list": ("gemma2-plain", {"layer_types": ["full_attention"]}),
+    "CF306 experts": ("qwen2_moe-plain", {"num_experts_per_tok": 64}),
+    "CF306 padding": ("llama-plain", {"pad_token_id": 9999}),
+    "CF307 gptq": ("llama-plain", {"quantization_config": {"quant_method": "gptq", "bits": 4}}),
+    "CF307 awq": ("llama-plain", {"quantization_config": {"quant_method": "awq", "bits": 4}}),
+    "CF307 bitsandbytes": ("llama-plain", {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}),
+    "CF307 unknown": ("llama-plain", {"quantization_config": {"quant_method": "none_that_is"}}),
+    "CF312 method": ("llama-plain", {"quantization_config": {}}),
+    "CF312 dtype": ("llama-plain", {"dtype": "floaty"}),
+    "TK501 rows": ("llama-plain", {"vocab_size": 7}),
+}
+
+
+@pytest.mark.parametrize("case", CONFIGS)
+def test_what_transformers_prints_of_a_config_is_explained(case, shardwright, tmp_path):
+    original, keys = CONFIGS[case]
+    code = case.split()[0]
+    model_named(original).write(tmp_path / "model")
+    change_config(tmp_path / "model", **keys)
+    assert code in {finding["code"] for finding in shardwright.findings(tmp_path / "model", least="info")}
+    assert f"# {code} " in explained(shardwright, printed(tmp_path / "model"))
