@@ -83,7 +83,7 @@ constinit const Command kExpertsCommand{
     .examples =
         "  shardwright experts split ./mixture ./dense --expert 3\n"
         "  shardwright experts prune ./mixture ./smaller --keep 0,3,5-9",
-    .options_help = options_help<ExpertsArguments, declare>,
+    .options = options_of<ExpertsArguments, declare>,
     .run = run_experts,
 };
 
