@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -18,7 +21,7 @@
 namespace shardwright {
 namespace {
 
-// Tensors of one kind that are named before "and N more".
+// Kinds of tensors that are named before "and N more".
 constexpr std::size_t kShownNames = 5;
 
 std::string problems_text(const std::string& recipe, const std::vector<RecipeProblem>& problems,
@@ -48,25 +51,38 @@ std::string inputs_text(const MergeReport& report, const TextStyle& style) {
   return out;
 }
 
+// Names that differ in numbers alone are told as one kind, in the order of the first of each.
+std::string kinds_text(const std::vector<std::string_view>& names) {
+  std::vector<std::pair<std::string_view, std::size_t>> kinds;  // the first, and how many
+  std::map<std::string, std::size_t, std::less<>> known;
+  for (const std::string_view name : names) {
+    const auto [kind, is_new] = known.try_emplace(fold_digits(name), kinds.size());
+    if (is_new) kinds.emplace_back(name, 0);
+    ++kinds[kind->second].second;
+  }
+  std::vector<std::string> texts;
+  std::size_t left = names.size();
+  for (const auto& [name, count] : kinds) {
+    if (texts.size() == kShownNames) break;
+    left -= count;
+    texts.push_back(count == 1 ? quoted(name)
+                               : fmt::format("{} x {}", quoted(fold_digits(name)), grouped(count)));
+  }
+  return fmt::format("{}{}", fmt::join(texts, ", "),
+                     left > 0 ? fmt::format(" and {} more", grouped(left)) : "");
+}
+
 // Rows of one action and one reason are told together.
 std::string actions_text(const MergeReport& report, const TextStyle& style) {
-  std::map<std::pair<std::string, std::string>, std::vector<std::string>> groups;
+  std::map<std::pair<std::string, std::string>, std::vector<std::string_view>> groups;
   for (const MergedTensor& tensor : report.tensors) {
-    if (!tensor.why.empty()) groups[{tensor.action, tensor.why}].push_back(quoted(tensor.name));
+    if (!tensor.why.empty()) groups[{tensor.action, tensor.why}].push_back(tensor.name);
   }
-  for (const MergeDrop& drop : report.dropped) {
-    groups[{fmt::format("drop of {}", quoted(drop.model)), drop.why}].push_back(
-        quoted(drop.tensor));
-  }
+  for (const MergeDrop& drop : report.dropped)
+    groups[{fmt::format("drop of {}", quoted(drop.model)), drop.why}].push_back(drop.tensor);
   std::string out;
-  for (const auto& [key, names] : groups) {
-    std::string list;
-    for (std::size_t i = 0; i < std::min(names.size(), kShownNames); ++i)
-      list += (i > 0 ? ", " : "") + names[i];
-    if (names.size() > kShownNames)
-      list += fmt::format(" and {} more", grouped(names.size() - kShownNames));
-    out += wrapped(style, 2, fmt::format("{}: {}: {}", key.first, list, key.second));
-  }
+  for (const auto& [key, names] : groups)
+    out += wrapped(style, 2, fmt::format("{}: {}: {}", key.first, kinds_text(names), key.second));
   for (const std::string& note : report.notes)
     out += wrapped(style, 2, "note: " + note);
   return out;
