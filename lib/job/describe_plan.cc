@@ -46,6 +46,7 @@ void describe_plan(const MergePlan& plan, std::span<const MergeModel> models, Me
                         model.adaptation->notes.end());
   }
   report.notes.insert(report.notes.end(), plan.notes.begin(), plan.notes.end());
+  report.gates = plan.gates;
   report.digest = digest_text(digest_of_plan(plan));
   report.shards = plan.shards.size();
   report.tensor_bytes = plan.tensor_bytes;

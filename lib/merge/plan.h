@@ -14,6 +14,7 @@
 #include "merge/method.h"
 #include "merge/recipe.h"
 #include "shardwright/dtype.h"
+#include "shardwright/mixture_gate.h"
 #include "shardwright/result.h"
 #include "tensor/shape.h"
 
@@ -92,6 +93,7 @@ struct MergePlan {
   std::vector<std::vector<std::size_t>> shards{};  // positions of tensors
   std::vector<DroppedTensor> dropped{};
   std::vector<std::string> notes{};  // decisions that a reader would want to know
+  std::vector<MixtureGate> gates{};  // of a mixture, for the report
   std::size_t donor{};               // the input whose config and side files the result gets
   std::string config{};              // text of the result's config.json; empty: there is none
   std::vector<ConfigValue> config_values{};  // that the tokenizer asks for, part of `config`

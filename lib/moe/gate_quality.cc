@@ -14,6 +14,7 @@ namespace shardwright {
 namespace {
 
 constexpr double kEqual = 0.99999;
+constexpr double kEqualNorms = 1e-6;   // of the longest
 constexpr std::size_t kMostPairs = 4;  // that are named
 
 // " in layers 0 to 3, 7"; empty where all layers share one row.
@@ -42,12 +43,17 @@ struct Pair {
   [[nodiscard]] std::string text() const { return fmt::format("{} and {}", a, b); }
 };
 
+// Rows have the length 1.
+double cosine_of(const GateTable& table, std::size_t layer, std::size_t a, std::size_t b) {
+  const auto left = table.row(layer, a);
+  const auto right = table.row(layer, b);
+  return std::inner_product(left.begin(), left.end(), right.begin(), 0.0);
+}
+
 Pair pair_of(const GateTable& table, std::size_t a, std::size_t b) {
   Pair pair{.a = a, .b = b};
   for (std::size_t layer = 0; layer < table.layers; ++layer) {
-    const auto left = table.row(layer, a);
-    const auto right = table.row(layer, b);
-    const double cosine = std::inner_product(left.begin(), left.end(), right.begin(), 0.0);
+    const double cosine = cosine_of(table, layer, a, b);
     pair.cosines.push_back(cosine);
     if (cosine > kHardToTell) pair.hard.push_back(layer);
     if (cosine <= pair.most) continue;
@@ -74,6 +80,15 @@ std::string list_of(const std::vector<std::string>& texts, std::string_view sepa
   const std::size_t more = texts.size() - named;
   if (more > 0) list += fmt::format("{}and {} more pair{}", separator, more, more == 1 ? "" : "s");
   return list;
+}
+
+// What the rows were scaled from: one that is much shorter than the others is made of little.
+void tell_norms(const GateTable& table, std::vector<std::string>& notes) {
+  if (table.norms.empty()) return;
+  const auto [least, most] = std::ranges::minmax(table.norms);
+  if (most - least < kEqualNorms * most) return;
+  notes.push_back(
+      fmt::format("the rows had lengths from {:.3g} to {:.3g}, and have 1", least, most));
 }
 
 // Last tokens that are the same have the same embedding.
@@ -131,9 +146,12 @@ void tell_cancelled(const GateTable& table, std::vector<std::string>& notes) {
   }
 }
 
+// In the first layer, the middle and the last.
 void tell_shares(const GateTable& table, std::vector<std::string>& notes) {
   std::vector<std::string> by_layer;
+  const std::size_t last = table.layers - 1;
   for (const GateTable::Shares& shares : table.shares) {
+    if (shares.layer != 0 && shares.layer != last / 2 && shares.layer != last) continue;
     std::vector<std::string> parts;
     for (const double part : shares.of_experts)
       parts.push_back(fmt::format("{:.0f}%", 100 * part));
@@ -146,6 +164,25 @@ void tell_shares(const GateTable& table, std::vector<std::string>& notes) {
 
 }  // namespace
 
+std::vector<MixtureGate> measure_gates(const GateTable& table) {
+  std::vector<MixtureGate> gates;
+  for (std::size_t layer = 0; layer < table.layers; ++layer) {
+    MixtureGate gate;
+    if (table.layers > 1) gate.layer = layer;
+    for (std::size_t a = 0; a < table.experts; ++a) {
+      gate.norms.push_back(table.norms[layer * table.experts + a]);
+      std::vector<double>& row = gate.cosines.emplace_back();
+      for (std::size_t b = 0; b < table.experts; ++b)
+        row.push_back(cosine_of(table, layer, a, b));
+    }
+    for (const GateTable::Shares& shares : table.shares) {
+      if (shares.layer == layer) gate.shares = shares.of_experts;
+    }
+    gates.push_back(std::move(gate));
+  }
+  return gates;
+}
+
 std::vector<std::string> describe_gates(const GateTable& table) {
   std::vector<std::string> notes;
   std::vector<Pair> pairs = pairs_of(table);
@@ -155,6 +192,7 @@ std::vector<std::string> describe_gates(const GateTable& table) {
         fmt::format("the nearest rows of a gate are those of experts {}{}: their cosine is {:.3f}",
                     nearest.text(), in_layers(table, {nearest.at}), nearest.most));
   }
+  tell_norms(table, notes);
   if (table.mode == GateMode::kHidden) tell_equal_ends(pairs, notes);
   tell_hard(table, pairs, notes);
   tell_cancelled(table, notes);

@@ -126,6 +126,7 @@ void add_row(std::span<const double> positive, std::span<const double> negative,
     row[i] -= negative[i];
   const double norm = norm_of(row);
   const double most = std::max(norm_of(positive), norm_of(negative));
+  table.norms.push_back(norm);
   table.left.push_back(most > 0 ? norm / most : 0);
   for (const double value : row)
     table.rows.push_back(static_cast<float>(value / std::max(norm, kLeastGateNorm)));

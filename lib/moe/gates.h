@@ -23,8 +23,9 @@ namespace shardwright {
 // prompts, for each layer, or once where they are the same for all.
 struct GateTable {
   std::size_t layers{}, experts{}, hidden{};
-  std::size_t routed{};       // experts that are chosen among: the first ones
-  std::vector<float> rows{};  // of length 1, or zeros
+  std::size_t routed{};         // experts that are chosen among: the first ones
+  std::vector<float> rows{};    // of length 1, or zeros
+  std::vector<double> norms{};  // of each row, before it got that length
   // Of each row, how long it was before, as a part of the longer of what positive and negative
   // prompts gave: 1 without negative ones.
   std::vector<double> left{};

@@ -76,8 +76,6 @@ class HiddenGates {
   void see(std::size_t layer, std::span<const float> states) {
     for (const ExpertPrompts& prompts : experts_)
       add_row(mean_of(prompts.positive, states), mean_of(prompts.negative, states), table_);
-    const std::size_t last = table_.layers - 1;
-    if (layer != 0 && layer != last / 2 && layer != last) return;
     TokenShares shares(table_, layer, task_.recipe.per_token);
     for (const ExpertPrompts& prompts : experts_) {
       for (const Prompt& prompt : prompts.positive) {

@@ -83,6 +83,7 @@ class MixturePlanner {
                                         result_.mistakes));
     if (!stands()) return ok();
     if (gates) {
+      plan().gates = measure_gates(*gates);
       for (std::string& note : describe_gates(*gates))
         plan().notes.push_back(std::move(note));
     }

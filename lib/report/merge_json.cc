@@ -27,6 +27,17 @@ json::Value tensor_json(const MergedTensor& tensor) {
                       {"why", json_text_or_null(tensor.why)}});
 }
 
+json::Value numbers_json(const std::vector<double>& numbers) {
+  return json_array(numbers, [](double number) { return json::Value{.data = number}; });
+}
+
+json::Value gate_json(const MixtureGate& gate) {
+  return json_object({{"layer", gate.layer ? json_number(*gate.layer) : json::Value{}},
+                      {"norms", numbers_json(gate.norms)},
+                      {"cosines", json_array(gate.cosines, numbers_json)},
+                      {"shares", numbers_json(gate.shares)}});
+}
+
 json::Value drop_json(const MergeDrop& drop) {
   return json_object({{"model", json_text(drop.model)},
                       {"tensor", json_text(drop.tensor)},
@@ -52,6 +63,7 @@ json::Value document_json(const MergeReport& report) {
       {"tensors", json_array(report.tensors, tensor_json)},
       {"dropped", json_array(report.dropped, drop_json)},
       {"notes", json_array(report.notes, json_text)},
+      {"gates", json_array(report.gates, gate_json)},
       {"shards", json_number(report.shards)},
       {"tensor_bytes", json_number(report.tensor_bytes)},
       {"read_bytes", json_number(report.read_bytes)},

@@ -9,6 +9,7 @@
 #include "shardwright/check_job.h"
 #include "shardwright/dtype.h"
 #include "shardwright/finding.h"
+#include "shardwright/mixture_gate.h"
 #include "shardwright/progress.h"
 #include "shardwright/result.h"
 
@@ -79,6 +80,7 @@ struct MergeReport {
   std::vector<MergedTensor> tensors{};
   std::vector<MergeDrop> dropped{};
   std::vector<std::string> notes{};
+  std::vector<MixtureGate> gates{};  // of a mixture whose gates are made from prompts
   std::uint64_t shards{};
   std::uint64_t tensor_bytes{};
   std::uint64_t read_bytes{};                 // over all passes

@@ -109,4 +109,28 @@ TEST_CASE("moe: tokens go to the experts whose rows fit them best") {
       "0% in layer 1");
 }
 
+TEST_CASE("moe: what rows are is measured in each layer") {
+  GateTable table{
+      .layers = 2, .experts = 2, .hidden = 2, .routed = 2, .rows = {1, 0, 0.6F, 0.8F, 0, 1, 0, 1}};
+  table.norms = {2, 5, 3, 3};
+  table.shares = {{.layer = 0, .of_experts = {0.25, 0.75}}, {.layer = 1, .of_experts = {1, 0}}};
+  const auto gates = measure_gates(table);
+  REQUIRE(gates.size() == 2);
+  CHECK(gates[0].layer == 0U);
+  CHECK(gates[0].norms == std::vector<double>{2, 5});
+  CHECK(gates[0].cosines[0][1] == doctest::Approx(0.6));
+  CHECK(gates[0].cosines[1][1] == doctest::Approx(1));
+  CHECK(gates[0].shares == std::vector<double>{0.25, 0.75});
+  CHECK(gates[1].norms == std::vector<double>{3, 3});
+  CHECK(gates[1].cosines[0][1] == doctest::Approx(1));
+  CHECK(gates[1].shares == std::vector<double>{1, 0});
+  CHECK(describe_gates(table)[1] == "the rows had lengths from 2 to 5, and have 1");
+
+  const GateTable same{
+      .layers = 1, .experts = 1, .hidden = 1, .routed = 1, .rows = {1}, .norms = {4}};
+  REQUIRE(measure_gates(same).size() == 1);
+  CHECK(!measure_gates(same)[0].layer);
+  CHECK(describe_gates(same).empty());
+}
+
 }  // namespace shardwright

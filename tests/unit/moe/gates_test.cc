@@ -74,6 +74,7 @@ TEST_CASE("moe: a row is what negative prompts leave of positive ones, of length
   add_row(std::vector<double>{3, 4}, std::vector<double>{3, 4}, table);
   CHECK(table.rows == std::vector<float>{0.6F, 0.8F, 0, 1, 0, 0});
   CHECK(table.left == std::vector<double>{1, 0.6, 0});
+  CHECK(table.norms == std::vector<double>{5, 3, 0});
 }
 
 TEST_CASE("moe: a tensor changed is read as F32, and noise has the size that is asked for") {
