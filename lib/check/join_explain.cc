@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <set>
@@ -11,13 +10,16 @@
 
 #include "arch/layout.h"
 #include "base/text.h"
+#include "check/name_numbers.h"
 
 namespace shardwright {
 namespace {
 
-// Segments that wrappers of a module put into parameter names, at any depth.
-constexpr std::array<std::string_view, 4> kWrappers = {
-    "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.", "module."};
+// Segments that wrappers of a module put into parameter names, at any depth: of torch, of NeMo, and
+// of PEFT.
+constexpr std::array<std::string_view, 7> kWrappers = {
+    "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.", "module.",
+    "_fp32_params.",         "base_model.model.",           "base_layer."};
 
 // Whether `segment` stands at `at` as a whole: "submodule." holds no "module.".
 bool segment_at(std::string_view name, std::size_t at) {
@@ -42,28 +44,6 @@ void erase_explained(std::vector<const T*>& list, const std::unordered_set<const
   std::erase_if(list, [&](const T* item) { return explained.contains(item); });
 }
 
-// The number in `name` whose replacement by `layer` gives an expected tensor of that layer: where
-// it stands, and what it is.
-struct LayerNumber {
-  std::size_t begin{}, end{};
-  std::int32_t value{};
-};
-
-std::vector<LayerNumber> numbers_of(std::string_view name) {
-  std::vector<LayerNumber> numbers;
-  std::size_t begin = 0;
-  for (const std::string_view part : split(name, '.')) {
-    std::int32_t value = 0;
-    const char* last = part.data() + part.size();
-    const auto [end, error] = std::from_chars(part.data(), last, value);
-    if (error == std::errc{} && end == last && value >= 0) {
-      numbers.push_back({begin, begin + part.size(), value});
-    }
-    begin += part.size() + 1;
-  }
-  return numbers;
-}
-
 }  // namespace
 
 std::string without_wrappers(std::string_view name, std::span<const std::string> wrappers) {
@@ -72,6 +52,11 @@ std::string without_wrappers(std::string_view name, std::span<const std::string>
   for (const std::string& wrapper : wrappers)
     bare = strip(bare, wrapper, found);
   return bare;
+}
+
+std::string bare_name(std::string_view name, const Join& join) {
+  if (!join.outer_prefix.empty()) return std::string(name.substr(join.outer_prefix.size()));
+  return without_wrappers(name, join.wrappers);
 }
 
 void explain_wrappers(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
@@ -99,6 +84,33 @@ void explain_wrappers(const Checkpoint& checkpoint, const Expansion& expected, J
     return seen.contains(std::string(wanted->name));
   });
   join.wrappers_exact = shapes_agree && join.missing.empty() && join.lost.empty();
+}
+
+void explain_outer_prefix(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  if (join.matched != 0 || !join.mismatched.empty() || !join.odd_prefix.empty()) return;
+  const std::string_view first = checkpoint.tensors.front().name;
+  constexpr int kMostSegments = 4;
+  std::size_t length = 0;
+  for (int i = 0; i < kMostSegments; ++i) {
+    const std::size_t dot = first.find('.', length);
+    if (dot == std::string_view::npos) return;
+    length = dot + 1;
+    const std::string_view prefix = first.substr(0, length);
+    std::unordered_set<const ExpectedTensor*> found;
+    const bool explains = std::ranges::all_of(checkpoint.tensors, [&](const Tensor& tensor) {
+      if (!tensor.name.starts_with(prefix)) return false;
+      const std::string_view bare = tensor.name.substr(length);
+      const ExpectedTensor* wanted = expected.find(bare);
+      if (wanted == nullptr) return expected.is_ignored(bare);
+      return same_shape(wanted->shape, tensor.shape) && found.insert(wanted).second;
+    });
+    if (!explains || found.empty()) continue;
+    join.outer_prefix = prefix;
+    join.unexpected.clear();
+    erase_explained(join.missing, found);
+    join.wrappers_exact = join.missing.empty() && join.lost.empty();
+    return;
+  }
 }
 
 // Of a tied pair the loader takes whichever is stored: writers that keep the first of two names
@@ -193,7 +205,7 @@ void explain_experts(const Checkpoint& checkpoint, const Expansion& expected, Jo
   }
   std::unordered_set<const Tensor*> surplus;
   for (const Tensor* tensor : join.unexpected) {
-    for (const LayerNumber& number : numbers_of(tensor->name)) {
+    for (const NameNumber& number : numbers_of(tensor->name)) {
       if (static_cast<std::uint64_t>(number.value) < config) continue;
       std::string name(tensor->name);
       name.replace(number.begin, number.end - number.begin, "0");
@@ -254,9 +266,9 @@ void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Joi
   std::unordered_set<const Tensor*> surplus;
   for (const Tensor* tensor : join.unexpected) {
     // The layer is the first number of a name; those behind it count experts and parts.
-    const std::vector<LayerNumber> numbers = numbers_of(tensor->name);
+    const std::vector<NameNumber> numbers = numbers_of(tensor->name);
     if (numbers.empty() || numbers.front().value < layers) continue;
-    const LayerNumber& number = numbers.front();
+    const NameNumber& number = numbers.front();
     // The same name in some layer of the config is expected: this is a layer too many.
     const auto known_in = [&](std::int64_t layer) {
       std::string name(tensor->name);

@@ -20,6 +20,10 @@ std::string byte_count(std::uint64_t bytes);
 std::string some_of(std::span<const std::string_view> names);
 std::string some_of(std::span<const std::string> names);
 
+// Why a JSON file cannot be used: the error, or, where the text begins as a Git LFS pointer does,
+// that it is one.
+std::string why_unusable(std::string_view text, std::string_view error);
+
 // "loaders print 'Error while deserializing header: header too small'": a clause for the end of a
 // message. What differs from file to file is an ellipsis.
 std::string prints(std::string_view text);

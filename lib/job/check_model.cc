@@ -71,7 +71,7 @@ Result<std::shared_ptr<const Catalogue>> load_catalogue(const std::string& rules
 }
 
 OpenOptions open_options(const CheckOptions& options) {
-  return {.threads = options.threads};
+  return {.threads = options.threads, .tokenizer = true};
 }
 
 Result<CheckedModel> check_model(const std::string& path,

@@ -23,10 +23,11 @@ std::string message(const Model& model, const ExpectedTensor& wanted) {
 }
 
 // An expert is absent as a whole, whatever its parts are called; so is a model of which nothing is
-// stored.
+// stored, and so are the scales of fp8 weights.
 std::string cause(const Model& model, const ExpectedTensor& wanted) {
   if (model.checkpoint.tensors.empty()) return "all";
-  return wanted.expert >= 0 && wanted.role != Role::kBlockScale ? "experts" : "";
+  if (wanted.role == Role::kBlockScale) return "scales";
+  return wanted.expert >= 0 ? "experts" : "";
 }
 
 void missing_tensor(const Model& model, const Reporter& report) {

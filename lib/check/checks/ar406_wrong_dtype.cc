@@ -1,5 +1,7 @@
 // AR406: a weight is stored in a dtype that cannot hold it.
 // docs/checks/AR406-wrong-dtype.md
+#include <unordered_set>
+
 #include <fmt/format.h>
 
 #include "base/utf8.h"
@@ -11,9 +13,17 @@ namespace {
 
 void wrong_dtype(const Model& model, const Reporter& report) {
   if (!model.join.compared) return;
+  std::unordered_set<const Tensor*> explained;  // AR417
+  if (model.join.unexplained) {
+    explained.insert(model.join.unexplained->tensors.begin(),
+                     model.join.unexplained->tensors.end());
+  }
   for (const Tensor& tensor : model.checkpoint.tensors) {
     const ExpectedTensor* expected = model.expected_of(tensor);
-    if (expected == nullptr || expected->dtype == ExpectedDType::kAny) continue;
+    if (expected == nullptr || expected->dtype == ExpectedDType::kAny ||
+        explained.contains(&tensor)) {
+      continue;
+    }
     const std::string& file = model.checkpoint.shards[tensor.shard].file;
     if (dtype_class(tensor.dtype) != DTypeClass::kFloat) {
       report(

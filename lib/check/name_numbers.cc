@@ -1,0 +1,34 @@
+#include "check/name_numbers.h"
+
+#include <charconv>
+
+#include "base/text.h"
+
+namespace shardwright {
+
+std::vector<NameNumber> numbers_of(std::string_view name) {
+  std::vector<NameNumber> numbers;
+  std::size_t begin = 0;
+  for (const std::string_view part : split(name, '.')) {
+    std::int32_t value = 0;
+    const char* last = part.data() + part.size();
+    const auto [end, error] = std::from_chars(part.data(), last, value);
+    if (error == std::errc{} && end == last && value >= 0) {
+      numbers.push_back({begin, begin + part.size(), value});
+    }
+    begin += part.size() + 1;
+  }
+  return numbers;
+}
+
+std::string without_numbers(std::string_view name) {
+  std::string folded;
+  std::size_t from = 0;
+  for (const NameNumber& number : numbers_of(name)) {
+    folded.append(name.substr(from, number.begin - from)).push_back('*');
+    from = number.end;
+  }
+  return folded.append(name.substr(from));
+}
+
+}  // namespace shardwright
