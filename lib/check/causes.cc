@@ -11,6 +11,12 @@ bool has_foreign_names(const Join& join) {
   return join.matched == 0 && join.mismatched.empty() && lacks && !join.unexpected.empty();
 }
 
+bool is_placeholder_shape(ShapeView stored, ShapeView wanted) {
+  if (std::ranges::find(stored, std::uint64_t{0}) != stored.end()) return true;
+  const bool one = stored.size() == 1 && stored.front() == 1;
+  return one && std::ranges::any_of(wanted, [](std::uint64_t extent) { return extent > 1; });
+}
+
 MismatchCause explanation_of(const Model& model, const ShapeMismatch& mismatch) {
   const ShapeView stored = mismatch.stored->shape;
   const ShapeView wanted = mismatch.expected->shape;
@@ -21,7 +27,7 @@ MismatchCause explanation_of(const Model& model, const ShapeMismatch& mismatch) 
                                 stored.front() == model.join.experts->stored;
     return counts_experts ? MismatchCause::kExperts : MismatchCause::kGate;
   }
-  if (std::ranges::find(stored, std::uint64_t{0}) != stored.end()) return MismatchCause::kEmpty;
+  if (is_placeholder_shape(stored, wanted)) return MismatchCause::kEmpty;
   if ((role == Role::kEmbedding || role == Role::kHead) && stored.size() == 2 &&
       wanted.size() == 2 && stored[1] == wanted[1]) {
     return MismatchCause::kVocabulary;

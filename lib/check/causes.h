@@ -12,9 +12,12 @@ struct Model;
 // AR400 speaks of them: nothing else is said of names then.
 bool has_foreign_names(const Join& join);
 
+// What a sharded training run leaves of a tensor: nothing, or one number.
+bool is_placeholder_shape(ShapeView stored, ShapeView wanted);
+
 enum class MismatchCause : std::uint8_t {
   kNone,        // AR403
-  kEmpty,       // AR404: an extent is 0 in a tensor that is no gate
+  kEmpty,       // AR404: a placeholder of a tensor that is no gate
   kGate,        // ME801: a router or a shared gate
   kExperts,     // ME802: the router counts the experts that are stored
   kVocabulary,  // TK501: embedding or head with another number of rows

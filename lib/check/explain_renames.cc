@@ -182,4 +182,52 @@ void explain_renames(const Checkpoint& /*checkpoint*/, const Expansion& /*expect
                 [&](const ExpectedTensor* tensor) { return wanted.contains(tensor); });
 }
 
+// Layers that were taken out of a model without giving the others new numbers: those that are
+// stored are as many as the config counts.
+void explain_numbering(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  if (join.absent_layers.empty() || join.absent_layers.size() != join.surplus_layers.size() ||
+      !join.missing.empty() || !expected.layers) {
+    return;
+  }
+  std::vector<std::int32_t> stored;
+  for (std::int32_t layer = 0; layer < static_cast<std::int32_t>(*expected.layers); ++layer) {
+    if (!join.absent_layers.contains(layer)) stored.push_back(layer);
+  }
+  for (const auto& [layer, tensors] : join.surplus_layers)
+    stored.push_back(layer);
+  std::map<std::int32_t, std::int32_t> moved;  // a layer that keeps its number is not in it
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    if (stored[i] != static_cast<std::int32_t>(i)) moved[stored[i]] = static_cast<std::int32_t>(i);
+  }
+  Renamed renamed{.is_numbering = true};
+  std::unordered_set<const ExpectedTensor*> found;
+  for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) {
+    const Tensor& tensor = checkpoint.tensors[i];
+    const ExpectedTensor* own = join.expected_of[i];
+    if (own != nullptr && own->layer < 0) continue;
+    const std::vector<NameNumber> numbers = numbers_of(tensor.name);
+    if (numbers.empty()) continue;
+    const auto to = moved.find(numbers.front().value);
+    if (to == moved.end()) continue;
+    std::string name(tensor.name);
+    name.replace(numbers.front().begin, numbers.front().end - numbers.front().begin,
+                 std::to_string(to->second));
+    const ExpectedTensor* wanted = expected.find(name);
+    if (wanted == nullptr || !same_shape(wanted->shape, tensor.shape) ||
+        !found.insert(wanted).second) {
+      return;
+    }
+    renamed.tensors.push_back({&tensor, wanted});
+  }
+  // What an absent layer needs is there under another number, and a layer that stays is whole.
+  for (const ExpectedTensor& wanted : expected.tensors) {
+    if (wanted.optional || wanted.layer < 0 || found.contains(&wanted)) continue;
+    const bool stays = !moved.contains(wanted.layer) && checkpoint.find(wanted.name) != nullptr;
+    if (!stays) return;
+  }
+  join.renamed.push_back(std::move(renamed));
+  join.absent_layers.clear();
+  join.surplus_layers.clear();
+}
+
 }  // namespace shardwright

@@ -5,6 +5,7 @@
 
 #include "arch/query.h"
 #include "base/text.h"
+#include "check/causes.h"
 #include "check/join_explain.h"
 
 namespace shardwright {
@@ -22,7 +23,7 @@ bool is_explained_elsewhere(const ShapeMismatch& mismatch) {
     case Role::kSharedGate:
       return true;
     default:
-      return std::ranges::find(stored, std::uint64_t{0}) != stored.end();
+      return is_placeholder_shape(stored, wanted);
   }
 }
 
@@ -102,14 +103,18 @@ bool implies_all(const json::Value& config, const Checkpoint& checkpoint, const 
 
 void explain_shapes(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   constexpr std::size_t kMostExtents = 8;
-  constexpr int kMostTries = 200;
+  // A try expands the rule: of a model with very many tensors few.
+  constexpr std::size_t kMostWork = 10'000'000;
+  constexpr std::size_t kMostTries = 200;
   const json::Value* config = checkpoint.config_value();
   const std::set<ExtentPair> extents = differing_extents(join);
   if (config == nullptr || extents.empty() || extents.size() > kMostExtents) return;
   const ConfigQuery query(*expected.schema, *config, expected.class_name);
   std::set<std::string_view> tried;
   std::vector<ImpliedValue> found;
-  int tries = 0;
+  const std::size_t most_tries =
+      std::min(kMostTries, kMostWork / std::max<std::size_t>(expected.tensors.size(), 1));
+  std::size_t tries = 0;
   for (const std::string_view key : keys_read(*expected.schema)) {
     const auto value = query.of_key(key);
     if (!value || value->integer() == nullptr || !tried.insert(key).second) continue;
@@ -120,13 +125,42 @@ void explain_shapes(const Checkpoint& checkpoint, const Expansion& expected, Joi
     }
     candidates.erase(*value->integer());
     for (const std::int64_t candidate : candidates) {
-      if (++tries > kMostTries) return;
+      if (++tries > most_tries) return;
       json::Value changed = *config;
       if (set_path(changed, key, candidate) && implies_all(changed, checkpoint, expected, join))
         found.push_back({std::string(key), *value->integer(), candidate});
     }
   }
   if (found.size() == 1) join.implied = std::move(found.front());
+}
+
+void explain_depth(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  const json::Value* config = checkpoint.config_value();
+  if (config == nullptr || join.surplus_layers.empty() || !join.absent_layers.empty() ||
+      !join.missing.empty() || !join.unexpected.empty() || expected.layers_pointer.empty()) {
+    return;
+  }
+  std::string key = expected.layers_pointer.substr(1);
+  std::ranges::replace(key, '/', '.');
+  const std::int64_t depth = std::int64_t{join.surplus_layers.rbegin()->first} + 1;
+  json::Value changed = *config;
+  if (!set_path(changed, key, depth)) return;
+  const auto other = expand(*expected.schema, changed,
+                            {.class_name = expected.class_name, .layout = expected.layout});
+  if (!other || !other->usable || other->problems.size() > expected.problems.size()) return;
+  const auto is_expected = [&](const Tensor& tensor) {
+    const ExpectedTensor* wanted = other->find(tensor.name);
+    return wanted != nullptr ? same_shape(wanted->shape, tensor.shape)
+                             : other->is_ignored(tensor.name);
+  };
+  const bool fits = std::ranges::all_of(checkpoint.tensors, is_expected) &&
+                    std::ranges::all_of(other->tensors, [&](const ExpectedTensor& wanted) {
+                      return wanted.optional || checkpoint.find(wanted.name) != nullptr;
+                    });
+  if (fits) {
+    join.implied_depth =
+        ImpliedValue{std::move(key), static_cast<std::int64_t>(expected.layers.value_or(0)), depth};
+  }
 }
 
 }  // namespace shardwright

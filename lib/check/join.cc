@@ -181,6 +181,8 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
     explain_experts(checkpoint, expected, result);
     explain_renames(checkpoint, expected, result);
     explain_layers(checkpoint, expected, result);
+    explain_numbering(checkpoint, expected, result);
+    explain_depth(checkpoint, expected, result);
   }
   if (!result.mismatched.empty()) explain_shapes(checkpoint, expected, result);
   const auto head = std::ranges::find(result.missing, Role::kHead, &ExpectedTensor::role);

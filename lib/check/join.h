@@ -50,6 +50,7 @@ struct UnexplainedQuantization {
 // Tensors under other names than the expected ones: one text stands for another in all of them.
 struct Renamed {
   std::string from{}, to{};  // segments, with dots between: "gate.linear" and "gate"
+  bool is_numbering{};       // instead: layers whose numbers leave a gap
   std::vector<Tolerated> tensors{};
 };
 
@@ -88,9 +89,10 @@ struct Join {
   bool lacks_nothing_of_class{};           // ... and those of the named class are there, too
   std::vector<Renamed> renamed{};
   std::optional<ImpliedValue> implied{};
-  std::vector<Tolerated> odd_prefix{};        // "model.model.x" or "x" for "model.x"
-  std::vector<Tolerated> stand_ins{};         // tied, and stored under the target's name alone
-  std::vector<const Tensor*> other_layout{};  // tensors of another layout than the rest
+  std::optional<ImpliedValue> implied_depth{};  // the layers that are stored, surplus ones too
+  std::vector<Tolerated> odd_prefix{};          // "model.model.x" or "x" for "model.x"
+  std::vector<Tolerated> stand_ins{};           // tied, and stored under the target's name alone
+  std::vector<const Tensor*> other_layout{};    // tensors of another layout than the rest
   std::string other_layout_name{};
 };
 

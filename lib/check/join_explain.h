@@ -16,6 +16,8 @@ void explain_outer_prefix(const Checkpoint& checkpoint, const Expansion& expecte
 void explain_class(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_renames(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_shapes(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_depth(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_numbering(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_experts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Join& join);

@@ -20,6 +20,15 @@ std::string_view first_segment(std::string_view name) {
   return dot == std::string_view::npos ? std::string_view() : name.substr(0, dot + 1);
 }
 
+// The scale of an fp8 weight that the config says is none.
+bool is_scale_of_skipped(const Model& model, const Tensor& stored) {
+  constexpr std::string_view kEnd = "_scale_inv";
+  if (model.expected->quantization != "fp8" || !stored.name.ends_with(kEnd)) return false;
+  const std::string_view weight = stored.name.substr(0, stored.name.size() - kEnd.size());
+  const Tensor* scaled = model.checkpoint.find(weight);
+  return scaled != nullptr && dtype_bits(scaled->dtype) <= 8 && model.expected->find(weight);
+}
+
 void unexpected_tensor(const Model& model, const Reporter& report) {
   const Join& join = model.join;
   if (has_foreign_names(join)) return;
@@ -29,6 +38,7 @@ void unexpected_tensor(const Model& model, const Reporter& report) {
       known.insert(first_segment(wanted.name));
   }
   for (const Tensor* stored : join.unexpected) {
+    if (is_scale_of_skipped(model, *stored)) continue;  // AR406
     const std::string what =
         fmt::format("{} {} is stored, and '{}' has no such tensor", quoted(stored->name),
                     shape_text(stored->shape), model.expected->schema->name);

@@ -27,7 +27,8 @@ struct Scene {
   std::vector<std::string> files{};
   std::vector<std::string> absent{};  // numbers of the sets that are not there
   bool numbered{};
-  bool unfinished{};  // the names that mergekit uses until it has finished
+  std::vector<std::string> sets{};  // "model-*-of-00003.safetensors", where there are several
+  bool unfinished{};                // the names that mergekit uses until it has finished
 };
 
 Scene look(const Checkpoint& checkpoint) {
@@ -37,8 +38,10 @@ Scene look(const Checkpoint& checkpoint) {
   }
   const auto families = shard_families(checkpoint, ShardUse::kLoaded);
   scene.numbered = !families.empty();
-  for (const ShardFamily& family : families)
+  for (const ShardFamily& family : families) {
     std::ranges::move(family.absent(), std::back_inserter(scene.absent));
+    if (families.size() > 1) scene.sets.push_back(family.text());
+  }
   scene.unfinished = std::ranges::all_of(scene.files, is_unfinished_name);
   return scene;
 }
@@ -81,6 +84,12 @@ std::string what(const Model& model, const Scene& scene) {
             ? fmt::format(", after all that '{}' needs was written", model.expected->schema->name)
             : what_is_lost(model));
   }
+  if (!scene.sets.empty()) {
+    return fmt::format(
+        "{}, and they are of {} sets, {}: transformers finds no weights without an index, and "
+        "loaders that take all files mix the sets",
+        start, scene.sets.size(), some_of(scene.sets));
+  }
   if (!scene.absent.empty()) {
     return fmt::format("{}, and {} {} absent: the save or the download was interrupted{}", start,
                        some_of(scene.absent), scene.absent.size() == 1 ? "is" : "are",
@@ -95,6 +104,9 @@ std::string what(const Model& model, const Scene& scene) {
 Fix fix_for(const Model& model, const Scene& scene) {
   if (scene.unfinished && !nothing_is_lost(model))
     return no_fix("what was not written is gone: run the merge again");
+  if (!scene.sets.empty()) {
+    return no_fix("remove the files of the set that is not meant, and check again");
+  }
   if (!scene.absent.empty()) {
     return no_fix(
         fmt::format("{} of {} shards are absent: fetch them again, or write the "
