@@ -1,6 +1,8 @@
 #include "check/causes.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "check/check.h"
 
@@ -15,6 +17,15 @@ bool is_placeholder_shape(ShapeView stored, ShapeView wanted) {
   if (std::ranges::find(stored, std::uint64_t{0}) != stored.end()) return true;
   const bool one = stored.size() == 1 && stored.front() == 1;
   return one && std::ranges::any_of(wanted, [](std::uint64_t extent) { return extent > 1; });
+}
+
+bool is_computed_buffer(const Join& join, const Tensor& tensor) {
+  constexpr auto kEnds =
+      std::to_array<std::string_view>({".rotary_emb.inv_freq", ".masked_bias", ".attn.bias",
+                                       ".crossattention.bias", "embeddings.position_ids"});
+  return std::ranges::find(join.ignored, &tensor) != join.ignored.end() &&
+         std::ranges::any_of(kEnds,
+                             [&](std::string_view end) { return tensor.name.ends_with(end); });
 }
 
 MismatchCause explanation_of(const Model& model, const ShapeMismatch& mismatch) {

@@ -15,6 +15,11 @@ bool has_foreign_names(const Join& join);
 // What a sharded training run leaves of a tensor: nothing, or one number.
 bool is_placeholder_shape(ShapeView stored, ShapeView wanted);
 
+// A buffer that the classes of the rule compute when they are built, which older versions stored
+// and loaders pass over. What loaders pass over may be more than that: layers for speculative
+// decoding, say.
+bool is_computed_buffer(const Join& join, const Tensor& tensor);
+
 enum class MismatchCause : std::uint8_t {
   kNone,        // AR403
   kEmpty,       // AR404: a placeholder of a tensor that is no gate

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/utf8.h"
+#include "check/causes.h"
 #include "tensor/shape.h"
 
 namespace shardwright {
@@ -93,6 +94,7 @@ struct Objection {
     const Tensor* tensor = stored.at(e.file, e.tensor);
     if (tensor == nullptr) return absent(e.file, e.tensor);
     if (stored.twin(*tensor, dropped) != nullptr) return "";
+    if (is_computed_buffer(stored.model().join, *tensor)) return "";
     return fmt::format("no tensor that stays is proven to have the bytes of {}", quoted(e.tensor));
   }
   std::string operator()(const edit::RenameTensor& e) const {

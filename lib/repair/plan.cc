@@ -8,6 +8,7 @@
 
 #include "base/try.h"
 #include "base/utf8.h"
+#include "check/causes.h"
 #include "repair/claims.h"
 #include "repair/stored.h"
 #include "repair/ties.h"
@@ -38,6 +39,8 @@ struct Apply {
     if (twin != nullptr) {
       why = fmt::format("every byte of it is in {} of {}, which stays", quoted(twin->name),
                         quoted(stored.file_of(*twin)));
+    } else if (tensor != nullptr && is_computed_buffer(stored.model().join, *tensor)) {
+      why = fmt::format("the classes of {} compute it when they are built", expecting());
     }
     return work.drop(e.file, e.tensor, reason(std::move(why)));
   }

@@ -1,31 +1,20 @@
 // AR422: a buffer is stored that no loader reads.
 // docs/checks/AR422-stale-buffer.md
-#include <algorithm>
-#include <array>
 #include <string>
-#include <string_view>
 
 #include <fmt/format.h>
 
 #include "base/utf8.h"
+#include "check/causes.h"
 #include "check/check.h"
 #include "check/fixes.h"
 
 namespace shardwright {
 namespace {
 
-// Buffers that a class computes when it is built, which older versions stored. What a rule has
-// loaders pass over may be more than that: layers for speculative decoding, say.
-bool is_computed_buffer(std::string_view name) {
-  constexpr auto kEnds =
-      std::to_array<std::string_view>({".rotary_emb.inv_freq", ".masked_bias", ".attn.bias",
-                                       ".crossattention.bias", "embeddings.position_ids"});
-  return std::ranges::any_of(kEnds, [&](std::string_view end) { return name.ends_with(end); });
-}
-
 void stale_buffer(const Model& model, const Reporter& report) {
   for (const Tensor* tensor : model.join.ignored) {
-    if (!is_computed_buffer(tensor->name)) continue;
+    if (!is_computed_buffer(model.join, *tensor)) continue;
     const std::string& file = model.checkpoint.shards[tensor->shard].file;
     report(
         {.file = file,

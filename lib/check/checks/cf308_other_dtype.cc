@@ -74,7 +74,7 @@ void other_dtype(const Model& model, const Reporter& report) {
     if (stored->alone) {
       const std::string name = fmt::format("\"{}\"", torch_name(stored->dtype));
       fix = unsafe_fix(fmt::format("set {} to {}, the dtype of all weights", quoted(key), name),
-                     {edit::SetJson{model.checkpoint.config->name, pointer, name}});
+                       {edit::SetJson{model.checkpoint.config->name, pointer, name}});
     }
     report(
         {.file = model.checkpoint.config->name,

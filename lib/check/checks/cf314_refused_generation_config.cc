@@ -82,8 +82,9 @@ void add_unusable_settings(const GenerationSettings& settings, std::vector<Refus
          "has to be greater than 0 where 'do_sample' is true; false is the greedy choice",
          Severity::kWarning});
   }
-  if (const auto value = settings.number("top_p"); value && (*value < 0 || *value > 1)) {
-    found.push_back({"top_p", "has to be between 0 and 1", Severity::kWarning});
+  if (const auto value = settings.number("top_p"); value && *value < 0) {
+    found.push_back(
+        {"top_p", "has to be between 0 and 1 where 'do_sample' is true", Severity::kWarning});
   }
 }
 
