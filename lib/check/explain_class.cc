@@ -26,6 +26,10 @@ void explain_class(const Checkpoint& checkpoint, const Expansion& expected, Join
   const json::Value* config = checkpoint.config_value();
   if (config == nullptr || !join.mismatched.empty() || !join.lost.empty()) return;
   if (join.missing.empty() && join.unexpected.empty()) return;
+  // Classes differ by a head, or by a prefix of all names.
+  constexpr std::size_t kMostOfAHead = 64;
+  if (join.missing.size() > kMostOfAHead && join.unexpected.size() * 2 < join.missing.size())
+    return;
   const auto names = names_of(checkpoint);
   for (const SchemaClass& other : expected.schema->classes) {
     if (other.name == expected.class_name) continue;
