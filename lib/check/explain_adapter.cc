@@ -22,8 +22,8 @@ bool is_copy(std::string_view name) {
 
 // The name that the model gives to what an adapter stands beside.
 std::string bare_of_adapter(std::string_view name) {
-  static const std::array<std::string, 2> kWrappers = {"base_model.model.", "base_layer."};
-  std::string result = without_wrappers(name, kWrappers);
+  static const std::array<std::string, 2> wrappers = {"base_model.model.", "base_layer."};
+  std::string result = without_wrappers(name, wrappers);
   if (const std::size_t at = result.find(kOriginal); at != std::string::npos)
     result.erase(at, kOriginal.size());
   if (const std::size_t at = result.find(kSaved); at != std::string::npos) {
