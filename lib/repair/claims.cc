@@ -39,6 +39,7 @@ std::vector<Claim> claims_of(const Edit& edit) {
     // To drop, to lay out anew and to write the index go together with anything.
     std::vector<Claim> operator()(const edit::DropTensor&) const { return {}; }
     std::vector<Claim> operator()(const edit::RelayShard&) const { return {}; }
+    std::vector<Claim> operator()(const edit::DropFile&) const { return {}; }
     std::vector<Claim> operator()(const edit::RebuildIndex&) const { return {}; }
   };
   return std::visit(Visitor{}, edit);
@@ -112,6 +113,12 @@ struct Objection {
                        quoted(e.tensor), shape_text(tensor->shape), shape_text(e.shape));
   }
   std::string operator()(const edit::RelayShard&) const { return ""; }
+  std::string operator()(const edit::DropFile& e) const {
+    const auto& shards = stored.model().checkpoint.shards;
+    const auto shard = std::ranges::find(shards, e.file, &Shard::file);
+    if (shard != shards.end() && shard->use == ShardUse::kStray) return "";
+    return fmt::format("{} is no file beside the model", quoted(e.file));
+  }
   std::string operator()(const edit::RebuildIndex&) const { return ""; }
   std::string operator()(const edit::SetJson&) const { return ""; }
 

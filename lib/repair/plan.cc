@@ -61,6 +61,10 @@ struct Apply {
     return work.relay(e.file, e.relabel,
                       reason("the tensors' own bytes, placed by their dtypes and shapes"));
   }
+  Status operator()(const edit::DropFile& e) const {
+    work.remove_file(e.file, reason("the set that is loaded has all that the schema expects"));
+    return ok();
+  }
   Status operator()(const edit::RebuildIndex&) const {
     work.rebuild_index(reason("written from the headers of the shards"));
     return ok();
