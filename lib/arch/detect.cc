@@ -66,6 +66,14 @@ bool brings_own_class(const Catalogue& catalogue, const json::Value* config,
   });
 }
 
+// Of the class that the config names, where it is none of the rule's own.
+std::string rule_of_class(const Catalogue& catalogue, const Detection& detection) {
+  const auto& own = detection.schema->classes;
+  if (std::ranges::find(own, detection.class_name, &SchemaClass::name) != own.end()) return "";
+  const Schema* other = catalogue.by_class(detection.class_name);
+  return other != nullptr && other != detection.schema ? other->name : "";
+}
+
 void by_names(const Catalogue& catalogue, std::span<const std::string_view> names,
               Detection& detection) {
   const FoldedNames present = fold_names(names);
@@ -110,6 +118,7 @@ Detection detect(const Catalogue& catalogue, const json::Value* config,
   }
   const std::string& class_name = detection.class_name;
   if (found(detection, catalogue.by_model_type(type), DetectedBy::kModelType, "model_type")) {
+    detection.class_rule = rule_of_class(catalogue, detection);
     return detection;
   }
   if (const Schema* schema = catalogue.by_alias(type)) {

@@ -1,12 +1,29 @@
 #include "check/causes.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 namespace shardwright {
 
 bool has_foreign_names(const Join& join) {
   const bool lacks = !join.missing.empty() || !join.lost.empty();
   return join.matched == 0 && join.mismatched.empty() && lacks && !join.unexpected.empty();
+}
+
+bool is_placeholder_shape(ShapeView stored, ShapeView wanted) {
+  if (std::ranges::find(stored, std::uint64_t{0}) != stored.end()) return true;
+  const bool one = stored.size() == 1 && stored.front() == 1;
+  return one && std::ranges::any_of(wanted, [](std::uint64_t extent) { return extent > 1; });
+}
+
+bool is_computed_buffer(const Join& join, const Tensor& tensor) {
+  constexpr auto kEnds =
+      std::to_array<std::string_view>({".rotary_emb.inv_freq", ".masked_bias", ".attn.bias",
+                                       ".crossattention.bias", "embeddings.position_ids"});
+  return std::ranges::find(join.ignored, &tensor) != join.ignored.end() &&
+         std::ranges::any_of(kEnds,
+                             [&](std::string_view end) { return tensor.name.ends_with(end); });
 }
 
 MismatchCause explanation_of(const ShapeMismatch& mismatch) {
@@ -16,7 +33,7 @@ MismatchCause explanation_of(const ShapeMismatch& mismatch) {
   if (role == Role::kRouter || role == Role::kRouterBias || role == Role::kSharedGate) {
     return MismatchCause::kGate;
   }
-  if (std::ranges::find(stored, std::uint64_t{0}) != stored.end()) return MismatchCause::kEmpty;
+  if (is_placeholder_shape(stored, wanted)) return MismatchCause::kEmpty;
   if ((role == Role::kEmbedding || role == Role::kHead) && stored.size() == 2 &&
       wanted.size() == 2 && stored[1] == wanted[1]) {
     return MismatchCause::kVocabulary;

@@ -10,9 +10,17 @@ namespace shardwright {
 // AR400 speaks of them: nothing else is said of names then.
 bool has_foreign_names(const Join& join);
 
+// What a sharded training run leaves of a tensor: nothing, or one number.
+bool is_placeholder_shape(ShapeView stored, ShapeView wanted);
+
+// A buffer that the classes of the rule compute when they are built, which older versions stored
+// and loaders pass over. What loaders pass over may be more than that: layers for speculative
+// decoding, say.
+bool is_computed_buffer(const Join& join, const Tensor& tensor);
+
 enum class MismatchCause : std::uint8_t {
   kNone,        // AR403
-  kEmpty,       // AR404: an extent is 0 in a tensor that is no gate
+  kEmpty,       // AR404: a placeholder of a tensor that is no gate
   kGate,        // ME801: a router, its bias or a shared gate
   kVocabulary,  // TK501: embedding or head with another number of rows
 };

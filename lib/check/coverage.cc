@@ -88,7 +88,9 @@ std::string trouble_without_rule(const Model& model) {
 }
 
 bool misses_tensors(const Join& join) {
-  return !join.missing.empty() || join.missing_head != nullptr || !join.absent_layers.empty() ||
+  return !join.missing.empty() || !join.renamed.empty() || !join.adapter.empty() ||
+         join.unexplained || (!join.other_class.empty() && !join.lacks_nothing_of_class) ||
+         join.missing_head != nullptr || !join.absent_layers.empty() ||
          (join.experts && join.experts->stored < join.experts->config);
 }
 

@@ -5,6 +5,7 @@
 
 #include "check/join_explain.h"
 #include "check/purpose.h"
+#include "check/quantization.h"
 #include "check/shard_names.h"
 
 namespace shardwright {
@@ -74,16 +75,24 @@ bool is_tied_target(const Expansion& expected, std::string_view name) {
   return std::ranges::find(expected.ties, name, &ExpectedTie::target) != expected.ties.end();
 }
 
-// Quantisations whose stored tensors a rule knows: fp8 block scales. The others replace weights by
-// packed tensors of their own naming.
-std::string hiding_quantization(const Checkpoint& checkpoint) {
-  const json::Value* config = checkpoint.config_value();
-  const json::Value* quantization =
-      config != nullptr ? config->find("quantization_config") : nullptr;
-  if (quantization == nullptr || quantization->object() == nullptr) return {};
-  const json::Value* method = quantization->find("quant_method");
-  if (method == nullptr || method->string() == nullptr) return "an unnamed method";
-  return *method->string() == "fp8" ? std::string() : *method->string();
+// Without an index nobody knows what a broken shard held, so nothing can be called missing.
+bool loss_is_unknown(const Checkpoint& checkpoint) {
+  return is_visibly_incomplete(checkpoint) ||
+         (!checkpoint.index_decides &&
+          std::ranges::any_of(checkpoint.shards, [](const Shard& shard) {
+            return shard.use == ShardUse::kLoaded && !is_sound(shard);
+          }));
+}
+
+void join_hidden(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  if (loss_is_unknown(checkpoint)) return;
+  find_missing_modules(checkpoint, expected, join);
+  NameViews out_of_reach;
+  add_out_of_reach(checkpoint, out_of_reach);
+  add_malformed(checkpoint, out_of_reach);
+  std::erase_if(join.missing,
+                [&](const ExpectedTensor* wanted) { return out_of_reach.contains(wanted->name); });
+  explain_layers(checkpoint, expected, join);
 }
 
 }  // namespace
@@ -114,9 +123,12 @@ bool is_sound(const Shard& shard) {
 Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   Join result;
   result.expected_of = expected.find_all(names_of(checkpoint));
-  result.quantization = hiding_quantization(checkpoint);
+  read_quantization(checkpoint, result);
   result.compared = expected.usable && result.quantization.empty() && !is_adapter(checkpoint);
-  if (!result.compared) return result;
+  if (!result.compared) {
+    if (expected.usable && !result.quantization.empty()) join_hidden(checkpoint, expected, result);
+    return result;
+  }
 
   const NameViews doubtful = misdescribed(checkpoint);
   std::vector<bool> is_stored(expected.tensors.size());
@@ -142,16 +154,12 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   NameViews out_of_reach;
   add_out_of_reach(checkpoint, out_of_reach);
   add_malformed(checkpoint, out_of_reach);
-  // Without an index nobody knows what a broken shard held, so nothing can be called missing.
-  const bool unknown_loss =
-      is_visibly_incomplete(checkpoint) ||
-      (!checkpoint.index_decides && std::ranges::any_of(checkpoint.shards, [](const Shard& shard) {
-        return shard.use == ShardUse::kLoaded && !is_sound(shard);
-      }));
+  const bool unknown_loss = loss_is_unknown(checkpoint);
   const bool tie_unknown = tie_is_unknown(expected);
   for (std::size_t i = 0; i < expected.tensors.size(); ++i) {
     const ExpectedTensor& wanted = expected.tensors[i];
     if (wanted.optional || is_stored[i]) continue;
+    if (wanted.role == Role::kBlockScale && !result.leftover_quantization.empty()) continue;
     if (tie_unknown && is_tied_target(expected, wanted.name)) continue;
     (unknown_loss || out_of_reach.contains(wanted.name) ? result.lost : result.missing)
         .push_back(&wanted);
@@ -159,14 +167,24 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
 
   if (!result.missing.empty()) explain_ties(checkpoint, expected, result);
   if (!result.unexpected.empty()) {
+    explain_quantization(checkpoint, expected, result);
     explain_wrappers(checkpoint, expected, result);
+    explain_adapter(checkpoint, expected, result);
     explain_prefixes(checkpoint, expected, result);
+  }
+  explain_class(checkpoint, expected, result);
+  if (!result.unexpected.empty()) {
+    explain_outer_prefix(checkpoint, expected, result);
     explain_layouts(checkpoint, expected, result);
   }
   explain_experts(checkpoint, expected, result);
   if (!result.unexpected.empty() || !result.missing.empty()) {
+    explain_renames(checkpoint, expected, result);
     explain_layers(checkpoint, expected, result);
+    explain_numbering(checkpoint, expected, result);
+    explain_depth(checkpoint, expected, result);
   }
+  if (!result.mismatched.empty()) explain_shapes(checkpoint, expected, result);
   const auto head = std::ranges::find(result.missing, Role::kHead, &ExpectedTensor::role);
   if (head != result.missing.end() && result.matched > 0) {
     result.missing_head = *head;

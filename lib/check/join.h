@@ -55,10 +55,31 @@ struct ExpertNumbers {
   std::vector<const Tensor*> unexpected{};       // of the others
 };
 
+// Weights stored in a quantised form that the config does not explain.
+struct UnexplainedQuantization {
+  std::string form{};                    // "GPTQ or AWQ"
+  std::uint64_t modules{};               // how many
+  std::vector<const Tensor*> tensors{};  // all that they are stored in
+};
+
+// Tensors under other names than the expected ones: one text stands for another in all of them.
+struct Renamed {
+  std::string from{}, to{};  // segments, with dots between: "gate.linear" and "gate"
+  bool is_numbering{};       // instead: layers whose numbers leave a gap
+  std::vector<Tolerated> tensors{};
+};
+
+// One key of the config has another value than the stored shapes imply.
+struct ImpliedValue {
+  std::string key{};  // dotted
+  std::int64_t stated{}, implied{};
+};
+
 struct Join {
   bool compared{};  // there is a usable rule for these tensors, and no quantisation hides them from
                     // it
-  std::string quantization{};  // the method that hides them
+  std::string quantization{};           // the method that hides them
+  std::string leftover_quantization{};  // a method that the config names, where no tensor shows it
 
   // For each of Checkpoint::tensors the expected tensor of its name, or null; empty without a rule.
   std::vector<const ExpectedTensor*> expected_of{};
@@ -75,11 +96,19 @@ struct Join {
   ByLayer<Tensor> surplus_layers{};         // layers at and beyond the config's count
   std::optional<ExpertCount> experts{};
   std::vector<ExpertNumbers> expert_numbers{};  // by layer
-  std::vector<std::string> wrappers{};        // taken out of all names they give names of the rule
-  bool wrappers_exact{};                      // ... one to one, with nothing missing
-  std::vector<Tolerated> odd_prefix{};        // "model.model.x" or "x" for "model.x"
-  std::vector<Tolerated> stand_ins{};         // tied, and stored under the target's name alone
-  std::vector<const Tensor*> other_layout{};  // tensors of another layout than the rest
+  std::vector<std::string> wrappers{};  // taken out of all names they give names of the rule
+  std::string outer_prefix{};           // the same of an unknown text before all names
+  bool wrappers_exact{};                // ... one to one, with nothing missing
+  std::optional<UnexplainedQuantization> unexplained{};
+  std::vector<const Tensor*> adapter{};    // tensors of an adapter, and those that it stands beside
+  std::vector<std::string> other_class{};  // classes of the rule that the tensors fit, each whole
+  bool lacks_nothing_of_class{};           // ... and those of the named class are there, too
+  std::vector<Renamed> renamed{};
+  std::optional<ImpliedValue> implied{};
+  std::optional<ImpliedValue> implied_depth{};  // the layers that are stored, surplus ones too
+  std::vector<Tolerated> odd_prefix{};          // "model.model.x" or "x" for "model.x"
+  std::vector<Tolerated> stand_ins{};           // tied, and stored under the target's name alone
+  std::vector<const Tensor*> other_layout{};    // tensors of another layout than the rest
   std::string other_layout_name{};
 };
 
@@ -90,6 +119,9 @@ bool hides_tensors(safetensors::DefectKind kind);
 
 // Whether the shard's file is there and its header could be read as a list of tensors.
 bool is_sound(const Shard& shard);
+
+// The name without the wrappers, or the outer prefix, of the join.
+std::string bare_name(std::string_view name, const Join& join);
 
 // The name with these segments taken out, at any depth.
 std::string without_wrappers(std::string_view name, std::span<const std::string> wrappers);

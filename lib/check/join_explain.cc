@@ -2,17 +2,23 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <optional>
+#include <set>
 #include <unordered_map>
 
 #include "arch/layout.h"
+#include "base/text.h"
 #include "check/name_numbers.h"
 
 namespace shardwright {
 namespace {
 
-// Segments that wrappers of a module put into parameter names, at any depth.
-constexpr std::array<std::string_view, 4> kWrappers = {
-    "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.", "module."};
+// Segments that wrappers of a module put into parameter names, at any depth: of torch, of NeMo, and
+// of PEFT.
+constexpr std::array<std::string_view, 7> kWrappers = {
+    "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.", "module.",
+    "_fp32_params.",         "base_model.model.",           "base_layer."};
 
 // Whether `segment` stands at `at` as a whole: "submodule." holds no "module.".
 bool segment_at(std::string_view name, std::size_t at) {
@@ -42,6 +48,11 @@ std::string without_wrappers(std::string_view name, std::span<const std::string>
   return bare;
 }
 
+std::string bare_name(std::string_view name, const Join& join) {
+  if (!join.outer_prefix.empty()) return std::string(name.substr(join.outer_prefix.size()));
+  return without_wrappers(name, join.wrappers);
+}
+
 void explain_wrappers(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   std::array<bool, kWrappers.size()> used{};
   std::unordered_set<std::string> seen;
@@ -67,6 +78,33 @@ void explain_wrappers(const Checkpoint& checkpoint, const Expansion& expected, J
     return seen.contains(std::string(wanted->name));
   });
   join.wrappers_exact = shapes_agree && join.missing.empty() && join.lost.empty();
+}
+
+void explain_outer_prefix(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  if (join.matched != 0 || !join.mismatched.empty() || !join.odd_prefix.empty()) return;
+  const std::string_view first = checkpoint.tensors.front().name;
+  constexpr int kMostSegments = 4;
+  std::size_t length = 0;
+  for (int i = 0; i < kMostSegments; ++i) {
+    const std::size_t dot = first.find('.', length);
+    if (dot == std::string_view::npos) return;
+    length = dot + 1;
+    const std::string_view prefix = first.substr(0, length);
+    std::unordered_set<const ExpectedTensor*> found;
+    const bool explains = std::ranges::all_of(checkpoint.tensors, [&](const Tensor& tensor) {
+      if (!tensor.name.starts_with(prefix)) return false;
+      const std::string_view bare = tensor.name.substr(length);
+      const ExpectedTensor* wanted = expected.find(bare);
+      if (wanted == nullptr) return expected.is_ignored(bare);
+      return same_shape(wanted->shape, tensor.shape) && found.insert(wanted).second;
+    });
+    if (!explains || found.empty()) continue;
+    join.outer_prefix = prefix;
+    join.unexpected.clear();
+    erase_explained(join.missing, found);
+    join.wrappers_exact = join.missing.empty() && join.lost.empty();
+    return;
+  }
 }
 
 // Of a tied pair the loader takes whichever is stored: writers that keep the first of two names

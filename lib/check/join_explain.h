@@ -14,9 +14,18 @@ void erase_explained(std::vector<const T*>& list, const std::unordered_set<const
 }
 
 // Each moves what it explains out of `missing`, `unexpected` and `mismatched`.
+void explain_quantization(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_adapter(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_wrappers(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_ties(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_prefixes(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+// Some text before all names, that nobody knows.
+void explain_outer_prefix(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_class(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_renames(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_shapes(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_depth(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_numbering(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_experts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Join& join);

@@ -29,4 +29,14 @@ std::string with_number(std::string_view name, const NameNumber& number, std::in
   return changed;
 }
 
+std::string without_numbers(std::string_view name) {
+  std::string folded;
+  std::size_t from = 0;
+  for (const NameNumber& number : numbers_of(name)) {
+    folded.append(name.substr(from, number.begin - from)).push_back('*');
+    from = number.end;
+  }
+  return folded.append(name.substr(from));
+}
+
 }  // namespace shardwright

@@ -1,4 +1,4 @@
-// The numbers that stand between the dots of a tensor's name.
+// The numbers in a tensor's name that are a segment by themselves: layers, experts, parts.
 #pragma once
 
 #include <cstddef>
@@ -19,5 +19,8 @@ std::vector<NameNumber> numbers_of(std::string_view name);
 
 // The name with another number in that place.
 std::string with_number(std::string_view name, const NameNumber& number, std::int64_t value);
+
+// The name with a star in place of each of them: "model.layers.*.mlp.gate.weight".
+std::string without_numbers(std::string_view name);
 
 }  // namespace shardwright

@@ -95,4 +95,9 @@ std::string prints(safetensors::DefectKind kind) {
   return prints(safetensors::loader_text(kind));
 }
 
+std::string why_unusable(std::string_view text, std::string_view error) {
+  if (!text.starts_with("version https://git-lfs")) return std::string(error);
+  return "it is a Git LFS pointer, not the file itself ('git lfs pull' fetches it)";
+}
+
 }  // namespace shardwright

@@ -87,7 +87,7 @@ CheckSelection selection_of(const CheckOptions& options) {
 }
 
 OpenOptions open_options(const CheckOptions& options) {
-  return {.threads = options.threads};
+  return {.threads = options.threads, .tokenizer = true};
 }
 
 Result<CheckedModel> check_model(const std::string& path,

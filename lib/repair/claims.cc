@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/utf8.h"
+#include "check/causes.h"
 #include "tensor/shape.h"
 
 namespace shardwright {
@@ -41,6 +42,7 @@ std::vector<Claim> claims_of(const Edit& edit) {
     // To drop, to lay out anew and to write the index go together with anything.
     std::vector<Claim> operator()(const edit::DropTensor&) const { return {}; }
     std::vector<Claim> operator()(const edit::RelayShard&) const { return {}; }
+    std::vector<Claim> operator()(const edit::DropFile&) const { return {}; }
     std::vector<Claim> operator()(const edit::RebuildIndex&) const { return {}; }
   };
   return std::visit(Visitor{}, edit);
@@ -96,6 +98,7 @@ struct Objection {
     const Tensor* tensor = stored.at(e.file, e.tensor);
     if (tensor == nullptr) return absent(e.file, e.tensor);
     if (stored.twin(*tensor, dropped) != nullptr) return "";
+    if (is_computed_buffer(stored.model().join, *tensor)) return "";
     return fmt::format("no tensor that stays is proven to have the bytes of {}", quoted(e.tensor));
   }
   std::string operator()(const edit::RenameTensor& e) const {
@@ -118,6 +121,12 @@ struct Objection {
     return tensor->shape.size() == 2 ? "" : fmt::format("{} is no matrix", quoted(e.tensor));
   }
   std::string operator()(const edit::RelayShard&) const { return ""; }
+  std::string operator()(const edit::DropFile& e) const {
+    const auto& shards = stored.model().checkpoint.shards;
+    const auto shard = std::ranges::find(shards, e.file, &Shard::file);
+    if (shard != shards.end() && shard->use == ShardUse::kStray) return "";
+    return fmt::format("{} is no file beside the model", quoted(e.file));
+  }
   std::string operator()(const edit::RebuildIndex&) const { return ""; }
   std::string operator()(const edit::SetJson&) const { return ""; }
 

@@ -8,6 +8,7 @@
 
 #include "base/try.h"
 #include "base/utf8.h"
+#include "check/causes.h"
 #include "repair/claims.h"
 #include "repair/stored.h"
 #include "repair/ties.h"
@@ -38,6 +39,8 @@ struct Apply {
     if (twin != nullptr) {
       why = fmt::format("every byte of it is in {} of {}, which stays", quoted(twin->name),
                         quoted(stored.file_of(*twin)));
+    } else if (tensor != nullptr && is_computed_buffer(stored.model().join, *tensor)) {
+      why = fmt::format("the classes of {} compute it when they are built", expecting());
     }
     return work.drop(e.file, e.tensor, reason(std::move(why)));
   }
@@ -64,6 +67,10 @@ struct Apply {
   Status operator()(const edit::RelayShard& e) const {
     return work.relay(e.file, e.relabel,
                       reason("the tensors' own bytes, placed by their dtypes and shapes"));
+  }
+  Status operator()(const edit::DropFile& e) const {
+    work.remove_file(e.file, reason("the set that is loaded has all that the schema expects"));
+    return ok();
   }
   Status operator()(const edit::RebuildIndex&) const {
     work.rebuild_index(reason("written from the headers of the shards"));

@@ -190,6 +190,10 @@ Status Workshop::set_json(const std::string& file, const std::string& pointer,
   return ok();
 }
 
+void Workshop::remove_file(const std::string& file, const Reason& reason) {
+  if (removed_.insert(file).second) step("remove", file, "", reason);
+}
+
 void Workshop::remove_empty_shards() {
   std::size_t left = 0;
   for (const Shard& now : model_.checkpoint.shards) {
@@ -277,6 +281,8 @@ Result<Plan> Workshop::finish() {
     }
     plan.changes.push_back(std::move(change));
   }
+  for (const std::string& file : removed_)
+    plan.changes.push_back({.from = file});
   for (auto& [file, text] : texts_) {
     const bool is_there = model_.checkpoint.folder->describe(file).kind != EntryKind::kAbsent;
     plan.changes.push_back(

@@ -53,6 +53,8 @@ class Workshop {
   Status add_copy(const Tensor& of, const std::string& name, const Reason& reason);
   Status set_json(const std::string& file, const std::string& pointer, const std::string& value,
                   const Reason& reason);
+  // Of a shard that is not loaded.
+  void remove_file(const std::string& file, const Reason& reason);
   void rebuild_index(const Reason& reason) { rebuild_ = reason; }
 
   void step(std::string op, std::string file, std::string tensor, const Reason& reason);
@@ -74,6 +76,7 @@ class Workshop {
   Drafts shards_;
   std::set<std::pair<std::string, std::string>> dropped_;  // file and tensor
   std::map<std::string, std::string> texts_;               // files to come, by name
+  std::set<std::string> removed_;                          // files that are not loaded
   std::optional<Reason> rebuild_;                          // of the index, from the headers
   std::vector<PlanStep> steps_;
 };

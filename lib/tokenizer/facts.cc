@@ -168,10 +168,13 @@ void read_root(PullParser& parser, Top& top, TokenizerFacts& facts) {
 
 template <typename Read>
 void read_text(std::string_view text, const char* file, TokenizerFacts& facts, const Read& read) {
+  const auto broken = [&](std::string error) {
+    facts.broken.push_back({.file = file,
+                            .error = std::move(error),
+                            .start = std::string(text.substr(0, TokenizerFacts::kStartBytes))});
+  };
   if (const std::size_t bad = find_invalid_utf8(text); bad != std::string_view::npos) {
-    facts.broken.push_back(
-        {.file = file,
-         .error = fmt::format("{}: bytes that are not UTF-8", json::place_text(text, bad))});
+    broken(fmt::format("{}: bytes that are not UTF-8", json::place_text(text, bad)));
     return;
   }
   PullParser parser(text);
@@ -181,10 +184,7 @@ void read_text(std::string_view text, const char* file, TokenizerFacts& facts, c
   while (token != Token::kEnd && token != Token::kError)
     token = parser.next();
   if (token == Token::kError) {
-    facts.broken.push_back(
-        {.file = file,
-         .error = fmt::format("{}: {}", json::place_text(text, parser.error().at),
-                              parser.error().what)});
+    broken(fmt::format("{}: {}", json::place_text(text, parser.error().at), parser.error().what));
   }
   if (top.id) {
     raise(facts.vocabulary_top,

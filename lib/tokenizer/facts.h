@@ -31,7 +31,9 @@ struct TokenizerFacts {
   struct Broken {
     std::string file{};
     std::string error{};  // with line and column
+    std::string start{};  // of its text, where it was read: a pointer to the file, perhaps
   };
+  static constexpr std::size_t kStartBytes = 64;
   struct Token {
     std::uint64_t id{};
     std::string content{};

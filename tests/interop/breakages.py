@@ -26,6 +26,7 @@ ORIGINALS = {
     "correction": model_named("glm4_moe-plain"),
     "stacked": model_named("granitemoe-plain"),
     "biased": model_named("gpt_oss-plain"),
+    "wide": model_named("llama-wide-head"),
 }
 
 
@@ -318,6 +319,64 @@ def wrapped_twice(folder):
     rename(folder, lambda name: "_orig_mod.module." + name.replace("mlp.", "mlp.module."))
 
 
+@broken("untied shards", "AR405", "error", "complains")
+def saved_by_peft(folder):
+    """A merged adapter whose model was saved with the names of the wrapper."""
+    rename(folder, lambda name: "base_model.model." + name.replace("q_proj.", "q_proj.base_layer."))
+
+
+@broken("untied shards mixture", "AR405", "error", "complains")
+def part_of_something_larger(folder):
+    rename(folder, lambda name: "llm." + name)
+
+
+LORA = {"lora_A": torch.ones(2, 32), "lora_B": torch.ones(32, 2)}
+
+
+@lost("untied", "AR420", "error", "complains")
+def adapter_never_merged(folder):
+    rename(folder, lambda name: name.replace("q_proj.", "q_proj.base_layer."))
+    pairs = {f"model.layers.0.self_attn.q_proj.{name}.default.weight": LORA[name].clone() for name in LORA}
+    change_shard(shards(folder)[0], lambda found: found | pairs)
+
+
+@lost("untied", "AR420", "error", "complains")
+def adapter_as_the_model(folder):
+    pairs = {f"base_model.model.model.layers.0.self_attn.q_proj.{name}.weight": LORA[name].clone() for name in LORA}
+    change_shard(shards(folder)[0], lambda found: pairs)
+
+
+# Other names
+
+
+@broken("mixture mixture-shards router", "AR419", "error", "complains", unsafe=True)
+def renamed_routers(folder):
+    rename(folder, lambda name: name.replace(ROUTER, "mlp.gate.linear.weight"))
+
+
+@broken("untied shards", "AR419", "error", "complains", unsafe=True)
+def attention_by_another_name(folder):
+    rename(folder, lambda name: name.replace("self_attn", "attention"))
+
+
+# Quantisation
+
+
+@broken("untied shards", "CF313", "error", "refuses", unsafe=True)
+def quantization_left_behind(folder):
+    change_config(folder, quantization_config={"quant_method": "gptq", "bits": 4, "group_size": 32})
+
+
+@lost("untied", "AR417", "error", "complains")
+def eight_bits_without_config(folder):
+    def quantize(found):
+        linear = [name for name in found if name.endswith("_proj.weight")]
+        scales = {name.replace("weight", "SCB"): torch.ones(len(found[name])) for name in linear}
+        return found | {name: found[name].to(torch.int8) for name in linear} | scales
+
+    change_shard(shards(folder)[0], quantize)
+
+
 # Prefixes
 
 
@@ -332,6 +391,21 @@ def layer_without_prefix(folder):
 
 
 # The config
+
+
+@broken("untied mixture", "AR403", "error", "refuses", unsafe=True)
+def other_key_value_heads(folder):
+    change_config(folder, num_key_value_heads=1)
+
+
+@broken("wide", "AR403", "error", "refuses", unsafe=True)
+def head_dim_lost(folder):
+    change_json(folder / "config.json", lambda config: config.pop("head_dim"))
+
+
+@lost("untied", "CF314", "error", "refuses")
+def generation_refused(folder):
+    change_json(folder / "generation_config.json", lambda config: config.update(max_new_tokens=0))
 
 
 @broken("tied-by-flag mixture", "CF311", "error", "refuses", unsafe=True)

@@ -180,6 +180,11 @@ def test_others_are_refused(shardwright, tmp_path, change, words):
             folder / "model.safetensors",
             lambda state: {n: torch.tensor(1.0) if n.endswith("_scale_inv") else v for n, v in state.items()},
         )
+    if change == {"quant_method": "compressed-tensors"}:
+        change_shard(
+            folder / "model.safetensors",
+            lambda state: {n.replace("weight_scale_inv", "weight_scale"): v for n, v in state.items()},
+        )
     path = tmp_path / "refused.yml"
     path.write_text(yaml.safe_dump(passthrough(folder)))
     done = subprocess.run([shardwright.path, "merge", path, tmp_path / "out"], capture_output=True, text=True)

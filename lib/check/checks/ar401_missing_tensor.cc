@@ -10,7 +10,19 @@
 namespace shardwright {
 namespace {
 
+// Whether the weight beside a missing scale is none of fp8.
+bool scales_plain_weight(const Model& model, const ExpectedTensor& scale) {
+  const Tensor* weight = model.checkpoint.find(scale.name.substr(0, scale.name.rfind("_scale")));
+  return weight != nullptr && dtype_bits(weight->dtype) > 8;
+}
+
 std::string message(const Model& model, const ExpectedTensor& wanted) {
+  if (wanted.role == Role::kBlockScale && scales_plain_weight(model, wanted)) {
+    return fmt::format(
+        "{} {} is missing, and the weight is stored plain: the config says that it is fp8, and "
+        "does not name its module in modules_to_not_convert",
+        quoted(wanted.name), shape_text(wanted.shape));
+  }
   if (wanted.role == Role::kBlockScale) {
     return fmt::format(
         "{} {} is missing: without its block scale the fp8 weight loads silently and computes "
@@ -30,10 +42,12 @@ std::string message(const Model& model, const ExpectedTensor& wanted) {
 }
 
 // An expert is absent as a whole, whatever its parts are called; so is a model of which nothing is
-// stored.
+// stored, and so are the scales of fp8 weights.
 std::string cause(const Model& model, const ExpectedTensor& wanted) {
   if (model.checkpoint.tensors.empty()) return "all";
-  return wanted.expert >= 0 && wanted.role != Role::kBlockScale ? "experts" : "";
+  if (wanted.role == Role::kBlockScale)
+    return scales_plain_weight(model, wanted) ? "plain" : "scales";
+  return wanted.expert >= 0 ? "experts" : "";
 }
 
 void missing_tensor(const Model& model, const Reporter& report) {

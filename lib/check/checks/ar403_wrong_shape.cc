@@ -2,10 +2,13 @@
 // docs/checks/AR403-wrong-shape.md
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "check/causes.h"
 #include "check/check.h"
@@ -36,25 +39,56 @@ std::set<std::int32_t> layers_with_sound_experts(const Model& model) {
   return layers;
 }
 
+// The shapes that one other value of the config explains.
+void report_implied(const Model& model, const ImpliedValue& implied,
+                    const std::vector<const ShapeMismatch*>& found, const Reporter& report) {
+  std::string pointer;
+  for (const std::string_view step : split(implied.key, '.'))
+    pointer.append("/").append(json::pointer_step(step));
+  const ShapeMismatch& first = *found.front();
+  Report finding{.file = model.checkpoint.config->name,
+                 .tensor = std::string(first.stored->name),
+                 .pointer = pointer,
+                 .group = "implied"};
+  for (const ShapeMismatch* mismatch : found)
+    finding.places.emplace_back(mismatch->stored->name);
+  finding.message = fmt::format(
+      "'{}' is {} in the config, and the stored shapes are those of {}: {} has {}, expected {}; "
+      "transformers refuses to load it",
+      implied.key, implied.stated, implied.implied, quoted(first.stored->name),
+      shape_text(first.stored->shape), shape_text(first.expected->shape));
+  finding.fix = unsafe_fix(
+      fmt::format("set {} to {}, which all stored shapes follow", quoted(pointer), implied.implied),
+      {edit::SetJson{model.checkpoint.config->name, pointer, std::to_string(implied.implied)}});
+  report(std::move(finding));
+}
+
 void wrong_shape(const Model& model, const Reporter& report) {
-  if (model.join.mismatched.empty()) return;
-  const std::set<std::int32_t> sound = layers_with_sound_experts(model);
+  std::vector<const ShapeMismatch*> found;
   for (const ShapeMismatch& mismatch : model.join.mismatched) {
-    if (explanation_of(mismatch) != MismatchCause::kNone) continue;
-    const ExpectedTensor& wanted = *mismatch.expected;
+    if (explanation_of(mismatch) == MismatchCause::kNone) found.push_back(&mismatch);
+  }
+  if (found.empty()) return;
+  if (model.join.implied) {
+    report_implied(model, *model.join.implied, found, report);
+    return;
+  }
+  const std::set<std::int32_t> sound = layers_with_sound_experts(model);
+  for (const ShapeMismatch* mismatch : found) {
+    const ExpectedTensor& wanted = *mismatch->expected;
     const bool alone = wanted.expert >= 0 && sound.contains(wanted.layer);
     report(
-        {.file = model.checkpoint.shards[mismatch.stored->shard].file,
-         .tensor = std::string(mismatch.stored->name),
+        {.file = model.checkpoint.shards[mismatch->stored->shard].file,
+         .tensor = std::string(mismatch->stored->name),
          .message =
              fmt::format("{} has shape {}, the config asks for {}: transformers refuses to load it",
-                         quoted(mismatch.stored->name), shape_text(mismatch.stored->shape),
-                         shape_text(mismatch.expected->shape)),
+                         quoted(mismatch->stored->name), shape_text(mismatch->stored->shape),
+                         shape_text(wanted.shape)),
          .fix = no_fix(alone ? "other experts of the layer are as the config asks: this one is of "
                                "another model, take it from the right one"
                              : "the config and the tensor are of different models: find the "
                                "config that belongs to these weights"),
-         .group = cause(mismatch.stored->shape, mismatch.expected->shape)});
+         .group = cause(mismatch->stored->shape, wanted.shape)});
   }
 }
 
@@ -66,7 +100,7 @@ constinit const Check kWrongShape{
     .name = "wrong-shape",
     .summary = "a tensor has another shape than the config asks for",
     .severity = Severity::kError,
-    .repair = Repair::kNever,
+    .repair = Repair::kUnsafe,
     .since = "0.1",
     .run = wrong_shape,
 };

@@ -13,17 +13,18 @@ namespace {
 void empty_tensor(const Model& model, const Reporter& report) {
   for (const ShapeMismatch& mismatch : model.join.mismatched) {
     if (explanation_of(mismatch) != MismatchCause::kEmpty) continue;
-    report({.file = model.checkpoint.shards[mismatch.stored->shard].file,
-            .tensor = std::string(mismatch.stored->name),
-            .message = fmt::format(
-                "{} has shape {} and holds nothing, the config asks for {}: transformers refuses "
-                "to load it",
-                quoted(mismatch.stored->name), shape_text(mismatch.stored->shape),
-                shape_text(mismatch.expected->shape)),
-            .fix = no_fix("a sharded training run (DeepSpeed ZeRO-3) saved its placeholders: save "
-                          "again with the "
-                          "parameters gathered (stage3_gather_16bit_weights_on_model_save)"),
-            .group = "all"});
+    report(
+        {.file = model.checkpoint.shards[mismatch.stored->shard].file,
+         .tensor = std::string(mismatch.stored->name),
+         .message = fmt::format("{} has shape {} and holds {}, the config asks for {}: "
+                                "transformers refuses to load it",
+                                quoted(mismatch.stored->name), shape_text(mismatch.stored->shape),
+                                mismatch.stored->bytes == 0 ? "nothing" : "one number",
+                                shape_text(mismatch.expected->shape)),
+         .fix = no_fix("a sharded training run (DeepSpeed ZeRO-3) saved its placeholders: save "
+                       "again with the "
+                       "parameters gathered (stage3_gather_16bit_weights_on_model_save)"),
+         .group = "all"});
   }
 }
 

@@ -12,14 +12,15 @@ namespace {
 
 void wrapper_segments(const Model& model, const Reporter& report) {
   const Join& join = model.join;
-  if (join.wrappers.empty()) return;
+  if (join.wrappers.empty() && join.outer_prefix.empty()) return;
   std::vector<std::string> segments;
   for (const std::string& wrapper : join.wrappers)
     segments.push_back(quoted(wrapper));
+  if (!join.outer_prefix.empty()) segments.push_back(quoted(join.outer_prefix));
   Report finding{.group = "all"};
   std::vector<Edit> edits;
   for (const Tensor& tensor : model.checkpoint.tensors) {
-    std::string bare = without_wrappers(tensor.name, join.wrappers);
+    std::string bare = bare_name(tensor.name, join);
     if (bare == tensor.name) continue;
     const std::string& file = model.checkpoint.shards[tensor.shard].file;
     if (finding.tensor.empty()) {
@@ -33,11 +34,12 @@ void wrapper_segments(const Model& model, const Reporter& report) {
   }
   const std::string what = fmt::format("{}", fmt::join(segments, " and "));
   finding.message = fmt::format(
-      "{} of {} names hold {}, which a training wrapper put there ({}): transformers finds none of "
-      "these tensors; "
-      "without it the names are {} that '{}' expects",
-      edits.size(), model.checkpoint.tensors.size(), what, quoted(finding.tensor),
-      join.wrappers_exact ? "exactly those" : "some of those", model.expected->schema->name);
+      "{} of {} names hold {}, which {} ({}): transformers finds none of these tensors; without it "
+      "the names are {} that '{}' expects",
+      edits.size(), model.checkpoint.tensors.size(), what,
+      join.wrappers.empty() ? "no class of the architecture has" : "a training wrapper put there",
+      quoted(finding.tensor), join.wrappers_exact ? "exactly those" : "some of those",
+      model.expected->schema->name);
   finding.fix =
       join.wrappers_exact
           ? safe_fix(fmt::format("take {} out of the names", what), std::move(edits))

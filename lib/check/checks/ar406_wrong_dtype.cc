@@ -1,5 +1,8 @@
 // AR406: a weight is stored in a dtype that cannot hold it.
 // docs/checks/AR406-wrong-dtype.md
+#include <string>
+#include <unordered_set>
+
 #include <fmt/format.h>
 
 #include "base/utf8.h"
@@ -9,11 +12,23 @@
 namespace shardwright {
 namespace {
 
+const Tensor* scale_of(const Checkpoint& checkpoint, const Tensor& weight) {
+  return checkpoint.find(std::string(weight.name) + "_scale_inv");
+}
+
 void wrong_dtype(const Model& model, const Reporter& report) {
   if (!model.join.compared) return;
+  std::unordered_set<const Tensor*> explained;  // AR417
+  if (model.join.unexplained) {
+    explained.insert(model.join.unexplained->tensors.begin(),
+                     model.join.unexplained->tensors.end());
+  }
   for (const Tensor& tensor : model.checkpoint.tensors) {
     const ExpectedTensor* expected = model.expected_of(tensor);
-    if (expected == nullptr || expected->dtype == ExpectedDType::kAny) continue;
+    if (expected == nullptr || expected->dtype == ExpectedDType::kAny ||
+        explained.contains(&tensor)) {
+      continue;
+    }
     const std::string& file = model.checkpoint.shards[tensor.shard].file;
     if (dtype_class(tensor.dtype) != DTypeClass::kFloat) {
       report(
@@ -27,6 +42,29 @@ void wrong_dtype(const Model& model, const Reporter& report) {
                "the header does not say what the bits once were: write the tensor again in its own "
                "dtype"),
            .group = std::string(dtype_name(tensor.dtype))});
+    } else if (dtype_bits(tensor.dtype) > 8 && expected->dtype == ExpectedDType::kFp8 &&
+               scale_of(model.checkpoint, tensor) != nullptr) {
+      report({.file = file,
+              .tensor = std::string(tensor.name),
+              .message = fmt::format(
+                  "{} is stored as {} and has a scale beside it, {}: transformers multiplies it by "
+                  "the scale and computes with wrong values",
+                  quoted(tensor.name), dtype_name(tensor.dtype),
+                  quoted(scale_of(model.checkpoint, tensor)->name)),
+              .fix = no_fix("whether the weight was dequantised or the scale is another's, the "
+                            "bytes do not say: write it again, or drop the scale and name the "
+                            "module in modules_to_not_convert"),
+              .group = "scaled"});
+    } else if (dtype_bits(tensor.dtype) <= 8 && expected->dtype != ExpectedDType::kFp8 &&
+               scale_of(model.checkpoint, tensor) != nullptr) {
+      report({.file = file,
+              .tensor = std::string(tensor.name),
+              .message = fmt::format(
+                  "{} is stored as {} with a scale, and modules_to_not_convert of the config names "
+                  "its module: loaders read it as a plain weight and compute with unscaled values",
+                  quoted(tensor.name), dtype_name(tensor.dtype)),
+              .fix = no_fix("take the module out of modules_to_not_convert"),
+              .group = "skipped"});
     } else if (dtype_bits(tensor.dtype) <= 8 && expected->dtype != ExpectedDType::kFp8) {
       report({.file = file,
               .tensor = std::string(tensor.name),

@@ -1,5 +1,7 @@
 // AR408: layers are stored that the config does not count.
 // docs/checks/AR408-surplus-layers.md
+#include <string>
+
 #include <fmt/format.h>
 
 #include "base/utf8.h"
@@ -32,6 +34,16 @@ void surplus_layers(const Model& model, const Reporter& report) {
       "without them",
       layers_text(surplus), model.expected->layers.value_or(0),
       quoted(model.expected->layers_pointer));
+  if (const auto& depth = model.join.implied_depth) {
+    const std::string& file = model.checkpoint.config->name;
+    const std::string& pointer = model.expected->layers_pointer;
+    finding.fix = unsafe_fix(
+        fmt::format("set {} to {}, with which every stored tensor is expected and none missing",
+                    quoted(pointer), depth->implied),
+        {edit::SetJson{file, pointer, std::to_string(depth->implied)}});
+    report(std::move(finding));
+    return;
+  }
   finding.fix = no_fix(
       "either the config counts too few layers or the weights hold too many: compare it with the "
       "model that the weights come from");
@@ -46,7 +58,7 @@ constinit const Check kSurplusLayers{
     .name = "surplus-layers",
     .summary = "layers are stored that the config does not count",
     .severity = Severity::kError,
-    .repair = Repair::kNever,
+    .repair = Repair::kUnsafe,
     .since = "0.1",
     .run = surplus_layers,
 };

@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/wording.h"
 
 namespace shardwright {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 void malformed_config(const Model& model, const Reporter& report) {
   if (!model.checkpoint.config) return;
   const SideFile& config = *model.checkpoint.config;
-  std::string what = config.error;
+  std::string what = config.error.empty() ? "" : why_unusable(config.text, config.error);
   if (what.empty() && config.document && config.document->byte_order_mark) {
     what =
         "it begins with a byte-order mark, at which Python's json stops: save it as UTF-8 without "

@@ -4,11 +4,15 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/utf8.h"
 #include "check/check.h"
+#include "check/fixes.h"
 
 namespace shardwright {
 namespace {
@@ -22,8 +26,26 @@ std::optional<DType> dtype_from_torch(std::string_view name) {
   return std::nullopt;
 }
 
-// The dtype of most bytes among the float tensors of 16 bits and more.
-std::optional<DType> main_dtype(const Checkpoint& checkpoint) {
+std::string_view torch_name(DType dtype) {
+  switch (dtype) {
+    case DType::kBF16:
+      return "bfloat16";
+    case DType::kF16:
+      return "float16";
+    case DType::kF64:
+      return "float64";
+    default:
+      return "float32";
+  }
+}
+
+struct StoredDType {
+  DType dtype{};  // of most bytes
+  bool alone{};   // ... and of all
+};
+
+// Of float tensors of 16 bits and more.
+std::optional<StoredDType> stored_dtype(const Checkpoint& checkpoint) {
   std::array<std::uint64_t, kDTypeCount> bytes{};
   for (const Tensor& tensor : checkpoint.tensors) {
     if (dtype_class(tensor.dtype) == DTypeClass::kFloat && dtype_bits(tensor.dtype) >= 16) {
@@ -34,7 +56,8 @@ std::optional<DType> main_dtype(const Checkpoint& checkpoint) {
   }
   const auto most = std::ranges::max_element(bytes);
   if (*most == 0) return std::nullopt;
-  return static_cast<DType>(most - bytes.begin());
+  const auto others = std::ranges::count_if(bytes, [](std::uint64_t size) { return size != 0; });
+  return StoredDType{.dtype = static_cast<DType>(most - bytes.begin()), .alone = others == 1};
 }
 
 void other_dtype(const Model& model, const Reporter& report) {
@@ -44,13 +67,22 @@ void other_dtype(const Model& model, const Reporter& report) {
     const json::Value* value = config->find(key);
     if (value == nullptr || value->string() == nullptr) continue;
     const auto stated = dtype_from_torch(*value->string());
-    const auto stored = main_dtype(model.checkpoint);
-    if (!stated || !stored || stated == stored) return;
-    report({.file = model.checkpoint.config->name,
-            .pointer = std::string("/") + key,
-            .message =
-                fmt::format("{} says {}, and most weights are stored as {}: loaders convert them",
-                            quoted(key), quoted(*value->string()), dtype_name(*stored))});
+    const auto stored = stored_dtype(model.checkpoint);
+    if (!stated || !stored || stated == stored->dtype) return;
+    const std::string pointer = std::string("/") + key;
+    std::optional<Fix> fix;
+    if (stored->alone) {
+      const std::string name = fmt::format("\"{}\"", torch_name(stored->dtype));
+      fix = unsafe_fix(fmt::format("set {} to {}, the dtype of all weights", quoted(key), name),
+                       {edit::SetJson{model.checkpoint.config->name, pointer, name}});
+    }
+    report(
+        {.file = model.checkpoint.config->name,
+         .pointer = pointer,
+         .message = fmt::format("{} says {}, and {} weights are stored as {}: loaders convert them",
+                                quoted(key), quoted(*value->string()),
+                                stored->alone ? "all" : "most", dtype_name(stored->dtype)),
+         .fix = std::move(fix)});
     return;
   }
 }
@@ -63,7 +95,7 @@ constinit const Check kOtherDType{
     .name = "other-dtype",
     .summary = "the config names another dtype than most weights have",
     .severity = Severity::kInfo,
-    .repair = Repair::kNone,
+    .repair = Repair::kUnsafe,
     .since = "0.1",
     .run = other_dtype,
 };

@@ -5,15 +5,26 @@
 #include "base/utf8.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/wording.h"
 
 namespace shardwright {
 namespace {
 
 void malformed_side_file(const Model& model, const Reporter& report) {
-  for (const SideFile& file : model.checkpoint.side_files) {
+  const Checkpoint& checkpoint = model.checkpoint;
+  if (checkpoint.tokenizer) {
+    for (const TokenizerFacts::Broken& broken : checkpoint.tokenizer->broken) {
+      report({.file = broken.file,
+              .message = fmt::format("{} cannot be used: {}", quoted(broken.file),
+                                     why_unusable(broken.start, broken.error)),
+              .fix = no_fix("copy the file from the model that this one was made from")});
+    }
+  }
+  for (const SideFile& file : checkpoint.side_files) {
     if (file.error.empty()) continue;
     report({.file = file.name,
-            .message = fmt::format("{} cannot be used: {}", quoted(file.name), file.error),
+            .message = fmt::format("{} cannot be used: {}", quoted(file.name),
+                                   why_unusable(file.text, file.error)),
             .fix = no_fix("copy the file from the model that this one was made from, or mend the "
                           "JSON by hand")});
   }

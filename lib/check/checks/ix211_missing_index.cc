@@ -1,6 +1,8 @@
 // IX211: there are several shards and no index.
 // docs/checks/IX211-missing-index.md
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +14,7 @@
 #include "check/check.h"
 #include "check/coverage.h"
 #include "check/fixes.h"
+#include "check/layers_text.h"
 #include "check/purpose.h"
 #include "check/shard_names.h"
 #include "check/single_file.h"
@@ -24,7 +27,8 @@ struct Scene {
   std::vector<std::string> files{};
   std::vector<std::string> absent{};  // numbers of the sets that are not there
   bool numbered{};
-  bool unfinished{};  // the names that mergekit uses until it has finished
+  std::vector<std::string> sets{};  // "model-*-of-00003.safetensors", where there are several
+  bool unfinished{};                // the names that mergekit uses until it has finished
 };
 
 Scene look(const Checkpoint& checkpoint) {
@@ -34,24 +38,62 @@ Scene look(const Checkpoint& checkpoint) {
   }
   const auto families = shard_families(checkpoint, ShardUse::kLoaded);
   scene.numbered = !families.empty();
-  for (const ShardFamily& family : families)
+  for (const ShardFamily& family : families) {
     std::ranges::move(family.absent(), std::back_inserter(scene.absent));
+    if (families.size() > 1) scene.sets.push_back(family.text());
+  }
   scene.unfinished = std::ranges::all_of(scene.files, is_unfinished_name);
   return scene;
 }
 
-std::string what(const Scene& scene) {
+// "; of 21 tensors that 'llama' needs, 9 are nowhere: layers 3 to 5 are missing"
+std::string what_is_lost(const Model& model) {
+  if (!model.join.compared || model.join.lost.empty()) return "";
+  std::map<std::int32_t, std::size_t> needed;
+  std::size_t all = 0;
+  for (const ExpectedTensor& wanted : model.expected->tensors) {
+    if (wanted.optional) continue;
+    ++all;
+    ++needed[wanted.layer];
+  }
+  ByLayer<ExpectedTensor> layers;
+  for (const ExpectedTensor* wanted : model.join.lost)
+    layers[wanted->layer].push_back(wanted);
+  layers.erase(-1);
+  std::erase_if(layers,
+                [&](const auto& layer) { return layer.second.size() != needed[layer.first]; });
+  std::string text = fmt::format("; of {} tensors that '{}' needs {} are not there", all,
+                                 model.expected->schema->name, model.join.lost.size());
+  if (!layers.empty()) text += fmt::format(", {} missing as a whole", layers_text(layers));
+  return text;
+}
+
+bool nothing_is_lost(const Model& model) {
+  return model.join.compared && !lacks_tensors(model.join);
+}
+
+std::string what(const Model& model, const Scene& scene) {
   const std::string start =
       fmt::format("there is no index for {}", counted(scene.files.size(), "shard"));
   if (scene.unfinished) {
     return fmt::format(
         "{}, {}: mergekit gives its shards such names until it has finished, so the "
-        "merge was interrupted",
-        start, some_of(scene.files));
+        "merge was interrupted{}",
+        start, some_of(scene.files),
+        nothing_is_lost(model)
+            ? fmt::format(", after all that '{}' needs was written", model.expected->schema->name)
+            : what_is_lost(model));
+  }
+  if (!scene.sets.empty()) {
+    return fmt::format(
+        "{}, and they are of {} sets, {}: transformers finds no weights without an index, and "
+        "loaders that take all files mix the sets",
+        start, scene.sets.size(), some_of(scene.sets));
   }
   if (!scene.absent.empty()) {
-    return fmt::format("{}, and {} {} absent: the save or the download was interrupted", start,
-                       some_of(scene.absent), scene.absent.size() == 1 ? "is" : "are");
+    return fmt::format("{}, and {} {} absent: the save or the download was interrupted{}", start,
+                       some_of(scene.absent), scene.absent.size() == 1 ? "is" : "are",
+                       what_is_lost(model));
   }
   return fmt::format(
       "{}, {}: transformers finds no weights without it; it prints 'Error no file "
@@ -60,7 +102,11 @@ std::string what(const Scene& scene) {
 }
 
 Fix fix_for(const Model& model, const Scene& scene) {
-  if (scene.unfinished) return no_fix("what was not written is gone: run the merge again");
+  if (scene.unfinished && !nothing_is_lost(model))
+    return no_fix("what was not written is gone: run the merge again");
+  if (!scene.sets.empty()) {
+    return no_fix("remove the files of the set that is not meant, and check again");
+  }
   if (!scene.absent.empty()) {
     return no_fix(
         fmt::format("{} of {} shards are absent: fetch them again, or write the "
@@ -80,7 +126,8 @@ void missing_index(const Model& model, const Reporter& report) {
   if (scene.files.empty() || (scene.files.size() == 1 && !scene.numbered && !scene.unfinished)) {
     return;
   }
-  Report finding{.message = what(scene), .fix = fix_for(model, scene), .places = scene.files};
+  Report finding{
+      .message = what(model, scene), .fix = fix_for(model, scene), .places = scene.files};
   if (scene.files.size() == 1) finding.file = scene.files.front();
   if (is_collection(checkpoint)) {
     // A collection of files is no broken model.

@@ -9,6 +9,7 @@
 
 #include "base/utf8.h"
 #include "check/check.h"
+#include "check/coverage.h"
 #include "check/fixes.h"
 #include "check/shard_names.h"
 #include "check/single_file.h"
@@ -88,6 +89,19 @@ void report_those(std::vector<std::string> files, Severity severity, std::string
   report(std::move(finding));
 }
 
+// They go where the rule proves that the loaded set is whole without them.
+Fix fix_of(const Model& model, const std::vector<std::string>& stale) {
+  const Coverage whole = coverage(model);
+  if (!model.join.compared || !whole.complete) {
+    return no_fix("if they are left over from another save, remove them");
+  }
+  std::vector<Edit> edits;
+  for (const std::string& file : stale)
+    edits.emplace_back(edit::DropFile{file});
+  return unsafe_fix("leave the files out: the set that is loaded is whole without them",
+                    std::move(edits));
+}
+
 void stale_shards(const Model& model, const Reporter& report) {
   const Judge judge(model.checkpoint);
   std::vector<std::string> stale;
@@ -109,10 +123,11 @@ void stale_shards(const Model& model, const Reporter& report) {
         break;
     }
   }
+  Fix fix = fix_of(model, stale);
   report_those(std::move(stale), Severity::kWarning,
                "loaders that take all '*.safetensors' (MLX, llama.cpp, vLLM without an index) mix "
                "the two sets",
-               no_fix("if they are left over from another save, remove them"), report);
+               std::move(fix), report);
   report_those(std::move(broken), Severity::kInfo, "broken, but no part of the model", std::nullopt,
                report);
   report_those(std::move(harmless), Severity::kInfo, "not part of what was checked", std::nullopt,
@@ -127,7 +142,7 @@ constinit const Check kStaleShards{
     .name = "stale-shards",
     .summary = "files of another set lie beside the shards that are loaded",
     .severity = Severity::kWarning,
-    .repair = Repair::kNever,
+    .repair = Repair::kUnsafe,
     .since = "0.1",
     .run = stale_shards,
 };

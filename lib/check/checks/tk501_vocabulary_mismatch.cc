@@ -39,7 +39,14 @@ void vocabulary_mismatch(const Model& model, const Reporter& report) {
         const Tensor* stored = model.checkpoint.find(expected.name);
         return stored == nullptr || (!stored->shape.empty() && stored->shape.front() == rows);
       });
-  if (agree && !pointer.empty() && rows > 0) {
+  const TokenizerFacts::Token* top =
+      model.checkpoint.tokenizer ? model.checkpoint.tokenizer->top() : nullptr;
+  if (agree && top != nullptr && top->id >= rows && rows > 0) {
+    finding.fix = no_fix(fmt::format(
+        "{} of {} has the id {}, for which the stored rows do not reach: rows are missing, or the "
+        "tokenizer is another model's",
+        quoted(top->content), quoted(top->file), top->id));
+  } else if (agree && !pointer.empty() && rows > 0) {
     finding.fix =
         safe_fix(fmt::format("set {} to {}, the rows that are stored", quoted(pointer), rows),
                  {edit::SetJson{model.checkpoint.config->name, pointer, std::to_string(rows)}});

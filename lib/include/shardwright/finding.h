@@ -53,6 +53,10 @@ struct RelayShard {
   std::string file;
   bool relabel{};  // `format` becomes "pt" where it is something else, too
 };
+// Removes a shard that is no part of what is loaded.
+struct DropFile {
+  std::string file;
+};
 // Writes the index from the headers of the shards.
 struct RebuildIndex {};
 // Replaces or inserts one value of a JSON file and keeps every other byte of its text.
@@ -65,7 +69,7 @@ struct SetJson {
 
 using Edit =
     std::variant<edit::DropTensor, edit::RenameTensor, edit::ReshapeTensor, edit::TransposeTensor,
-                 edit::RelayShard, edit::RebuildIndex, edit::SetJson>;
+                 edit::RelayShard, edit::DropFile, edit::RebuildIndex, edit::SetJson>;
 
 struct Fix {
   Safety safety{};

@@ -1,0 +1,44 @@
+// AR422: a buffer is stored that no loader reads.
+// docs/checks/AR422-stale-buffer.md
+#include <string>
+
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "check/causes.h"
+#include "check/check.h"
+#include "check/fixes.h"
+
+namespace shardwright {
+namespace {
+
+void stale_buffer(const Model& model, const Reporter& report) {
+  for (const Tensor* tensor : model.join.ignored) {
+    if (!is_computed_buffer(model.join, *tensor)) continue;
+    const std::string& file = model.checkpoint.shards[tensor->shard].file;
+    report(
+        {.file = file,
+         .tensor = std::string(tensor->name),
+         .message = fmt::format(
+             "{} {} is a buffer that {} computes by itself: loaders pass over it, and strict "
+             "ones refuse it",
+             quoted(tensor->name), shape_text(tensor->shape), quoted(model.expected->schema->name)),
+         .fix = safe_fix("drop the buffers, which loaders compute anew",
+                         {edit::DropTensor{file, std::string(tensor->name)}})});
+  }
+}
+
+}  // namespace
+
+extern const Check kStaleBuffer;
+constinit const Check kStaleBuffer{
+    .code = "AR422",
+    .name = "stale-buffer",
+    .summary = "a buffer is stored that no loader reads",
+    .severity = Severity::kInfo,
+    .repair = Repair::kSafe,
+    .since = "0.1",
+    .run = stale_buffer,
+};
+
+}  // namespace shardwright

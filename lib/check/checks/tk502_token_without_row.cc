@@ -1,0 +1,142 @@
+// TK502: a token has an id for which the embedding has no row.
+// docs/checks/TK502-token-without-row.md
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "check/check.h"
+#include "check/fixes.h"
+
+namespace shardwright {
+namespace {
+
+// The embedding of the tokens: of several the one that the config's vocabulary counts.
+const Tensor* token_rows(const Model& model) {
+  if (!model.expected || !model.expected->vocabulary) return nullptr;
+  for (const ExpectedTensor& wanted : model.expected->tensors) {
+    if (wanted.role != Role::kEmbedding || wanted.shape.size() != 2 ||
+        wanted.shape.front() != *model.expected->vocabulary) {
+      continue;
+    }
+    const Tensor* stored = model.checkpoint.find(wanted.name);
+    if (stored != nullptr && same_shape(stored->shape, wanted.shape)) return stored;
+  }
+  return nullptr;
+}
+
+// What stands for a picture or a sound is replaced before the embedding sees it: text models of a
+// family share the tokenizer of those that look and listen (gemma3's '<image_soft_token>').
+bool is_placeholder(std::string_view token) {
+  constexpr auto kWords =
+      std::to_array<std::string_view>({"image", "audio", "video", "vision", "img"});
+  return std::ranges::any_of(
+      kWords, [&](std::string_view word) { return token.find(word) != std::string_view::npos; });
+}
+
+// The first token without a row, and how many there are.
+struct Beyond {
+  std::optional<TokenizerFacts::Token> first{};
+  std::vector<std::string> names{};
+};
+
+Beyond tokens_beyond(const TokenizerFacts& facts, std::uint64_t rows) {
+  Beyond beyond;
+  std::map<std::uint64_t, std::string> seen;
+  for (const AddedToken& token : facts.added_tokens) {
+    if (token.id < rows || is_placeholder(token.content) ||
+        !seen.emplace(token.id, token.content).second) {
+      continue;
+    }
+    if (!beyond.first || token.id < beyond.first->id)
+      beyond.first = {.id = token.id, .content = token.content, .file = token.file};
+  }
+  if (facts.vocabulary_top && facts.vocabulary_top->id >= rows &&
+      !is_placeholder(facts.vocabulary_top->content)) {
+    seen.emplace(facts.vocabulary_top->id, facts.vocabulary_top->content);
+    if (!beyond.first) beyond.first = facts.vocabulary_top;
+  }
+  for (auto& [id, content] : seen)
+    beyond.names.push_back(std::move(content));
+  return beyond;
+}
+
+void report_tokens(const Tensor& embedding, const TokenizerFacts& facts, const Reporter& report) {
+  const std::uint64_t rows = embedding.shape.front();
+  const Beyond beyond = tokens_beyond(facts, rows);
+  if (!beyond.first) return;
+  report(
+      {.file = beyond.first->file,
+       .message = fmt::format(
+           "{} has the id {}, and {} has {} rows, for ids up to {}{}: a text that holds it stops "
+           "transformers with an index error, and llama.cpp stops or leaves it out",
+           quoted(beyond.first->content), beyond.first->id, quoted(embedding.name), rows, rows - 1,
+           beyond.names.size() == 1 ? std::string()
+                                    : fmt::format(" ({} such tokens)", beyond.names.size())),
+       .fix = no_fix("take the tokenizer's files from the model that the weights come from, or "
+                     "resize the embedding (resize_token_embeddings)"),
+       .group = "tokens",
+       .places = beyond.names});
+}
+
+void report_ids(const Tensor& embedding, const std::string& file, const json::Value& root,
+                const Reporter& report) {
+  const auto rows = static_cast<std::int64_t>(embedding.shape.front());
+  for (const std::string_view key : {"bos_token_id", "eos_token_id"}) {
+    const json::Value* value = root.find(key);
+    if (value == nullptr) continue;
+    std::vector<std::int64_t> ids;
+    if (const auto id = value->whole_number()) ids.push_back(*id);
+    if (value->array() != nullptr) {
+      for (const json::Value& one : *value->array()) {
+        if (const auto id = one.whole_number()) ids.push_back(*id);
+      }
+    }
+    for (const std::int64_t id : ids) {
+      if (id < rows) continue;
+      report({.file = file,
+              .pointer = fmt::format("/{}", key),
+              .message = fmt::format(
+                  "'{}' is {}, and {} has {} rows, for ids up to {}: {}", key, id,
+                  quoted(embedding.name), rows, rows - 1,
+                  key[0] == 'e' ? "the model never gives this token, and never stops by it"
+                                : "generation that begins with it stops with an index error"),
+              .fix = no_fix("copy the value from the model that the weights come from"),
+              .group = std::string(key)});
+      break;
+    }
+  }
+}
+
+void token_without_row(const Model& model, const Reporter& report) {
+  const Tensor* rows = token_rows(model);
+  // Without a tokenizer the ids are a class's defaults, or nobody's.
+  if (rows == nullptr || !model.checkpoint.tokenizer) return;
+  report_tokens(*rows, *model.checkpoint.tokenizer, report);
+  report_ids(*rows, model.checkpoint.config->name, *model.checkpoint.config_value(), report);
+  const SideFile* generation = model.checkpoint.side_file("generation_config.json");
+  if (generation != nullptr && generation->document)
+    report_ids(*rows, generation->name, generation->document->root, report);
+}
+
+}  // namespace
+
+extern const Check kTokenWithoutRow;
+constinit const Check kTokenWithoutRow{
+    .code = "TK502",
+    .name = "token-without-row",
+    .summary = "a token has an id for which the embedding has no row",
+    .severity = Severity::kWarning,
+    .repair = Repair::kNever,
+    .since = "0.1",
+    .run = token_without_row,
+};
+
+}  // namespace shardwright

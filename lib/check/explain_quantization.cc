@@ -1,0 +1,56 @@
+#include <algorithm>
+#include <map>
+#include <string>
+#include <unordered_set>
+
+#include "check/join_explain.h"
+#include "check/quant_name.h"
+
+namespace shardwright {
+namespace {
+
+QuantForm form_of(const std::map<QuantForm, std::uint64_t>& parts) {
+  // The scales of MLX have the name of those of GPTQ; each other form has parts of its own.
+  for (const QuantForm form : {QuantForm::kMlx, QuantForm::kModelOpt, QuantForm::kBlockScale,
+                               QuantForm::kFourBits, QuantForm::kEightBits, QuantForm::kGptq}) {
+    if (parts.contains(form)) return form;
+  }
+  return QuantForm::kCompressed;
+}
+
+}  // namespace
+
+void explain_quantization(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  if (!expected.quantization.empty()) return;
+  std::map<QuantForm, std::uint64_t> parts;
+  std::unordered_set<const ExpectedTensor*> weights;
+  std::unordered_set<const Tensor*> stored;
+  std::string name;
+  for (const Tensor* tensor : join.unexpected) {
+    const auto part = quant_part(tensor->name);
+    if (!part) continue;
+    name.assign(part->module).append(".weight");
+    const ExpectedTensor* weight = expected.find(name);
+    if (weight == nullptr) continue;
+    ++parts[part->form];
+    weights.insert(weight);
+    stored.insert(tensor);
+  }
+  if (stored.empty()) return;
+  for (const ExpectedTensor* weight : weights) {
+    if (const Tensor* tensor = checkpoint.find(weight->name)) stored.insert(tensor);
+  }
+  const auto is_explained = [&](const ExpectedTensor* wanted) { return weights.contains(wanted); };
+  std::erase_if(join.missing, is_explained);
+  std::erase_if(join.mismatched,
+                [&](const ShapeMismatch& mismatch) { return is_explained(mismatch.expected); });
+  std::erase_if(join.unexpected, [&](const Tensor* tensor) { return stored.contains(tensor); });
+  UnexplainedQuantization found{.form = std::string(quant_form_name(form_of(parts))),
+                                .modules = weights.size()};
+  for (const Tensor& tensor : checkpoint.tensors) {
+    if (stored.contains(&tensor)) found.tensors.push_back(&tensor);
+  }
+  join.unexplained = std::move(found);
+}
+
+}  // namespace shardwright

@@ -1,0 +1,38 @@
+// What names say of quantisation: the parts in which the known forms store a weight.
+//
+//   GPTQ, AWQ           qweight qzeros scales, g_idx
+//   bitsandbytes        weight, and weight.absmax weight.quant_map weight.quant_state.*, or SCB
+//   compressed-tensors  weight_packed weight_scale, weight_shape weight_zero_point ...
+//   ModelOpt            weight, and weight_scale weight_scale_2
+//   fp8                 weight, and weight_scale_inv
+//   MLX                 weight, and scales biases
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace shardwright {
+
+enum class QuantForm : std::uint8_t {
+  kGptq,
+  kFourBits,
+  kEightBits,
+  kCompressed,
+  kModelOpt,
+  kBlockScale,
+  kMlx,
+};
+std::string_view quant_form_name(QuantForm form);  // "GPTQ or AWQ"
+
+struct QuantPart {
+  std::string_view module{};  // "model.layers.0.self_attn.q_proj"
+  std::string_view part{};    // "qweight"
+  QuantForm form{};
+  bool whole{};  // stands in place of the weight; the others stand beside it
+};
+
+// The part of a quantised module that a tensor of this name is; none of a plain weight.
+std::optional<QuantPart> quant_part(std::string_view name);
+
+}  // namespace shardwright

@@ -1,0 +1,112 @@
+#include "check/quantization.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string>
+
+#include "check/quant_name.h"
+
+namespace shardwright {
+namespace {
+
+const json::Value* quantization_config(const Checkpoint& checkpoint) {
+  const json::Value* config = checkpoint.config_value();
+  const json::Value* quantization =
+      config != nullptr ? config->find("quantization_config") : nullptr;
+  return quantization != nullptr && quantization->object() != nullptr ? quantization : nullptr;
+}
+
+std::string_view text_member(const json::Value& value, std::string_view key) {
+  const json::Value* found = value.find(key);
+  return found != nullptr && found->string() != nullptr ? std::string_view(*found->string())
+                                                        : std::string_view();
+}
+
+bool flag_member(const json::Value& value, std::string_view key) {
+  const json::Value* found = value.find(key);
+  return found != nullptr && found->boolean() != nullptr && *found->boolean();
+}
+
+// Methods that store their linear layers at the names of the rule, in parts of their own.
+constexpr auto kModuleMethods = std::to_array<std::string_view>(
+    {"auto-round", "awq", "bitsandbytes", "compressed-tensors", "fbgemm_fp8", "gptq"});
+
+// Whether a method cannot do without quantised tensors. Of the other methods some quantise a plain
+// checkpoint while it is loaded.
+bool needs_quantized_weights(std::string_view method, const json::Value& quantization) {
+  if (method == "bitsandbytes")
+    return flag_member(quantization, "load_in_4bit") || flag_member(quantization, "load_in_8bit");
+  if (method != "compressed-tensors") {
+    constexpr auto kMethods = std::to_array<std::string_view>({"awq", "fbgemm_fp8", "fp8", "gptq"});
+    return std::ranges::find(kMethods, method) != kMethods.end();
+  }
+  // It may tell of nothing but the cache, or of sparsity.
+  if (text_member(quantization, "format") == "dense") return false;
+  const json::Value* groups = quantization.find("config_groups");
+  if (groups == nullptr || groups->object() == nullptr) return false;
+  return std::ranges::any_of(*groups->object(), [](const json::Member& group) {
+    const json::Value* weights = group.value.find("weights");
+    return weights != nullptr && weights->object() != nullptr;
+  });
+}
+
+bool shows_quantization(const Tensor& tensor) {
+  if (quant_part(tensor.name)) return true;
+  switch (dtype_class(tensor.dtype)) {
+    case DTypeClass::kFloat:
+      return dtype_bits(tensor.dtype) <= 8;
+    default:
+      // Positions and masks are whole numbers of 64 bits and flags.
+      return tensor.dtype != DType::kI64 && tensor.dtype != DType::kBool;
+  }
+}
+
+// Without one of its shards nobody knows what a checkpoint shows.
+bool is_all_there(const Checkpoint& checkpoint) {
+  return !checkpoint.tensors.empty() &&
+         std::ranges::all_of(checkpoint.shards, [](const Shard& shard) {
+           return shard.use != ShardUse::kLoaded || is_sound(shard);
+         });
+}
+
+// "model.layers.0.mlp.up_proj" of its weight and bias.
+std::string_view module_name(std::string_view name) {
+  const std::size_t dot = name.rfind('.');
+  return dot == std::string_view::npos ? name : name.substr(0, dot);
+}
+
+}  // namespace
+
+void read_quantization(const Checkpoint& checkpoint, Join& join) {
+  const json::Value* quantization = quantization_config(checkpoint);
+  if (quantization == nullptr) return;
+  const std::string_view method = text_member(*quantization, "quant_method");
+  if (needs_quantized_weights(method, *quantization) && is_all_there(checkpoint) &&
+      std::ranges::none_of(checkpoint.tensors, shows_quantization)) {
+    join.leftover_quantization = method;
+    return;
+  }
+  // Block scales of fp8 are what a rule knows.
+  if (method != "fp8") join.quantization = method.empty() ? "an unnamed method" : method;
+}
+
+void find_missing_modules(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  if (std::ranges::find(kModuleMethods, join.quantization) == kModuleMethods.end()) return;
+  std::set<std::string_view> modules;
+  for (const Tensor& tensor : checkpoint.tensors) {
+    const auto part = quant_part(tensor.name);
+    modules.insert(part ? part->module : module_name(tensor.name));
+  }
+  std::uint64_t required = 0;
+  for (const ExpectedTensor& wanted : expected.tensors) {
+    if (wanted.optional || wanted.expert >= 0 || wanted.role == Role::kExpert) continue;
+    ++required;
+    if (checkpoint.find(wanted.name) == nullptr && !modules.contains(module_name(wanted.name)))
+      join.missing.push_back(&wanted);
+  }
+  // More holes than names: it is another naming.
+  if (join.missing.size() * 2 > required) join.missing.clear();
+}
+
+}  // namespace shardwright

@@ -1,0 +1,17 @@
+// What the config says of quantisation against what the stored tensors show.
+#pragma once
+
+#include "check/join.h"
+
+namespace shardwright {
+
+// Sets `quantization` where the config names a method whose tensors no rule knows, and
+// `leftover_quantization` where it names one of which no stored tensor shows anything.
+void read_quantization(const Checkpoint& checkpoint, Join& join);
+
+// Where quantised tensors hide the weights: what the rule requires and of which neither the weight
+// nor anything in its place is stored. Experts are left out, since the methods differ in how they
+// store those.
+void find_missing_modules(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+
+}  // namespace shardwright

@@ -1,0 +1,142 @@
+"""What transformers does with settings and token ids beside the weights, and with fp8 weights that the config describes wrongly."""
+
+import json
+
+import pytest
+import torch
+import transformers
+from folders import change_config, change_json, change_shard, load, shards
+from models import model_named
+from safetensors.torch import load_file
+
+
+@pytest.fixture
+def folder(tmp_path):
+    model_named("llama-untied").write(tmp_path)
+    return tmp_path
+
+
+def generate(folder):
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    return model.generate(torch.tensor([[1, 5]]), max_new_tokens=2)
+
+
+def severities(shardwright, folder, code):
+    return {finding["severity"] for finding in shardwright.findings(folder, least="info") if finding["code"] == code}
+
+
+REFUSED = [
+    dict(max_new_tokens=0), dict(max_new_tokens=-1), dict(early_stopping="soon"), dict(num_return_sequences=2),
+    dict(num_beams=2, num_return_sequences=3),
+]  # fmt: skip
+UNUSABLE = [dict(do_sample=True, temperature=0.0), dict(do_sample=True, temperature=-1.0), dict(eos_token_id="</s>"),
+            dict(do_sample=True, top_p=-0.5)]  # fmt: skip
+IDLE = [dict(do_sample=False, temperature=0.6), dict(top_p=0.9)]
+USABLE = [
+    dict(do_sample=True, temperature=0.6, top_p=0.9, top_k=20), dict(eos_token_id=[2, 3]), dict(num_beams=3, num_return_sequences=2),
+    dict(num_beams=2, early_stopping="never"), dict(do_sample=True, num_return_sequences=2), dict(temperature=1.0, top_p=1.0),
+]  # fmt: skip
+
+
+def settings(rows):
+    return pytest.mark.parametrize("row", rows, ids=json.dumps)
+
+
+def change_generation(folder, row):
+    change_json(folder / "generation_config.json", lambda config: config.update(row))
+
+
+@settings(REFUSED)
+def test_generation_config_that_keeps_the_model_from_loading(folder, row, shardwright):
+    change_generation(folder, row)
+    with pytest.raises(ValueError):
+        transformers.AutoModelForCausalLM.from_pretrained(folder)
+    assert severities(shardwright, folder, "CF314") == {"error"}
+
+
+@settings(UNUSABLE)
+def test_generation_config_that_cannot_generate(folder, row, shardwright):
+    change_generation(folder, row)
+    with pytest.raises((ValueError, TypeError)):
+        generate(folder)
+    assert severities(shardwright, folder, "CF314") == {"warning"}
+
+
+@settings(IDLE)
+def test_idle_settings_of_sampling(folder, row, shardwright):
+    change_generation(folder, row)
+    generate(folder)
+    assert severities(shardwright, folder, "CF314") == {"info"}
+
+
+@settings(USABLE)
+def test_usual_generation_configs(folder, row, shardwright):
+    change_generation(folder, row)
+    generate(folder)
+    assert severities(shardwright, folder, "CF314") == set()
+
+
+def write_tokenizer(folder, size, added):
+    entry = dict(single_word=False, lstrip=False, rstrip=False, normalized=False, special=True)
+    words = {f"w{i}": i for i in range(size)}
+    tokens = [dict(entry, id=size + i, content=text) for i, text in enumerate(added)]
+    tokenizer = {"version": "1.0", "added_tokens": tokens, "model": {"type": "WordLevel", "vocab": words, "unk_token": "w0"}}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+
+
+def test_a_token_without_a_row(folder, shardwright):
+    write_tokenizer(folder, 96, ["<pad>"])
+    model, complaints = load(folder)
+    assert complaints == []
+    with pytest.raises(IndexError):
+        model(torch.tensor([[1, 96]]))
+    assert severities(shardwright, folder, "TK502") == {"warning"}
+
+
+def test_rows_without_a_token(folder, shardwright):
+    write_tokenizer(folder, 90, ["<pad>"])
+    assert severities(shardwright, folder, "TK502") == set()
+
+
+WEIGHT, SCALE = "model.layers.1.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.weight_scale_inv"
+
+
+def quantize(folder, left_plain=(), more=None, **config):
+    def change(found):
+        linear = [name for name in found if name.endswith("_proj.weight") and name not in left_plain]
+        scales = {
+            name.replace("weight", "weight_scale_inv"): torch.ones([-(-extent // 16) for extent in found[name].shape])
+            for name in linear
+        }
+        return found | {name: found[name].to(torch.float8_e4m3fn) for name in linear} | scales | (more or {})
+
+    change_shard(shards(folder)[0], change)
+    change_config(folder, quantization_config={"quant_method": "fp8", "weight_block_size": [16, 16]} | config)
+
+
+def test_a_plain_weight_is_multiplied_by_the_scale_beside_it(folder, shardwright):
+    plain = load_file(shards(folder)[0])[WEIGHT]
+    quantize(folder, left_plain=(WEIGHT,), more={SCALE: torch.full((3, 2), 2.0)})
+    model, complaints = load(folder)
+    assert complaints == []
+    assert torch.equal(model.state_dict()[WEIGHT], 2 * plain)
+    assert severities(shardwright, folder, "AR406") == {"error"}
+
+
+def test_a_plain_weight_of_a_module_that_is_left_alone(folder, shardwright):
+    quantize(folder, left_plain=(WEIGHT,), modules_to_not_convert=[WEIGHT.removesuffix(".weight")])
+    _, complaints = load(folder)
+    assert complaints == []
+    assert shardwright.findings(folder) == []
+
+
+def test_one_scale_for_a_tensor(folder, shardwright):
+    quantize(folder)
+    change_shard(
+        shards(folder)[0],
+        lambda found: {name: torch.tensor(1.0) if name.endswith("_inv") else found[name] for name in found},
+    )
+    change_config(folder, quantization_config={"quant_method": "fp8", "weight_block_size": None})
+    _, complaints = load(folder)
+    assert complaints == []
+    assert shardwright.findings(folder) == []
