@@ -17,7 +17,8 @@ namespace {
 // As check/data_reader.cc found: the kernel copies long runs faster, and both halves stay in the
 // second-level cache.
 constexpr std::uint64_t kHalfBytes = 512 * kKiB;
-constexpr std::uint64_t kUnitBytes = 8 * kMiB;  // of the wider side
+constexpr std::uint64_t kUnitBytes = 8 * kMiB;    // of the wider side
+constexpr std::uint64_t kMaxUnits = 1ULL << 20U;  // of a pair: a sparse file may be of any size
 
 // What an element is where only bytes count.
 std::uint64_t width_of(const Tensor& tensor, bool values) {
@@ -74,7 +75,7 @@ class PairReader {
       const std::uint64_t width =
           std::max(width_of(pair.a, pair.values), width_of(pair.b, pair.values));
       const std::uint64_t elements = pair.a.bytes / width_of(pair.a, pair.values);
-      const std::uint64_t most = kUnitBytes / width;
+      const std::uint64_t most = std::max(kUnitBytes / width, elements / kMaxUnits + 1);
       for (std::uint64_t first = 0; first < elements; first += most)
         units_.push_back({i, first, std::min(most, elements - first)});
       total += pair.a.bytes + pair.b.bytes;

@@ -1,6 +1,7 @@
 #include "job/diff_tensors.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -102,12 +103,14 @@ std::vector<TensorPairing> pair_up(const Checkpoint& a, const Checkpoint& b, Dif
 }
 
 ValueDifference value_difference(const ValueSums& sums, const Tensor& tensor) {
+  // A sum of the largest of F64 has no number of its own, and JSON no infinity.
+  constexpr double kMost = std::numeric_limits<double>::max();
   ValueDifference values{.elements = element_count(tensor.shape).value_or(0),
                          .different = sums.different,
                          .not_finite = sums.not_finite,
                          .largest = sums.largest};
   if (const std::uint64_t measured = values.elements - sums.not_finite; measured > 0)
-    values.mean = sums.sum / static_cast<double>(measured);
+    values.mean = std::min(sums.sum, kMost) / static_cast<double>(measured);
   if (sums.largest == 0) return values;
   std::uint64_t rest = sums.at;
   for (std::size_t i = tensor.shape.size(); i-- > 0;) {

@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "job/diff_json.h"
+#include "job/diff_tensors.h"
 #include "job/diff_values.h"
 #include "shardwright/diff_job.h"
 #include "support/element.h"
@@ -106,6 +107,19 @@ TEST_CASE("job: integers of 64 bits and F64 differ by one") {
   const ValueSums wide = compared(DType::kF64, text_of(std::vector<double>{1.0}), DType::kF64,
                                   text_of(std::vector<double>{next}));
   CHECK(wide.largest == next - 1.0);
+}
+
+TEST_CASE("job: a sum beyond all numbers is given as the largest") {
+  const std::vector<double> a(4, 1.7e308);
+  const std::vector<double> b(4, -1.7e308);
+  const ValueSums sums = compared(DType::kF64, text_of(a), DType::kF64, text_of(b));
+  CHECK(std::isfinite(sums.largest));
+  CHECK(!std::isfinite(sums.sum));
+  const std::vector<std::uint64_t> shape = {2, 2};
+  Tensor tensor{.name = {}, .shape = shape, .dtype = DType::kF64};
+  const ValueDifference values = value_difference(sums, tensor);
+  CHECK(values.mean == std::numeric_limits<double>::max() / 4);
+  CHECK(values.at == std::vector<std::uint64_t>{0, 0});
 }
 
 TEST_CASE("job: a long run is compared as its parts are") {
