@@ -20,6 +20,7 @@ bool is_explained_elsewhere(const ShapeMismatch& mismatch) {
     case Role::kHead:
       return stored.size() == 2 && wanted.size() == 2 && stored[1] == wanted[1];
     case Role::kRouter:
+    case Role::kRouterBias:
     case Role::kSharedGate:
       return true;
     default:

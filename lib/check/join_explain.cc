@@ -2,13 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <optional>
-#include <set>
 #include <unordered_map>
 
 #include "arch/layout.h"
-#include "base/text.h"
 #include "check/name_numbers.h"
 
 namespace shardwright {

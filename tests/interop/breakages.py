@@ -351,7 +351,7 @@ def adapter_as_the_model(folder):
 
 @broken("mixture mixture-shards router", "AR419", "error", "complains", unsafe=True)
 def renamed_routers(folder):
-    rename(folder, lambda name: name.replace(ROUTER, "mlp.gate.linear.weight"))
+    rename(folder, lambda name: name.replace("mlp.gate.weight", "mlp.gate.linear.weight"))
 
 
 @broken("untied shards", "AR419", "error", "complains", unsafe=True)
