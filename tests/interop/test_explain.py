@@ -1,6 +1,7 @@
 """`explain` of what transformers prints of a broken model names the check that finds what is broken."""
 
 import logging
+import os
 import shutil
 import subprocess
 
@@ -42,7 +43,11 @@ def explained(shardwright, text):
     return done.stdout
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES, ids=str)
+# Without INTEROP=all, of each breakage what one model makes of it.
+SAMPLE = BREAKAGES if os.environ.get("INTEROP") == "all" else list({one.name: one for one in reversed(BREAKAGES)}.values())
+
+
+@pytest.mark.parametrize("breakage", SAMPLE, ids=str)
 def test_what_transformers_prints_is_explained(breakage, originals, shardwright, tmp_path):
     folder = tmp_path / "model"
     shutil.copytree(originals / breakage.original, folder)
@@ -58,14 +63,18 @@ CONFIGS = {
     "CF306 list": ("gemma2-plain", {"layer_types": ["full_attention"]}),
     "CF306 experts": ("qwen2_moe-plain", {"num_experts_per_tok": 64}),
     "CF306 padding": ("llama-plain", {"pad_token_id": 9999}),
-    "CF307 gptq": ("llama-plain", {"quantization_config": {"quant_method": "gptq", "bits": 4}}),
-    "CF307 awq": ("llama-plain", {"quantization_config": {"quant_method": "awq", "bits": 4}}),
-    "CF307 bitsandbytes": ("llama-plain", {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}),
+    "CF313 gptq": ("llama-plain", {"quantization_config": {"quant_method": "gptq", "bits": 4}}),
+    "CF313 awq": ("llama-plain", {"quantization_config": {"quant_method": "awq", "bits": 4}}),
+    "CF313 bitsandbytes": ("llama-plain", {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}),
     "CF307 unknown": ("llama-plain", {"quantization_config": {"quant_method": "none_that_is"}}),
     "CF312 method": ("llama-plain", {"quantization_config": {}}),
     "CF312 dtype": ("llama-plain", {"dtype": "floaty"}),
     "TK501 rows": ("llama-plain", {"vocab_size": 7}),
 }
+
+
+# transformers asks for a package before it looks at the weights: its words are of the format.
+PAGES = {"CF313": "CF307"}
 
 
 @pytest.mark.parametrize("case", CONFIGS)
@@ -75,4 +84,5 @@ def test_what_transformers_prints_of_a_config_is_explained(case, shardwright, tm
     model_named(original).write(tmp_path / "model")
     change_config(tmp_path / "model", **keys)
     assert code in {finding["code"] for finding in shardwright.findings(tmp_path / "model", least="info")}
-    assert f"# {code} " in explained(shardwright, printed(tmp_path / "model"))
+    page = explained(shardwright, printed(tmp_path / "model"))
+    assert f"# {PAGES.get(code, code)} " in page and code in page
