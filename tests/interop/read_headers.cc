@@ -1,7 +1,7 @@
-// read_headers < LIST   reads the header of each safetensors file that a line of the list names, and
-// prints a line for it: "refused", where the reference reader would refuse it by what we see, or
-// "taken", its tensors in order as NAME:DTYPE:EXTENTS, and its metadata as KEY=VALUE. Names, keys and
-// values are in hex, and extents joined by commas.
+// read_headers < LIST   reads the header of each safetensors file that a line of the list names,
+// and prints a line for it: "refused", where the reference reader would refuse it by what we see,
+// or "taken", its tensors in order as NAME:DTYPE:EXTENTS, and its metadata as KEY=VALUE. Names,
+// keys and values are in hex, and extents joined by commas.
 #include <iostream>
 #include <string>
 #include <string_view>
