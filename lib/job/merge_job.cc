@@ -1,15 +1,12 @@
 // A merge: read, check, plan, check the plan, write aside, check what was written, publish.
 #include "shardwright/merge_job.h"
 
-#include <cerrno>
 #include <memory>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "base/text.h"
 #include "base/try.h"
 #include "base/utf8.h"
 #include "io/folder.h"
@@ -20,21 +17,19 @@
 #include "job/run_merge.h"
 #include "merge/method.h"
 #include "merge/recipe.h"
+#include "write/place.h"
 
 namespace shardwright {
 namespace {
 
 // With what helps where writing was stopped: by the user, or by a disk that others fill meanwhile.
 Error with_remedy(Error error, MergeRun& run) {
-  const bool is_full =
-      error.message.find(std::generic_category().message(ENOSPC)) != std::string::npos;
+  const bool is_full = says_disk_is_full(error);
   if (run.keeps_what_was_written()) {
     error.message += fmt::format("; what was written is kept: {}the same command goes on with it",
                                  is_full ? "once there is room, " : "");
   } else if (is_full) {
-    error.message +=
-        fmt::format("; nothing was written: make room for {}, or write to another disk",
-                    human_bytes(run.report().write_bytes));
+    error.message += "; nothing was written: " + remedy_of_full_disk(run.report().write_bytes);
   }
   return error;
 }

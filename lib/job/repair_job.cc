@@ -246,8 +246,13 @@ Result<RepairReport> repair(const std::string& path, const RepairOptions& option
   }
   if (options.check.monitor.stopped()) return Error{ErrorCode::kInterrupted, "interrupted"};
   RepairRun run(rehearsal, std::move(catalogue), options, report);
-  SW_TRY_OK(in_place ? run.in_place() : run.to_output());
-  return report;
+  Status written = in_place ? run.in_place() : run.to_output();
+  if (written) return report;
+  Error error = std::move(written).error();
+  if (says_disk_is_full(error)) {
+    error.message += "; " + remedy_of_full_disk(bytes_to_write(rehearsal.outcome));
+  }
+  return error;
 }
 
 Result<std::vector<std::string>> undo_repair(const std::string& path, bool dry_run) {

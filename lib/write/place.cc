@@ -17,6 +17,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "base/try.h"
 #include "base/utf8.h"
 #include "io/folder.h"
@@ -133,6 +134,17 @@ Result<std::uint64_t> free_bytes_at(const std::string& path) {
   struct statvfs status{};
   if (::statvfs(folder.c_str(), &status) != 0) return failed("opening", folder);
   return std::uint64_t{status.f_bavail} * status.f_frsize;
+}
+
+bool says_disk_is_full(const Error& error) {
+  return error.message.find(std::generic_category().message(ENOSPC)) != std::string::npos;
+}
+
+std::string remedy_of_full_disk(std::uint64_t bytes) {
+  return fmt::format(
+      "make room for {}, and for files where 'df -i' shows that none are free, or write to another "
+      "disk",
+      human_bytes(bytes));
 }
 
 bool exists(const std::string& path) {

@@ -32,6 +32,12 @@ bool is_within(std::string_view inner, std::string_view outer);
 // Bytes that this user may still write where `path` is, or where it would be made. kIo.
 Result<std::uint64_t> free_bytes_at(const std::string& path);
 
+// No room is left, of bytes or of inodes.
+bool says_disk_is_full(const Error& error);
+
+// What helps then, where the result has so many bytes: "make room for ...".
+std::string remedy_of_full_disk(std::uint64_t bytes);
+
 bool exists(const std::string& path);  // a link counts, wherever it leads
 bool is_mount_root(const std::string& path);
 bool is_current_folder(const std::string& path);  // of this process, or above it

@@ -1,5 +1,6 @@
-// A header: what it says is consistent, and what the reader takes can be written again.
-// Input: the bytes of data that follow the header, as a line of digits, then the JSON.
+// A header: what it says is consistent, a slow and strict reader takes the same, and what is taken
+// can be written again. Input: the bytes of data that follow the header, as a line of digits, then
+// the JSON.
 #include <algorithm>
 #include <cstring>
 #include <set>
@@ -11,6 +12,7 @@
 #include "fuzz/target.h"
 #include "safetensors/header.h"
 #include "safetensors/writer.h"
+#include "support/slow_header.h"
 
 namespace shardwright::safetensors {
 namespace {
@@ -64,6 +66,21 @@ void check_defects(const Header& header) {
   PROPERTY(touched < ~std::size_t{0});
 }
 
+void check_against_slow(const Header& header, const std::string& text, std::uint64_t data) {
+  if (header.count(DefectKind::kTooDeep) > 0) return;
+  const test::SlowHeader slow = test::read_slowly(text, data);
+  PROPERTY(header.usable() == slow.accepted);
+  if (!slow.accepted) return;
+  PROPERTY(header.tensors.size() == slow.tensors.size());
+  for (std::size_t i = 0; i < slow.tensors.size(); ++i) {
+    const TensorEntry& entry = header.tensors[i];
+    const test::SlowEntry& same = slow.tensors[i];
+    PROPERTY(entry.name == same.name && dtype_name(entry.dtype) == same.dtype);
+    PROPERTY(entry.begin == same.begin && entry.end == same.end);
+    PROPERTY(std::ranges::equal(entry.shape, same.shape));
+  }
+}
+
 void check_writing(const Header& header) {
   if (!header.usable()) return;
   std::vector<TensorSpec> specs;
@@ -101,6 +118,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const Header header = parse_header(text, kPrefixBytes + text.size() + bytes / 2);
   check_tensors(header);
   check_defects(header);
+  check_against_slow(header, text, bytes / 2);
   check_writing(header);
 
   const MemorySource source(input);

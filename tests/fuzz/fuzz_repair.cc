@@ -207,6 +207,14 @@ std::vector<std::string> messages(const std::vector<Finding>& findings) {
   return all;
 }
 
+std::set<std::string> errors(const std::vector<Finding>& findings) {
+  std::set<std::string> codes;
+  for (const Finding& finding : findings) {
+    if (finding.severity == Severity::kError) codes.insert(finding.code);
+  }
+  return codes;
+}
+
 void check_repair(Checkpoint checkpoint, const RepairOptions& options) {
   const auto rehearsal = rehearse(std::move(checkpoint), rules(), options);
   if (!rehearsal) {
@@ -223,6 +231,11 @@ void check_repair(Checkpoint checkpoint, const RepairOptions& options) {
   const auto flaws = flaws_of_files(rehearsal->before().report.findings);
   for (const std::string& code : flaws_of_files(rehearsal->after().report.findings))
     PROPERTY(flaws.contains(code));
+  // Of what safe fixes alone have made, not even the model as a whole may be wrong in another way.
+  if (!options.unsafe && options.tie == TieForm::kAsFound) {
+    PROPERTY(std::ranges::includes(errors(rehearsal->before().report.findings),
+                                   errors(rehearsal->after().report.findings)));
+  }
   for (const Plan& plan : rehearsal->plans) {
     for (const PlanStep& step : plan.steps) {
       PROPERTY(!step.why.empty() && step.safety != Safety::kNever);

@@ -51,6 +51,15 @@ def binary():
     raise pytest.UsageError("no binary: build one, or set SHARDWRIGHT to its path")
 
 
+def program(name):
+    """One of the programs of this folder, beside the command that is tested; ENCODE names encode, and so on."""
+    build = os.path.dirname(os.path.dirname(os.path.realpath(binary())))
+    path = os.environ.get(name.upper()) or os.path.join(build, "tests", "interop", name)
+    if not os.path.exists(path):
+        raise pytest.UsageError(f"no {path}: build all targets, or set {name.upper()} to its path")
+    return path
+
+
 @pytest.fixture(scope="session")
 def shardwright():
     return Shardwright(binary())

@@ -1,17 +1,24 @@
-"""Headers at random: what the reference reader refuses is an error, and what it accepts is at most a warning."""
+"""Headers at random: what the reference reader refuses is an error, and what it accepts is at most a warning.
+
+HEADERS=1000000 compares the two readers over so many, and prints how many were of which kind."""
 
 import json
 import os
 import re
+import shutil
+import subprocess
 from collections import Counter
 from dataclasses import dataclass
 from random import Random
 
 import pytest
+from conftest import program
 from headers import random_file
 from safetensors import safe_open
 
 COUNT = 60_000 if os.environ.get("INTEROP") == "all" else 4_000
+READ = int(os.environ.get("HEADERS", 20_000))
+BATCH = 20_000
 SAMPLE = COUNT // 40  # for inspect, which is one process each
 MOST = 2**63 - 1  # in our JSON: greater numbers are given as that
 BEYOND = {"ST126", "ST127", "ST128"}  # what transformers asks of metadata, and the reader does not
@@ -100,3 +107,49 @@ def test_the_files_are_of_many_kinds(files):
     assert len(refusals) > 40
     codes = {finding["code"] for file in files for finding in file.findings}
     assert codes >= {f"ST{number}" for number in [*range(110, 118), *range(119, 126)]}
+
+
+def line_of_reference(path):
+    """What read_headers prints, by what the reference makes of the file: tensors and metadata sorted."""
+    try:
+        with safe_open(path, framework="np") as file:
+            slices = ((name, file.get_slice(name)) for name in file.keys())
+            tensors = [
+                f"{name.encode().hex()}:{part.get_dtype()}:{','.join(map(str, part.get_shape()))}" for name, part in slices
+            ]
+            metadata = [f"{key.encode().hex()}={value.encode().hex()}" for key, value in (file.metadata() or {}).items()]
+            return sorted([*tensors, *metadata]), None
+    except Exception as error:
+        return None, re.sub(r"[`0-9].*", "", str(error))
+
+
+def compare(folder, random, count, kinds):
+    """Reads so many files with both readers, and counts what the reference said."""
+    expected = {}
+    for at in range(count):
+        path = folder / f"{at}.safetensors"
+        path.write_bytes(random_file(random))
+        expected[path], refusal = line_of_reference(path)
+        kinds[refusal or "taken"] += 1
+    done = subprocess.run(
+        [program("read_headers")], input="".join(f"{path}\n" for path in expected), capture_output=True, text=True, timeout=900, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) == count
+    for line, (path, reference) in zip(lines, expected.items()):
+        verdict, *parts = line.split(" ")
+        ours = sorted(parts) if verdict == "taken" else None
+        assert verdict in ("taken", "refused") and ours == reference, f"{path.read_bytes()[:400]!r}: {line}, not {reference}"
+
+
+def test_both_readers_take_the_same(tmp_path):
+    """Verdict, names, dtypes, shapes and metadata."""
+    kinds = Counter()
+    for begin in range(0, READ, BATCH):
+        folder = tmp_path / str(begin)
+        folder.mkdir()
+        compare(folder, Random(1000 + begin), min(BATCH, READ - begin), kinds)
+        shutil.rmtree(folder)
+    print(f"{sum(kinds.values())} headers, {kinds['taken']} taken by both, {len(kinds) - 1} kinds of refusal")
+    assert 0.25 < kinds["taken"] / READ < 0.75
+    assert len(kinds) > 40

@@ -11,7 +11,7 @@ import sentencepiece
 import texts
 import tokenizers
 import tokenizers_made as made
-from conftest import ROOT, binary
+from conftest import ROOT, program
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 
 ALL = os.environ.get("INTEROP") == "all"
@@ -19,19 +19,10 @@ FAMILIES = ["llama2", "llama3", "qwen3", "gemma3", "deepseek_v3", "gptoss"]
 SHORT = [text for text in texts.FIXED if len(text) < 200]
 
 
-def encoder():
-    """The program of encode.cc, beside the command that is tested."""
-    build = os.path.dirname(os.path.dirname(os.path.realpath(binary())))
-    path = os.environ.get("ENCODE") or os.path.join(build, "tests", "interop", "encode")
-    if not os.path.exists(path):
-        raise pytest.UsageError(f"no {path}: build all targets, or set ENCODE to its path")
-    return path
-
-
 def ours(path, inputs):
     """What each text gives: its ids, or an error; one text where the tokenizer is refused."""
     lines = "".join(json.dumps(text) + "\n" for text in inputs)
-    done = subprocess.run([encoder(), str(path)], input=lines, capture_output=True, text=True, timeout=900)
+    done = subprocess.run([program("encode"), str(path)], input=lines, capture_output=True, text=True, timeout=900)
     if done.returncode == 2:
         return done.stderr.strip()
     assert done.returncode == 0, done.stderr
