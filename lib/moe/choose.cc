@@ -73,7 +73,7 @@ void judge_shared(const MixtureRule& rule, const MoeRecipe& moe, Verdict& verdic
 std::string of_another_kind(const MixtureRule& rule, const MergeInput& input,
                             const Catalogue& catalogue) {
   const Schema* schema = schema_of(input);
-  const std::string text =
+  std::string text =
       fmt::format("it takes {}, and {} is {}", kinds_of(rule), quoted(input.model.text),
                   schema == nullptr ? "of no known architecture" : schema->name);
   const Schema* mixture = catalogue.find(rule.name);

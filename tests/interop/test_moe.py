@@ -31,6 +31,24 @@ PAIRS = {
     "mistral-mixtral": ("mistral", dict(sliding_window=4), "mixtral", []),
     "mistral-mixtral-full": ("mistral", dict(sliding_window=None), "mixtral", []),
     "phi3-mixtral": ("phi3", dict(pad_token_id=0, sliding_window=None), "mixtral", []),
+    "phi3-mixtral-longrope": (
+        "phi3",
+        dict(
+            pad_token_id=0,
+            sliding_window=None,
+            max_position_embeddings=64,
+            original_max_position_embeddings=16,
+            rope_parameters=dict(
+                rope_type="longrope",
+                rope_theta=1e4,
+                short_factor=[1.0, 1.2, 1.5, 2.0],
+                long_factor=[1.5, 2.0, 3.0, 4.0],
+                original_max_position_embeddings=16,
+            ),
+        ),
+        "mixtral",
+        [],
+    ),
     "qwen2-qwen2_moe": ("qwen2", {}, "qwen2_moe", SHARED_OFF),
     "qwen2-qwen2_moe-tied": ("qwen2", dict(tie_word_embeddings=True), "qwen2_moe", SHARED_OFF),
     "qwen2-qwen2_moe-sliding": (
