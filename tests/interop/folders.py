@@ -1,5 +1,6 @@
 """What the tests do with model folders: read and write them with the real packages, and see what transformers makes of them."""
 
+import contextlib
 import json
 import logging
 import struct
@@ -86,18 +87,25 @@ class Log(logging.Handler):
         self.lines.append(record.getMessage())
 
 
-def load(folder):
-    """The model as transformers loads it, and all that it complains of."""
+@contextlib.contextmanager
+def listening(name):
+    """A log of what transformers warns of meanwhile, under that name of a logger."""
     log = Log()
-    logger = transformers.logging.get_logger("transformers.modeling_utils")
+    logger = transformers.logging.get_logger(name)
     level = logger.level
     logger.setLevel(logging.WARNING)
     logger.addHandler(log)
     try:
-        model, info = transformers.AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
+        yield log
     finally:
         logger.removeHandler(log)
         logger.setLevel(level)
+
+
+def load(folder):
+    """The model as transformers loads it, and all that it complains of."""
+    with listening("transformers.modeling_utils") as log:
+        model, info = transformers.AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
     complaints = [f"{kind}: {value}" for kind, value in info.items() if value]
     return model.eval(), complaints + log.lines
 

@@ -1,6 +1,5 @@
 """`explain` of what transformers prints of a broken model names the check that finds what is broken."""
 
-import logging
 import os
 import shutil
 import subprocess
@@ -8,7 +7,7 @@ import subprocess
 import pytest
 import transformers
 from breakages import BREAKAGES, ORIGINALS
-from folders import Log, change_config, logits
+from folders import change_config, listening, logits
 from models import model_named
 
 
@@ -22,18 +21,11 @@ def originals(tmp_path_factory):
 
 def printed(folder):
     """All that a user sees of loading the folder, and of the first token."""
-    log = Log()
-    logger = transformers.logging.get_logger("transformers")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    logger.addHandler(log)
-    try:
-        logits(transformers.AutoModelForCausalLM.from_pretrained(folder).eval())
-    except Exception as error:
-        log.lines.append(f"{type(error).__name__}: {error}")
-    finally:
-        logger.removeHandler(log)
-        logger.setLevel(level)
+    with listening("transformers") as log:
+        try:
+            logits(transformers.AutoModelForCausalLM.from_pretrained(folder).eval())
+        except Exception as error:
+            log.lines.append(f"{type(error).__name__}: {error}")
     return "\n".join(log.lines)
 
 
