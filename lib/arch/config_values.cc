@@ -105,6 +105,24 @@ std::string ConfigValues::pointer_of(const std::vector<Slot>& slots) const {
   return {};
 }
 
+std::vector<Slot> ConfigValues::keyed(std::span<const Slot> slots) const {
+  std::vector<Slot> found;
+  const auto visit = [&](const auto& self, std::span<const Slot> some) -> void {
+    for (const Slot slot : some) {
+      if (body_.is_letter(slot) || std::ranges::find(found, slot) != found.end()) continue;
+      const Definition* definition =
+          slot < body_.definitions.size() ? &body_.definitions[slot] : nullptr;
+      if (definition != nullptr && definition->computed) {
+        self(self, definition->absent->slots);
+      } else if (definition == nullptr || !definition->letter) {
+        found.push_back(slot);
+      }
+    }
+  };
+  visit(visit, slots);
+  return found;
+}
+
 void ConfigValues::add_problem(Kind kind, std::string pointer, std::string message) {
   const bool known = std::ranges::any_of(
       problems_, [&](const ConfigProblem& problem) { return problem.message == message; });
@@ -336,8 +354,9 @@ void ConfigValues::check_requirements() {
     }
     if (value.kind == ExprKind::kBool && value.boolean) continue;
     std::string values;
-    for (const Slot slot : condition.slots) {
+    for (const Slot slot : keyed(condition.slots)) {
       const ExprValue& used = slots_[slot];
+      if (used.kind == ExprKind::kNull) continue;
       std::string text(kind_name(used.kind));
       if (used.kind == ExprKind::kInt) text = fmt::format("{}", used.integer);
       if (used.kind == ExprKind::kBool) text = used.boolean ? "true" : "false";

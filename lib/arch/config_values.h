@@ -60,6 +60,8 @@ class ConfigValues {
   bool accept(const Definition& definition, Slot slot, ExprValue& value, std::string_view found);
   ExprValue from_json(const json::Value& value);
   void report_error();
+  // The names among these that have a key of their own; for a computed one, those behind it.
+  [[nodiscard]] std::vector<Slot> keyed(std::span<const Slot> slots) const;
   [[nodiscard]] std::string pointer_of(const std::vector<Slot>& slots) const;
   [[nodiscard]] std::string key_pointer(const ConfigKey& key) const;
   [[nodiscard]] std::string key_text(const ConfigKey& key) const;

@@ -141,7 +141,7 @@ FAMILIES = [
     Family(
         "t5", "T5", T5, first="ForConditionalGeneration",
         variants=BOTH_WAYS_TIED | {
-            "gated": dict(feed_forward_proj="gated-gelu"),
+            "gated": dict(feed_forward_proj="gated-gelu"), "gated-by-flag": dict(is_gated_act=True),
             "short-decoder": dict(num_decoder_layers=1),
             "many-buckets": dict(relative_attention_num_buckets=48),
         },

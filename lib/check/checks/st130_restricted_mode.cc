@@ -38,9 +38,10 @@ void restricted_mode(const Model& model, const Reporter& report) {
   }
   if (files.empty()) return;
   Report finding{.message = fmt::format(
-                     "{} can be read by their owner alone (mode {:04o}), and {} by all ({:04o}): "
+                     "{} can be read by {} owner alone (mode {:04o}), and {} by all ({:04o}): "
                      "another user or a container finds no weights; 'chmod 644' opens them",
-                     some_of(files), mode, quoted(open->name), open->mode)};
+                     some_of(files), files.size() == 1 ? "its" : "their", mode, quoted(open->name),
+                     open->mode)};
   if (files.size() == 1) finding.file = files.front();
   finding.places = std::move(files);
   report(std::move(finding));
