@@ -1,12 +1,13 @@
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include "arch/query.h"
-#include "base/text.h"
 #include "check/causes.h"
 #include "check/join_explain.h"
+#include "check/other_config.h"
 
 namespace shardwright {
 namespace {
@@ -59,33 +60,12 @@ std::optional<std::int64_t> scaled_value(std::int64_t value, const ExtentPair& e
   return static_cast<std::int64_t>(result);
 }
 
-bool set_path(json::Value& root, std::string_view dotted, std::int64_t number) {
-  json::Value* at = &root;
-  for (const std::string_view key : split(dotted, '.')) {
-    auto* members = std::get_if<json::Value::Object>(&at->data);
-    if (members == nullptr) return false;
-    auto member = std::ranges::find(members->rbegin(), members->rend(), key, &json::Member::key);
-    if (member == members->rend()) {
-      members->push_back({std::string(key), json::Value{json::Value::Object{}}});
-      member = members->rbegin();
-    }
-    at = &member->value;
-  }
-  at->data = number;
-  return true;
-}
-
-// Whether a config like that gives all stored tensors the shapes that they have.
-bool implies_all(const json::Value& config, const Checkpoint& checkpoint, const Expansion& expected,
+// Whether that gives all stored tensors the shapes that they have.
+bool implies_all(const Expansion& other, const Checkpoint& checkpoint, const Expansion& expected,
                  const Join& join) {
-  const auto other = expand(*expected.schema, config,
-                            {.class_name = expected.class_name, .layout = expected.layout});
-  if (!other || !other->usable || other->problems.size() > expected.problems.size() ||
-      other->tensors.size() != expected.tensors.size()) {
-    return false;
-  }
+  if (other.tensors.size() != expected.tensors.size()) return false;
   const auto agrees = [&](const Tensor& tensor) {
-    const ExpectedTensor* wanted = other->find(tensor.name);
+    const ExpectedTensor* wanted = other.find(tensor.name);
     return wanted != nullptr && same_shape(wanted->shape, tensor.shape);
   };
   for (const ShapeMismatch& mismatch : join.mismatched) {
@@ -104,64 +84,46 @@ bool implies_all(const json::Value& config, const Checkpoint& checkpoint, const 
 
 void explain_shapes(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   constexpr std::size_t kMostExtents = 8;
-  // A try expands the rule: of a model with very many tensors few.
-  constexpr std::size_t kMostWork = 10'000'000;
-  constexpr std::size_t kMostTries = 200;
   const json::Value* config = checkpoint.config_value();
   const std::set<ExtentPair> extents = differing_extents(join);
   if (config == nullptr || extents.empty() || extents.size() > kMostExtents) return;
   const ConfigQuery query(*expected.schema, *config, expected.class_name);
   std::set<std::string_view> tried;
   std::vector<ImpliedValue> found;
-  const std::size_t most_tries =
-      std::min(kMostTries, kMostWork / std::max<std::size_t>(expected.tensors.size(), 1));
-  std::size_t tries = 0;
+  std::vector<std::string> resolved;
+  bool whole = false;
+  std::size_t tries = most_tries(expected);
   for (const std::string_view key : keys_read(*expected.schema)) {
     const auto value = query.of_key(key);
     if (!value || value->integer() == nullptr || !tried.insert(key).second) continue;
     std::set<std::int64_t> candidates;
     for (const ExtentPair& pair : extents) {
-      if (const auto candidate = scaled_value(*value->integer(), pair))
-        candidates.insert(*candidate);
+      // A count of heads, say, grows while the size of one shrinks.
+      for (const ExtentPair& scale : {pair, ExtentPair{pair.second, pair.first}}) {
+        if (const auto candidate = scaled_value(*value->integer(), scale))
+          candidates.insert(*candidate);
+      }
     }
     candidates.erase(*value->integer());
+    const std::string spelling = spelling_in(*config, *expected.schema, key);
     for (const std::int64_t candidate : candidates) {
-      if (++tries > most_tries) return;
-      json::Value changed = *config;
-      if (set_path(changed, key, candidate) && implies_all(changed, checkpoint, expected, join))
-        found.push_back({std::string(key), *value->integer(), candidate});
+      if (tries-- == 0) return;
+      const auto other = expand_with(expected, *config, spelling, json::Value{candidate});
+      if (!other || !implies_all(*other, checkpoint, expected, join)) continue;
+      resolved = resolved_by(*other, expected);
+      whole = fits(checkpoint, *other);
+      found.push_back(implied_value(*config, spelling, *value, json::Value{candidate}));
     }
   }
-  if (found.size() == 1) join.implied = std::move(found.front());
-}
-
-void explain_depth(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
-  const json::Value* config = checkpoint.config_value();
-  if (config == nullptr || join.surplus_layers.empty() || !join.absent_layers.empty() ||
-      !join.missing.empty() || !join.unexpected.empty() || expected.layers_pointer.empty()) {
-    return;
+  if (found.size() != 1) return;
+  join.implied = std::move(found.front());
+  std::ranges::move(resolved, std::back_inserter(join.resolved));
+  if (!whole) return;
+  // The gates and rows of the vocabulary are of that cause, too.
+  for (const ShapeMismatch& mismatch : join.mismatched) {
+    if (is_explained_elsewhere(mismatch)) join.implied_also.push_back(mismatch.stored);
   }
-  std::string key = expected.layers_pointer.substr(1);
-  std::ranges::replace(key, '/', '.');
-  const std::int64_t depth = std::int64_t{join.surplus_layers.rbegin()->first} + 1;
-  json::Value changed = *config;
-  if (!set_path(changed, key, depth)) return;
-  const auto other = expand(*expected.schema, changed,
-                            {.class_name = expected.class_name, .layout = expected.layout});
-  if (!other || !other->usable || other->problems.size() > expected.problems.size()) return;
-  const auto is_expected = [&](const Tensor& tensor) {
-    const ExpectedTensor* wanted = other->find(tensor.name);
-    return wanted != nullptr ? same_shape(wanted->shape, tensor.shape)
-                             : other->is_ignored(tensor.name);
-  };
-  const bool fits = std::ranges::all_of(checkpoint.tensors, is_expected) &&
-                    std::ranges::all_of(other->tensors, [&](const ExpectedTensor& wanted) {
-                      return wanted.optional || checkpoint.find(wanted.name) != nullptr;
-                    });
-  if (fits) {
-    join.implied_depth =
-        ImpliedValue{std::move(key), static_cast<std::int64_t>(expected.layers.value_or(0)), depth};
-  }
+  std::erase_if(join.mismatched, is_explained_elsewhere);
 }
 
 }  // namespace shardwright

@@ -178,6 +178,7 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
     explain_layouts(checkpoint, expected, result);
   }
   explain_experts(checkpoint, expected, result);
+  explain_settings(checkpoint, expected, result);
   if (!result.unexpected.empty() || !result.missing.empty()) {
     explain_renames(checkpoint, expected, result);
     explain_layers(checkpoint, expected, result);

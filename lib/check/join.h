@@ -40,8 +40,7 @@ struct ExpertCount {
   std::uint64_t config{};
   Routers routers{};  // which of the two all of them have rows for
   bool fits{};        // with `stored` in the config all experts and routers are what it asks for
-  // What the config would contradict then, and what of it would be resolved: their messages.
-  std::vector<std::string> contradictions{}, resolved{};
+  std::vector<std::string> contradictions{};  // of the config, then: their messages
   std::vector<std::string> places{};  // tensors that are absent, too many or of another shape
 };
 
@@ -69,10 +68,19 @@ struct Renamed {
   std::vector<Tolerated> tensors{};
 };
 
-// One key of the config has another value than the stored shapes imply.
+// One key of the config has another value than the stored tensors imply.
 struct ImpliedValue {
-  std::string key{};  // dotted
-  std::int64_t stated{}, implied{};
+  std::string key{}, pointer{};     // dotted; RFC 6901
+  std::string stated{}, implied{};  // JSON
+  bool is_absent{};                 // the config leaves it to the class: `stated` is the default
+};
+
+// ... and with that value every stored tensor is expected and none is missing.
+struct ImpliedSetting {
+  ImpliedValue value{};
+  std::vector<const ExpectedTensor*> missing{};
+  std::vector<const Tensor*> unexpected{};
+  std::vector<ShapeMismatch> mismatched{};
 };
 
 struct Join {
@@ -104,11 +112,15 @@ struct Join {
   std::vector<std::string> other_class{};  // classes of the rule that the tensors fit, each whole
   bool lacks_nothing_of_class{};           // ... and those of the named class are there, too
   std::vector<Renamed> renamed{};
-  std::optional<ImpliedValue> implied{};
-  std::optional<ImpliedValue> implied_depth{};  // the layers that are stored, surplus ones too
-  std::vector<Tolerated> odd_prefix{};          // "model.model.x" or "x" for "model.x"
-  std::vector<Tolerated> stand_ins{};           // tied, and stored under the target's name alone
-  std::vector<const Tensor*> other_layout{};    // tensors of another layout than the rest
+  std::optional<ImpliedValue> implied{};        // by shapes
+  std::vector<const Tensor*> implied_also{};    // what such a value explains besides
+  std::optional<ImpliedValue> implied_depth{};  // the layers that are stored
+  std::optional<ImpliedSetting> implied_setting{};
+  // Problems of the config that an implied value resolves: their messages.
+  std::vector<std::string> resolved{};
+  std::vector<Tolerated> odd_prefix{};        // "model.model.x" or "x" for "model.x"
+  std::vector<Tolerated> stand_ins{};         // tied, and stored under the target's name alone
+  std::vector<const Tensor*> other_layout{};  // tensors of another layout than the rest
   std::string other_layout_name{};
 };
 

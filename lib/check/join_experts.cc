@@ -9,6 +9,7 @@
 
 #include "check/join_explain.h"
 #include "check/name_numbers.h"
+#include "check/other_config.h"
 #include "json/edit.h"
 
 namespace shardwright {
@@ -117,10 +118,6 @@ std::optional<Expansion> with_count(const Checkpoint& checkpoint, const Expansio
   return std::move(*other);
 }
 
-bool has_message(const std::vector<ConfigProblem>& problems, const ConfigProblem& problem) {
-  return std::ranges::find(problems, problem.message, &ConfigProblem::message) != problems.end();
-}
-
 ExpertCount::Routers routers_of(const Checkpoint& checkpoint, const Expansion& expected,
                                 std::uint64_t stored) {
   std::optional<std::uint64_t> rows;
@@ -153,9 +150,7 @@ void compare_with(const Checkpoint& checkpoint, const Expansion& expected, const
   });
   for (const ConfigProblem& problem : other.problems)
     experts.contradictions.push_back(problem.message);
-  for (const ConfigProblem& problem : expected.problems) {
-    if (!has_message(other.problems, problem)) experts.resolved.push_back(problem.message);
-  }
+  std::ranges::move(resolved_by(other, expected), std::back_inserter(join.resolved));
   std::erase_if(join.mismatched, [&](const ShapeMismatch& mismatch) {
     const ExpectedTensor* wanted = other.find(mismatch.expected->name);
     if (wanted == nullptr || !same_shape(wanted->shape, mismatch.stored->shape)) return false;

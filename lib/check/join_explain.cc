@@ -6,6 +6,7 @@
 
 #include "arch/layout.h"
 #include "check/name_numbers.h"
+#include "check/other_config.h"
 
 namespace shardwright {
 namespace {
@@ -209,17 +210,29 @@ void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Joi
 
   if (!expected.layers) return;
   const auto layers = static_cast<std::int64_t>(*expected.layers);
-  std::unordered_set<const Tensor*> surplus;
+  // The layer is the first number of a name; those behind it count experts and parts.
+  std::vector<std::pair<const Tensor*, NameNumber>> beyond;
+  std::int64_t deepest = 0;
   for (const Tensor* tensor : join.unexpected) {
-    // The layer is the first number of a name; those behind it count experts and parts.
     const std::vector<NameNumber> numbers = numbers_of(tensor->name);
     if (numbers.empty() || numbers.front().value < layers) continue;
-    const NameNumber& number = numbers.front();
-    // The same name in some layer of the config is expected: this is a layer too many.
+    beyond.emplace_back(tensor, numbers.front());
+    deepest = std::max(deepest, std::int64_t{numbers.front().value});
+  }
+  if (beyond.empty()) return;
+  // The same name in some layer of the config is expected, or would be if there were as many:
+  // this is a layer too many.
+  std::optional<Expansion> deeper;
+  if (checkpoint.config_value() != nullptr && !expected.layers_pointer.empty()) {
+    deeper = expand_with(expected, *checkpoint.config_value(), layers_key(expected),
+                         json::Value{deepest + 1});
+  }
+  std::unordered_set<const Tensor*> surplus;
+  for (const auto& [tensor, number] : beyond) {
     const auto known_in = [&](std::int64_t layer) {
       return expected.find(with_number(tensor->name, number, layer)) != nullptr;
     };
-    bool known = false;
+    bool known = deeper && deeper->find(tensor->name) != nullptr;
     for (std::int64_t i = 0; i < std::min<std::int64_t>(layers, 8) && !known; ++i)
       known = known_in(i) || known_in(layers - 1 - i);
     if (!known) continue;

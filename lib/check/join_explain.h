@@ -25,6 +25,7 @@ void explain_class(const Checkpoint& checkpoint, const Expansion& expected, Join
 void explain_renames(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_shapes(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_depth(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_settings(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_numbering(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_experts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);

@@ -403,6 +403,26 @@ def head_dim_lost(folder):
     change_json(folder / "config.json", lambda config: config.pop("head_dim"))
 
 
+@broken("untied correction", "CF316", "error", "complains", unsafe=True)
+def attention_bias_claimed(folder):
+    change_config(folder, attention_bias=True)
+
+
+@broken("biased", "CF316", "error", "complains", unsafe=True)
+def attention_bias_denied(folder):
+    change_config(folder, attention_bias=False)
+
+
+@broken("correction", "CF316", "error", "complains", unsafe=True)
+def more_dense_layers(folder):
+    change_config(folder, first_k_dense_replace=2)
+
+
+@broken("untied mixtral", "AR407", "error", "complains", unsafe=True)
+def config_of_a_deeper_model(folder):
+    change_config(folder, num_hidden_layers=4)
+
+
 @lost("untied", "CF314", "error", "refuses")
 def generation_refused(folder):
     change_json(folder / "generation_config.json", lambda config: config.update(max_new_tokens=0))

@@ -8,11 +8,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "base/text.h"
 #include "base/utf8.h"
 #include "check/causes.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/implied_fix.h"
 
 namespace shardwright {
 namespace {
@@ -42,24 +42,21 @@ std::set<std::int32_t> layers_with_sound_experts(const Model& model) {
 // The shapes that one other value of the config explains.
 void report_implied(const Model& model, const ImpliedValue& implied,
                     const std::vector<const ShapeMismatch*>& found, const Reporter& report) {
-  std::string pointer;
-  for (const std::string_view step : split(implied.key, '.'))
-    pointer.append("/").append(json::pointer_step(step));
   const ShapeMismatch& first = *found.front();
   Report finding{.file = model.checkpoint.config->name,
                  .tensor = std::string(first.stored->name),
-                 .pointer = pointer,
+                 .pointer = implied.pointer,
                  .group = "implied"};
   for (const ShapeMismatch* mismatch : found)
     finding.places.emplace_back(mismatch->stored->name);
+  for (const Tensor* tensor : model.join.implied_also)
+    finding.places.emplace_back(tensor->name);
   finding.message = fmt::format(
-      "'{}' is {} in the config, and the stored shapes are those of {}: {} has {}, expected {}; "
-      "transformers refuses to load it",
-      implied.key, implied.stated, implied.implied, quoted(first.stored->name),
+      "{}, and the stored shapes are those of {}: {} has {}, expected {}; transformers refuses to "
+      "load it",
+      stated_text(implied), implied.implied, quoted(first.stored->name),
       shape_text(first.stored->shape), shape_text(first.expected->shape));
-  finding.fix = unsafe_fix(
-      fmt::format("set {} to {}, which all stored shapes follow", quoted(pointer), implied.implied),
-      {edit::SetJson{model.checkpoint.config->name, pointer, std::to_string(implied.implied)}});
+  finding.fix = implied_fix(model, implied, "which all stored shapes follow");
   report(std::move(finding));
 }
 

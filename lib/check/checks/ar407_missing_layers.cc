@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/implied_fix.h"
 #include "check/layers_text.h"
 
 namespace shardwright {
@@ -26,6 +27,14 @@ void missing_layers(const Model& model, const Reporter& report) {
       layers_text(absent), model.expected->layers.value_or(0),
       quoted(model.expected->layers_pointer), absent.size() == 1 ? "it" : "them",
       absent.size() == 1 ? "it" : "them");
+  if (const auto& depth = model.join.implied_depth) {
+    for (const Tensor* tensor : model.join.implied_also)
+      finding.places.emplace_back(tensor->name);
+    finding.fix =
+        implied_fix(model, *depth, "with which every stored tensor is expected and none missing");
+    report(std::move(finding));
+    return;
+  }
   finding.fix = no_fix(
       "either shards are absent, or the config counts too many layers: compare it with the model "
       "that the weights come from");
@@ -40,7 +49,7 @@ constinit const Check kMissingLayers{
     .name = "missing-layers",
     .summary = "whole layers that the config counts are not stored",
     .severity = Severity::kError,
-    .repair = Repair::kNever,
+    .repair = Repair::kUnsafe,
     .since = "0.1",
     .run = missing_layers,
 };

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/implied_fix.h"
 #include "check/layers_text.h"
 
 namespace shardwright {
@@ -35,12 +36,10 @@ void surplus_layers(const Model& model, const Reporter& report) {
       layers_text(surplus), model.expected->layers.value_or(0),
       quoted(model.expected->layers_pointer));
   if (const auto& depth = model.join.implied_depth) {
-    const std::string& file = model.checkpoint.config->name;
-    const std::string& pointer = model.expected->layers_pointer;
-    finding.fix = unsafe_fix(
-        fmt::format("set {} to {}, with which every stored tensor is expected and none missing",
-                    quoted(pointer), depth->implied),
-        {edit::SetJson{file, pointer, std::to_string(depth->implied)}});
+    for (const Tensor* tensor : model.join.implied_also)
+      finding.places.emplace_back(tensor->name);
+    finding.fix =
+        implied_fix(model, *depth, "with which every stored tensor is expected and none missing");
     report(std::move(finding));
     return;
   }

@@ -8,10 +8,9 @@
 namespace shardwright {
 namespace {
 
-// With the number of experts that are stored it would be none: that is the cause.
+// With the value that the stored tensors imply it would be none: that is the cause.
 bool is_resolved(const Join& join, const ConfigProblem& problem) {
-  return join.experts &&
-         std::ranges::find(join.experts->resolved, problem.message) != join.experts->resolved.end();
+  return std::ranges::find(join.resolved, problem.message) != join.resolved.end();
 }
 
 void contradictory_config(const Model& model, const Reporter& report) {

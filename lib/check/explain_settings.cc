@@ -1,0 +1,86 @@
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arch/query.h"
+#include "check/join_explain.h"
+#include "check/other_config.h"
+
+namespace shardwright {
+namespace {
+
+// Other values that the key may have: of a flag the other one, of a number that can be a layer's
+// (the first with experts, each how many) any layer's. Where shapes alone differ a number is a
+// size, of which explain_shapes speaks.
+std::vector<json::Value> others_of(const json::Value& stated, std::int64_t layers,
+                                   bool shapes_alone) {
+  constexpr std::int64_t kMostLayers = 64;
+  if (const bool* flag = stated.boolean()) return {json::Value{!*flag}};
+  if (shapes_alone) return {};
+  const std::int64_t* number = stated.integer();
+  std::vector<json::Value> others;
+  if (number == nullptr || *number < 0 || *number > std::min(layers, kMostLayers)) return others;
+  for (std::int64_t i = 0; i <= std::min(layers, kMostLayers); ++i) {
+    if (i != *number) others.push_back(json::Value{i});
+  }
+  return others;
+}
+
+}  // namespace
+
+void explain_depth(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  const json::Value* config = checkpoint.config_value();
+  if (config == nullptr || join.surplus_layers.empty() == join.absent_layers.empty() ||
+      !join.missing.empty() || !join.unexpected.empty() || !join.lost.empty() ||
+      expected.layers_pointer.empty()) {
+    return;
+  }
+  std::string key = layers_key(expected);
+  const std::int64_t depth = join.surplus_layers.empty()
+                                 ? join.absent_layers.begin()->first
+                                 : std::int64_t{join.surplus_layers.rbegin()->first} + 1;
+  const auto stated = static_cast<std::int64_t>(expected.layers.value_or(0));
+  const auto other = expand_with(expected, *config, key, json::Value{depth});
+  if (depth == 0 || !other || !fits(checkpoint, *other)) return;
+  join.implied_depth =
+      implied_value(*config, std::move(key), json::Value{stated}, json::Value{depth});
+  for (const ShapeMismatch& mismatch : std::exchange(join.mismatched, {}))
+    join.implied_also.push_back(mismatch.stored);
+  std::ranges::move(resolved_by(*other, expected), std::back_inserter(join.resolved));
+}
+
+void explain_settings(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  const json::Value* config = checkpoint.config_value();
+  if (config == nullptr || !join.lost.empty() || join.matched == 0 ||
+      (join.missing.empty() && join.unexpected.empty() && join.mismatched.empty())) {
+    return;
+  }
+  const ConfigQuery query(*expected.schema, *config, expected.class_name);
+  const auto layers = static_cast<std::int64_t>(expected.layers.value_or(0));
+  std::vector<ImpliedValue> found;
+  std::vector<std::string> resolved;
+  const bool shapes_alone = join.missing.empty() && join.unexpected.empty();
+  std::size_t tries = most_tries(expected);
+  for (const std::string_view key : keys_read(*expected.schema)) {
+    const auto stated = query.of_key(key);
+    const std::string spelling = spelling_in(*config, *expected.schema, key);
+    if (!stated || spelling == layers_key(expected)) continue;
+    for (const json::Value& value : others_of(*stated, layers, shapes_alone)) {
+      if (tries-- == 0) return;
+      const auto other = expand_with(expected, *config, spelling, value);
+      if (!other || !fits(checkpoint, *other)) continue;
+      found.push_back(implied_value(*config, spelling, *stated, value));
+      resolved = resolved_by(*other, expected);
+    }
+  }
+  if (found.size() != 1) return;
+  join.implied_setting = ImpliedSetting{.value = std::move(found.front()),
+                                        .missing = std::exchange(join.missing, {}),
+                                        .unexpected = std::exchange(join.unexpected, {}),
+                                        .mismatched = std::exchange(join.mismatched, {})};
+  std::ranges::move(resolved, std::back_inserter(join.resolved));
+}
+
+}  // namespace shardwright
