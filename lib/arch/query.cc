@@ -164,7 +164,9 @@ std::vector<std::string> spellings_of(const Schema& schema, std::string_view key
 std::vector<std::string_view> keys_read(const Schema& schema) {
   std::vector<std::string_view> keys;
   for (const Definition& definition : schema.body->definitions) {
-    if (!definition.keys.empty()) keys.push_back(definition.keys.front().source);
+    if (definition.keys.empty()) continue;
+    const std::string_view key = definition.keys.front().source;
+    if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
   }
   return keys;
 }

@@ -54,7 +54,7 @@ std::vector<std::string> keys_of(const Schema& schema, std::string_view name);
 // All keys that say the same as this one: those of the rule's definition that reads it.
 std::vector<std::string> spellings_of(const Schema& schema, std::string_view key);
 
-// The config keys (dotted, of alternatives the first) that the rule's definitions read.
+// The config keys (dotted, of alternatives the first) that the rule's definitions read, each once.
 std::vector<std::string_view> keys_read(const Schema& schema);
 
 }  // namespace shardwright

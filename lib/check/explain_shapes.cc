@@ -80,45 +80,53 @@ bool implies_all(const Expansion& other, const Checkpoint& checkpoint, const Exp
   return true;
 }
 
+// Values of one key that give all stored shapes. `inverse`: a count of heads, say, grows while the
+// size of one shrinks.
+std::vector<std::pair<ImpliedValue, Expansion>> fitting_values(const Checkpoint& checkpoint,
+                                                               const Expansion& expected,
+                                                               const Join& join,
+                                                               const std::set<ExtentPair>& extents,
+                                                               bool inverse) {
+  const json::Value& config = *checkpoint.config_value();
+  const ConfigQuery query(*expected.schema, config, expected.class_name);
+  std::vector<std::pair<ImpliedValue, Expansion>> found;
+  std::size_t tries = most_tries(expected);
+  for (const std::string_view key : keys_read(*expected.schema)) {
+    const auto value = query.of_key(key);
+    if (!value || value->integer() == nullptr) continue;
+    std::set<std::int64_t> candidates;
+    for (const auto& [stored, wanted] : extents) {
+      const ExtentPair scale = inverse ? ExtentPair{wanted, stored} : ExtentPair{stored, wanted};
+      if (const auto candidate = scaled_value(*value->integer(), scale))
+        candidates.insert(*candidate);
+    }
+    candidates.erase(*value->integer());
+    const std::string spelling = spelling_in(config, *expected.schema, key);
+    for (const std::int64_t candidate : candidates) {
+      if (tries-- == 0) return {};
+      auto other = expand_with(expected, config, spelling, json::Value{candidate});
+      if (!other || !implies_all(*other, checkpoint, expected, join)) continue;
+      found.emplace_back(implied_value(config, spelling, *value, json::Value{candidate}),
+                         std::move(*other));
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 void explain_shapes(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   constexpr std::size_t kMostExtents = 8;
-  const json::Value* config = checkpoint.config_value();
   const std::set<ExtentPair> extents = differing_extents(join);
-  if (config == nullptr || extents.empty() || extents.size() > kMostExtents) return;
-  const ConfigQuery query(*expected.schema, *config, expected.class_name);
-  std::set<std::string_view> tried;
-  std::vector<ImpliedValue> found;
-  std::vector<std::string> resolved;
-  bool whole = false;
-  std::size_t tries = most_tries(expected);
-  for (const std::string_view key : keys_read(*expected.schema)) {
-    const auto value = query.of_key(key);
-    if (!value || value->integer() == nullptr || !tried.insert(key).second) continue;
-    std::set<std::int64_t> candidates;
-    for (const ExtentPair& pair : extents) {
-      // A count of heads, say, grows while the size of one shrinks.
-      for (const ExtentPair& scale : {pair, ExtentPair{pair.second, pair.first}}) {
-        if (const auto candidate = scaled_value(*value->integer(), scale))
-          candidates.insert(*candidate);
-      }
-    }
-    candidates.erase(*value->integer());
-    const std::string spelling = spelling_in(*config, *expected.schema, key);
-    for (const std::int64_t candidate : candidates) {
-      if (tries-- == 0) return;
-      const auto other = expand_with(expected, *config, spelling, json::Value{candidate});
-      if (!other || !implies_all(*other, checkpoint, expected, join)) continue;
-      resolved = resolved_by(*other, expected);
-      whole = fits(checkpoint, *other);
-      found.push_back(implied_value(*config, spelling, *value, json::Value{candidate}));
-    }
-  }
+  if (checkpoint.config_value() == nullptr || extents.empty() || extents.size() > kMostExtents)
+    return;
+  auto found = fitting_values(checkpoint, expected, join, extents, false);
+  if (found.empty()) found = fitting_values(checkpoint, expected, join, extents, true);
   if (found.size() != 1) return;
-  join.implied = std::move(found.front());
-  std::ranges::move(resolved, std::back_inserter(join.resolved));
-  if (!whole) return;
+  auto& [value, other] = found.front();
+  join.implied = std::move(value);
+  std::ranges::move(resolved_by(other, expected), std::back_inserter(join.resolved));
+  if (!fits(checkpoint, other)) return;
   // The gates and rows of the vocabulary are of that cause, too.
   for (const ShapeMismatch& mismatch : join.mismatched) {
     if (is_explained_elsewhere(mismatch)) join.implied_also.push_back(mismatch.stored);
