@@ -11,202 +11,14 @@
 
 #include "base/try.h"
 #include "base/utf8.h"
+#include "tokenizer/regex_sets.h"
 #include "tokenizer/unicode.h"
-#include "tokenizer/unicode_changes.h"
 
 namespace shardwright {
 namespace {
 
 constexpr int kMostGroups = 50;  // one in another
 constexpr unsigned kMostRepeats = 1000;
-
-// Items of a class. Their complement is always written [^...].
-constexpr std::string_view kSpaceItems =
-    R"(\x09-\x0d\x20\x85\xa0\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
-constexpr std::string_view kHexItems = "0-9a-fA-F";
-
-struct PropertyName {
-  std::string_view name;  // without case, spaces, '-' and '_'
-  std::string_view category;
-};
-
-constexpr std::array kCategories = std::to_array<PropertyName>({
-    {"c", "C"},   {"other", "C"},
-    {"cc", "Cc"}, {"control", "Cc"},
-    {"cf", "Cf"}, {"format", "Cf"},
-    {"cn", "Cn"}, {"unassigned", "Cn"},
-    {"co", "Co"}, {"privateuse", "Co"},
-    {"l", "L"},   {"letter", "L"},
-    {"ll", "Ll"}, {"lowercaseletter", "Ll"},
-    {"lm", "Lm"}, {"modifierletter", "Lm"},
-    {"lo", "Lo"}, {"otherletter", "Lo"},
-    {"lt", "Lt"}, {"titlecaseletter", "Lt"},
-    {"lu", "Lu"}, {"uppercaseletter", "Lu"},
-    {"m", "M"},   {"mark", "M"},
-    {"mc", "Mc"}, {"spacingmark", "Mc"},
-    {"me", "Me"}, {"enclosingmark", "Me"},
-    {"mn", "Mn"}, {"nonspacingmark", "Mn"},
-    {"n", "N"},   {"number", "N"},
-    {"nd", "Nd"}, {"decimalnumber", "Nd"},
-    {"nl", "Nl"}, {"letternumber", "Nl"},
-    {"no", "No"}, {"othernumber", "No"},
-    {"p", "P"},   {"punctuation", "P"},
-    {"pc", "Pc"}, {"connectorpunctuation", "Pc"},
-    {"pd", "Pd"}, {"dashpunctuation", "Pd"},
-    {"pe", "Pe"}, {"closepunctuation", "Pe"},
-    {"pf", "Pf"}, {"finalpunctuation", "Pf"},
-    {"pi", "Pi"}, {"initialpunctuation", "Pi"},
-    {"po", "Po"}, {"otherpunctuation", "Po"},
-    {"ps", "Ps"}, {"openpunctuation", "Ps"},
-    {"s", "S"},   {"symbol", "S"},
-    {"sc", "Sc"}, {"currencysymbol", "Sc"},
-    {"sk", "Sk"}, {"modifiersymbol", "Sk"},
-    {"sm", "Sm"}, {"mathsymbol", "Sm"},
-    {"so", "So"}, {"othersymbol", "So"},
-    {"z", "Z"},   {"separator", "Z"},
-    {"zl", "Zl"}, {"lineseparator", "Zl"},
-    {"zp", "Zp"}, {"paragraphseparator", "Zp"},
-    {"zs", "Zs"}, {"spaceseparator", "Zs"},
-});
-
-// Scripts whose extent has not changed in the versions that both sides may have, or whose changes
-// are known (unicode_changes.h).
-constexpr std::array kScripts = std::to_array<PropertyName>({
-    {"arabic", "Arabic"},
-    {"armenian", "Armenian"},
-    {"bengali", "Bengali"},
-    {"bopomofo", "Bopomofo"},
-    {"cyrillic", "Cyrillic"},
-    {"devanagari", "Devanagari"},
-    {"ethiopic", "Ethiopic"},
-    {"georgian", "Georgian"},
-    {"greek", "Greek"},
-    {"gujarati", "Gujarati"},
-    {"gurmukhi", "Gurmukhi"},
-    {"han", "Han"},
-    {"hangul", "Hangul"},
-    {"hebrew", "Hebrew"},
-    {"hiragana", "Hiragana"},
-    {"kannada", "Kannada"},
-    {"katakana", "Katakana"},
-    {"khmer", "Khmer"},
-    {"lao", "Lao"},
-    {"latin", "Latin"},
-    {"malayalam", "Malayalam"},
-    {"mongolian", "Mongolian"},
-    {"myanmar", "Myanmar"},
-    {"oriya", "Oriya"},
-    {"sinhala", "Sinhala"},
-    {"tamil", "Tamil"},
-    {"telugu", "Telugu"},
-    {"thai", "Thai"},
-    {"tibetan", "Tibetan"},
-});
-
-bool is_ascii_letter(char32_t c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_ascii_digit(char32_t c) {
-  return c >= '0' && c <= '9';
-}
-
-void append_literal(std::string& out, char32_t c) {
-  if (is_ascii_letter(c) || is_ascii_digit(c) || c >= 0xA0) {
-    append_utf8(out, c);
-  } else {
-    out += fmt::format("\\x{{{:x}}}", static_cast<std::uint32_t>(c));
-  }
-}
-
-void append_range(std::string& out, const CodeRange& range) {
-  append_literal(out, range.first);
-  if (range.last != range.first) {
-    out += '-';
-    append_literal(out, range.last);
-  }
-}
-
-// What matches one character: a union of items of a class, and of whole expressions.
-struct CharacterSet {
-  std::string items{};
-  std::vector<std::string> others{};
-  bool shared{};  // what several classes share is among them
-
-  [[nodiscard]] bool plain() const { return others.empty(); }
-  [[nodiscard]] bool empty() const { return items.empty() && others.empty(); }
-  [[nodiscard]] std::string expression() const {
-    if (plain()) return fmt::format("[{}]", items);
-    if (items.empty() && others.size() == 1) return others.front();
-    std::string out = "(?:";
-    if (!items.empty()) out += fmt::format("[{}]|", items);
-    for (std::size_t i = 0; i < others.size(); ++i)
-      out += (i == 0 ? "" : "|") + others[i];
-    return out + ')';
-  }
-  void add(const CharacterSet& set) {
-    items += set.items;
-    others.insert(others.end(), set.others.begin(), set.others.end());
-    shared = shared || set.shared;
-  }
-};
-
-CharacterSet complement(const CharacterSet& set) {
-  if (set.plain()) return {.others = {fmt::format("[^{}]", set.items)}};
-  return {.others = {fmt::format("(?:(?!{})(?s:.))", set.expression())}};
-}
-
-CharacterSet items(std::string_view text) {
-  return {.items = std::string(text)};
-}
-
-// The category, as Oniguruma's tables have it.
-CharacterSet category_set(std::string_view category) {
-  CharacterSet set{.items = fmt::format("\\p{{{}}}", category)};
-  std::string gone;
-  for (const CategoryChange& change : category_changes()) {
-    if (change.category.starts_with(category)) {
-      append_range(set.items, change.range);
-    } else if (change.before.starts_with(category)) {
-      append_range(gone, change.range);
-    }
-  }
-  if (gone.empty()) return set;
-  return {.others = {fmt::format("(?:(?![{}]){})", gone, set.expression())}};
-}
-
-CharacterSet script_set(std::string_view script) {
-  CharacterSet set{.items = fmt::format("\\p{{sc:{}}}", script)};
-  for (const ScriptChange& change : script_changes()) {
-    if (change.script == script) append_range(set.items, change.range);
-  }
-  return set;
-}
-
-// \w in a class: letters, marks, digits of most kinds, connectors, letters in circles and squares.
-CharacterSet word_set() {
-  CharacterSet set =
-      items(R"(\x{24b6}-\x{24e9}\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189})");
-  for (const std::string_view category : {"L", "M", "Nd", "Nl", "Pc"})
-    set.add(category_set(category));
-  return set;
-}
-
-// Elsewhere Oniguruma's \w takes the superscripts and fractions of Latin-1, too.
-CharacterSet word_set_alone() {
-  CharacterSet set = word_set();
-  set.add(items(R"(\xb2\xb3\xb9\xbc-\xbe)"));
-  return set;
-}
-
-std::optional<CharacterSet> find_property(std::string_view name) {
-  const auto find = [&](const auto& table) {
-    const auto* found = std::ranges::find(table, name, &PropertyName::name);
-    return found == table.end() ? nullptr : found;
-  };
-  if (const PropertyName* found = find(kCategories)) return category_set(found->category);
-  if (const PropertyName* found = find(kScripts)) return script_set(found->category);
-  return std::nullopt;
-}
 
 // What stands before a quantifier.
 struct Term {
@@ -470,19 +282,19 @@ class PatternTranslator {
       case 'd':
         return std::optional(category_set("Nd"));
       case 'D':
-        return std::optional(complement(category_set("Nd")));
+        return std::optional(complement_of(category_set("Nd")));
       case 's':
-        return std::optional(items(kSpaceItems));
+        return std::optional(items_set(kSpaceItems));
       case 'S':
-        return std::optional(complement(items(kSpaceItems)));
+        return std::optional(complement_of(items_set(kSpaceItems)));
       case 'w':
         return std::optional(in_class ? word_set() : word_set_alone());
       case 'W':
-        return std::optional(complement(in_class ? word_set() : word_set_alone()));
+        return std::optional(complement_of(in_class ? word_set() : word_set_alone()));
       case 'h':
-        return std::optional(items(kHexItems));
+        return std::optional(items_set(kHexItems));
       case 'H':
-        return std::optional(complement(items(kHexItems)));
+        return std::optional(complement_of(items_set(kHexItems)));
       case 'p':
       case 'P':
         return property(text_[at_ - 1] == 'P');
@@ -507,7 +319,7 @@ class PatternTranslator {
       return unknown("letters of one case, without regard to case");
     const auto set = find_property(name);
     if (!set) return unknown(fmt::format("the property {}", quoted(written)));
-    return std::optional(negated ? complement(*set) : *set);
+    return std::optional(negated ? complement_of(*set) : *set);
   }
 
   // Behind a backslash: one character that it stands for.
@@ -614,7 +426,7 @@ class PatternTranslator {
     if (!negated) return set;
     // Oniguruma loses characters of some of these.
     if (set.shared) return unknown("a '[^' around '&&'");
-    return complement(set);
+    return complement_of(set);
   }
 
   Status class_item(CharacterSet& set) {
