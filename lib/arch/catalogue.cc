@@ -45,7 +45,7 @@ Status Catalogue::add(std::string_view file_name, std::string_view text) {
   rule->name = schema.name;
   rule->model_types = schema.model_types;
   for (const SchemaAlias& alias : schema.aliases)
-    rule->aliases.push_back(alias.model_type);
+    rule->aliases.push_back(alias.name);
   for (const SchemaClass& entry : schema.classes)
     rule->classes.push_back(entry.name);
   rule->schema = std::move(schema);

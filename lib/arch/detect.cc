@@ -39,7 +39,7 @@ bool found(Detection& detection, const Schema* schema, DetectedBy by, std::strin
 }
 
 std::string_view reason(const Schema& schema, std::string_view alias) {
-  const auto entry = std::ranges::find(schema.aliases, alias, &SchemaAlias::model_type);
+  const auto entry = std::ranges::find(schema.aliases, alias, &SchemaAlias::name);
   return entry != schema.aliases.end() ? std::string_view(entry->why) : std::string_view();
 }
 
@@ -58,7 +58,8 @@ bool brings_own_class(const Catalogue& catalogue, const json::Value* config,
                       std::string_view class_name) {
   const json::Value* map = config != nullptr ? config->find("auto_map") : nullptr;
   if (class_name.empty() || map == nullptr || map->object() == nullptr) return false;
-  if (catalogue.by_class(class_name) != nullptr) return false;
+  if (catalogue.by_class(class_name) != nullptr || catalogue.by_alias(class_name) != nullptr)
+    return false;
   return std::ranges::any_of(*map->object(), [&](const json::Member& member) {
     const std::string_view code = text_of(&member.value);
     const std::size_t dot = code.rfind('.');
@@ -128,6 +129,11 @@ Detection detect(const Catalogue& catalogue, const json::Value* config,
   }
   if (found(detection, catalogue.by_class(class_name), DetectedBy::kClass,
             fmt::format("class {}", quoted(class_name)))) {
+    return detection;
+  }
+  if (const Schema* schema = catalogue.by_alias(class_name)) {
+    found(detection, schema, DetectedBy::kClass,
+          fmt::format("class {}: {}", quoted(class_name), reason(*schema, class_name)));
     return detection;
   }
   if (type.empty() && class_name.empty()) by_names(catalogue, names, detection);

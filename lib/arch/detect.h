@@ -16,7 +16,7 @@ enum class DetectedBy : std::uint8_t {
   kRequest,  // --arch
   kModelType,
   kAlias,    // a known other name, which transformers itself refuses
-  kClass,    // architectures[0]
+  kClass,    // architectures[0], or a known other name of it
   kNames,    // the tensors' names, where the config is missing or silent
   kOwnCode,  // no rule: the class comes with the checkpoint's own code (`auto_map`)
 };

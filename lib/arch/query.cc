@@ -108,6 +108,10 @@ ConfigQuery::ConfigQuery(const Schema& schema, const json::Value& config,
   const json::Value* rope = config.find("rope_parameters");
   const json::Value* scaling = config.find("rope_scaling");
   for (const json::Value* object : {&config, rope, scaling, &schema.defaults}) {
+    // Who says anything of rotary positions means the plain ones where no type is named.
+    const bool is_stated = state.objects.size() > 1;
+    if (object == &schema.defaults && is_stated)
+      state.add("rope_type", ExprValue::of(std::string_view("default")), false);
     const auto* members = object == nullptr ? nullptr : object->object();
     if (members == nullptr || members->size() > kMostKeys) continue;
     state.objects.push_back(object);

@@ -37,7 +37,7 @@ Status load_head(Loading& loading, const json::Value& rule, std::string_view fil
     SW_TRY(const auto* members, reader.any_object(*aliases, "/aliases"));
     for (const json::Member& member : *members) {
       SW_TRY(std::string why, reader.text(member.value, below("/aliases", member.key)));
-      schema.aliases.push_back({.model_type = member.key, .why = std::move(why)});
+      schema.aliases.push_back({.name = member.key, .why = std::move(why)});
     }
   }
   if (const auto* example = rule.find("example")) {

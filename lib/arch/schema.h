@@ -28,7 +28,7 @@ struct SchemaLayout {
 };
 
 struct SchemaAlias {
-  std::string model_type{};
+  std::string name{};  // of a model type or a class
   std::string why{};
 };
 

@@ -11,8 +11,9 @@ namespace {
 
 QuantForm form_of(const std::map<QuantForm, std::uint64_t>& parts) {
   // The scales of MLX have the name of those of GPTQ; each other form has parts of its own.
-  for (const QuantForm form : {QuantForm::kMlx, QuantForm::kModelOpt, QuantForm::kBlockScale,
-                               QuantForm::kFourBits, QuantForm::kEightBits, QuantForm::kGptq}) {
+  for (const QuantForm form :
+       {QuantForm::kMlx, QuantForm::kModelOpt, QuantForm::kBlockScale, QuantForm::kFourBits,
+        QuantForm::kEightBits, QuantForm::kGptq, QuantForm::kMxfp4}) {
     if (parts.contains(form)) return form;
   }
   return QuantForm::kCompressed;
@@ -29,7 +30,7 @@ void explain_quantization(const Checkpoint& checkpoint, const Expansion& expecte
   for (const Tensor* tensor : join.unexpected) {
     const auto part = quant_part(tensor->name);
     if (!part) continue;
-    name.assign(part->module).append(".weight");
+    name.assign(part->module).append(part->form == QuantForm::kMxfp4 ? "" : ".weight");
     const ExpectedTensor* weight = expected.find(name);
     if (weight == nullptr) continue;
     ++parts[part->form];

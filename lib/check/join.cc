@@ -86,7 +86,7 @@ bool loss_is_unknown(const Checkpoint& checkpoint) {
 
 void join_hidden(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   if (loss_is_unknown(checkpoint)) return;
-  find_missing_modules(checkpoint, expected, join);
+  compare_modules(checkpoint, expected, join);
   NameViews out_of_reach;
   add_out_of_reach(checkpoint, out_of_reach);
   add_malformed(checkpoint, out_of_reach);

@@ -36,6 +36,8 @@ constexpr auto kPartNames = std::to_array<PartName>({
     {".activation_scale", QuantForm::kBlockScale},
     {".biases", QuantForm::kMlx},
     {".scales", QuantForm::kGptq},
+    {"_blocks", QuantForm::kMxfp4, true},
+    {"_scales", QuantForm::kMxfp4},
 });
 
 constexpr std::string_view kQuantState = ".weight.quant_state.";
@@ -58,6 +60,8 @@ std::string_view quant_form_name(QuantForm form) {
       return "fp8 with block scales";
     case QuantForm::kMlx:
       return "MLX";
+    case QuantForm::kMxfp4:
+      return "MXFP4";
   }
   return "";
 }

@@ -6,6 +6,7 @@
 //   ModelOpt            weight, and weight_scale weight_scale_2
 //   fp8                 weight, and weight_scale_inv
 //   MLX                 weight, and scales biases
+//   MXFP4               blocks scales, behind "_" instead of a dot
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,7 @@ enum class QuantForm : std::uint8_t {
   kModelOpt,
   kBlockScale,
   kMlx,
+  kMxfp4,
 };
 std::string_view quant_form_name(QuantForm form);  // "GPTQ or AWQ"
 

@@ -29,8 +29,9 @@ bool flag_member(const json::Value& value, std::string_view key) {
 }
 
 // Methods that store their linear layers at the names of the rule, in parts of their own.
-constexpr auto kModuleMethods = std::to_array<std::string_view>(
-    {"auto-round", "awq", "bitsandbytes", "compressed-tensors", "fbgemm_fp8", "gptq"});
+constexpr auto kModuleMethods =
+    std::to_array<std::string_view>({"auto-round", "awq", "bitsandbytes", "compressed-tensors",
+                                     "fbgemm_fp8", "gptq", "modelopt", "mxfp4"});
 
 // Whether a method cannot do without quantised tensors. Of the other methods some quantise a plain
 // checkpoint while it is loaded.
@@ -91,12 +92,23 @@ void read_quantization(const Checkpoint& checkpoint, Join& join) {
   if (method != "fp8") join.quantization = method.empty() ? "an unnamed method" : method;
 }
 
-void find_missing_modules(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+void compare_modules(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   if (std::ranges::find(kModuleMethods, join.quantization) == kModuleMethods.end()) return;
   std::set<std::string_view> modules;
+  std::set<std::string_view> quantized;
   for (const Tensor& tensor : checkpoint.tensors) {
     const auto part = quant_part(tensor.name);
     modules.insert(part ? part->module : module_name(tensor.name));
+    if (part) quantized.insert(part->module);
+  }
+  for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) {
+    const Tensor& tensor = checkpoint.tensors[i];
+    const ExpectedTensor* wanted = join.expected_of[i];
+    const bool is_plain = dtype_class(tensor.dtype) == DTypeClass::kFloat &&
+                          dtype_bits(tensor.dtype) >= 16 &&
+                          !quantized.contains(module_name(tensor.name));
+    if (wanted != nullptr && is_plain && !same_shape(wanted->shape, tensor.shape))
+      join.mismatched.push_back({wanted, &tensor});
   }
   std::uint64_t required = 0;
   for (const ExpectedTensor& wanted : expected.tensors) {

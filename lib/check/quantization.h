@@ -10,8 +10,8 @@ namespace shardwright {
 void read_quantization(const Checkpoint& checkpoint, Join& join);
 
 // Where quantised tensors hide the weights: what the rule requires and of which neither the weight
-// nor anything in its place is stored. Experts are left out, since the methods differ in how they
-// store those.
-void find_missing_modules(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+// nor anything in its place is stored, and plain tensors of another shape. Experts that are missing
+// are left out, since the methods differ in how they store those.
+void compare_modules(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 
 }  // namespace shardwright

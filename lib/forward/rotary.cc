@@ -63,7 +63,7 @@ std::vector<float> rotary_frequencies(const Rotary& rotary, std::uint64_t length
   for (std::size_t pair = 0; pair < rotary.dims / 2; ++pair) {
     double frequency =
         std::pow(base, -2 * static_cast<double>(pair) / static_cast<double>(rotary.dims));
-    if (rotary.kind == RotaryKind::kScaled) frequency /= rotary.factor;
+    if (rotary.kind == RotaryKind::kByFactor) frequency /= rotary.factor;
     if (rotary.kind == RotaryKind::kLlama3) frequency = llama3_frequency(rotary, frequency);
     if (rotary.kind == RotaryKind::kYarn) frequency = yarn_frequency(rotary, pair, frequency);
     frequencies.push_back(static_cast<float>(frequency));

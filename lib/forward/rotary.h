@@ -15,11 +15,11 @@ namespace shardwright {
 
 enum class RotaryKind : std::uint8_t {
   kDefault,
-  kScaled,   // all positions divided by a factor
-  kDynamic,  // the base grows with sequences that are longer than those of the training
-  kAlpha,    // the base of kDynamic, for all lengths by one `alpha`
-  kLlama3,   // slow pairs divided by the factor, with a ramp to the fast ones
-  kYarn,     // the same with another ramp, and a factor of all that is rotated
+  kByFactor,  // all positions divided by a factor
+  kDynamic,   // the base grows with sequences that are longer than those of the training
+  kAlpha,     // the base of kDynamic, for all lengths by one `alpha`
+  kLlama3,    // slow pairs divided by the factor, with a ramp to the fast ones
+  kYarn,      // the same with another ramp, and a factor of all that is rotated
 };
 
 struct Rotary {

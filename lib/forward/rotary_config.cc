@@ -75,7 +75,7 @@ class RotaryReader {
 
   [[nodiscard]] Result<RotaryKind> kind_of(const std::string& type) const {
     if (type == "default") return RotaryKind::kDefault;
-    if (type == "linear") return RotaryKind::kScaled;
+    if (type == "linear") return RotaryKind::kByFactor;
     if (type == "dynamic") {
       const bool has_alpha = habits_.alpha && number("alpha").value_or(0) != 0;
       return has_alpha ? RotaryKind::kAlpha : RotaryKind::kDynamic;

@@ -83,7 +83,7 @@ Result<std::vector<SchemaRow>> list_schemas(const std::string& rules_dir) {
     const Schema& schema = *catalogue->find(name);
     SchemaRow row{.name = schema.name, .model_types = schema.model_types, .source = schema.source};
     for (const SchemaAlias& alias : schema.aliases)
-      row.aliases.push_back(alias.model_type);
+      row.aliases.push_back(alias.name);
     for (const SchemaClass& entry : schema.classes)
       row.classes.push_back(entry.name);
     for (const SchemaLayout& layout : schema.layouts) {

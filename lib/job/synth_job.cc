@@ -35,7 +35,7 @@ Status check_model_type(const Schema& schema, const json::Value& config) {
   if (type == nullptr) return invalid("the config's model_type is no string");
   const bool known =
       std::ranges::find(schema.model_types, *type) != schema.model_types.end() ||
-      std::ranges::find(schema.aliases, *type, &SchemaAlias::model_type) != schema.aliases.end();
+      std::ranges::find(schema.aliases, *type, &SchemaAlias::name) != schema.aliases.end();
   if (known) return ok();
   return invalid(fmt::format("the config is of model_type {}, which the rule {} does not describe",
                              quoted(*type), quoted(schema.name)));

@@ -53,7 +53,7 @@ def defaults_of(rule):
 
 def class_default(config_class, key):
     """What the class takes where a config has no such key."""
-    of_rope = config_class().rope_parameters if key in ("rope_theta", "partial_rotary_factor") else None
+    of_rope = config_class().rope_parameters if key in ("rope_theta", "rope_type", "partial_rotary_factor") else None
     if of_rope and key in of_rope:
         return of_rope[key]
     # The field's, since an instance may have put another value there for want of a second key.

@@ -48,6 +48,12 @@ constexpr auto kPartNeeds = std::to_array<PartNeed>({
     {"compressed-tensors", "weight:I8", "weight_scale"},
     {"compressed-tensors", "weight_scale", "weight_packed|weight|compressed"},
     {"fbgemm_fp8", "weight:F8", "weight_scale"},
+    {"modelopt", "weight:F8", "weight_scale"},
+    {"modelopt", "weight:U8", "weight_scale"},
+    {"modelopt", "weight:U8", "weight_scale_2"},
+    {"modelopt", "weight_scale", "weight"},
+    {"mxfp4", "blocks", "scales"},
+    {"mxfp4", "scales", "blocks"},
 });
 
 std::string_view weight_part(DType dtype) {

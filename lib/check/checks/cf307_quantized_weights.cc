@@ -12,10 +12,11 @@ void quantized_weights(const Model& model, const Reporter& report) {
   if (model.join.quantization.empty()) return;
   report({.file = model.checkpoint.config->name,
           .pointer = "/quantization_config",
-          .message = fmt::format("the weights are quantised by {}: their names and shapes were not "
-                                 "compared with the rule "
-                                 "'{}', everything else was checked",
-                                 quoted(model.join.quantization), model.expected->schema->name)});
+          .message = fmt::format(
+              "the weights are quantised by {}: their names were not compared with the rule "
+              "'{}', their shapes as far as the settings say them, everything "
+              "else was checked",
+              quoted(model.join.quantization), model.expected->schema->name)});
 }
 
 }  // namespace

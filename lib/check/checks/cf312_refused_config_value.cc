@@ -2,62 +2,21 @@
 // docs/checks/CF312-refused-config-value.md
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include <fmt/format.h>
 
+#include "arch/query.h"
 #include "base/utf8.h"
 #include "check/check.h"
+#include "check/config_types.h"
 #include "check/fixes.h"
+#include "check/rope_settings.h"
 #include "json/value.h"
 
 namespace shardwright {
 namespace {
-
-enum Kind : std::uint8_t {
-  kNull = 1,
-  kBool = 2,
-  kInt = 4,
-  kReal = 8,
-  kString = 16,
-  kList = 32,
-  kObject = 64,
-};
-
-std::uint8_t kind_of(const json::Value& value) {
-  if (value.is_null()) return kNull;
-  if (value.boolean() != nullptr) return kBool;
-  if (value.integer() != nullptr) return kInt;
-  if (value.real() != nullptr) return kReal;
-  if (value.string() != nullptr) return kString;
-  return value.array() != nullptr ? kList : kObject;
-}
-
-struct TypedKey {
-  std::string_view key;
-  int kinds;
-  std::string_view expected;
-};
-
-// Keys that no rule reads, since no shape depends on them, with the types that transformers 5
-// declares for them, which are the same in every class that has them. A whole number is no float
-// there.
-constexpr auto kTypedKeys = std::to_array<TypedKey>({
-    {"attention_dropout", kInt | kReal | kNull, "a number"},
-    {"bos_token_id", kInt | kNull, "a whole number or null"},
-    {"dtype", kString | kObject | kNull, "the name of a dtype, such as 'bfloat16'"},
-    {"eos_token_id", kInt | kList | kNull, "a whole number, a list of them, or null"},
-    {"hidden_act", kString, "a name in quotes"},
-    {"initializer_range", kReal, "a number with a decimal point"},
-    {"max_position_embeddings", kInt, "a whole number"},
-    {"pad_token_id", kInt | kNull, "a whole number or null"},
-    {"quantization_config", kObject | kNull, "an object"},
-    {"rms_norm_eps", kReal, "a number with a decimal point"},
-    {"rope_parameters", kObject | kNull, "an object"},
-    {"torch_dtype", kString | kNull, "the name of a dtype, such as 'bfloat16'"},
-});
 
 // Names of torch's floating-point types; a model of another type cannot be built.
 bool is_float_type(std::string_view name) {
@@ -80,47 +39,146 @@ std::string shown(const json::Value& value) {
   return printable(json::dump(value), kMost);
 }
 
-void refused_config_value(const Model& model, const Reporter& report) {
-  const json::Value* config = model.checkpoint.config_value();
-  if (config == nullptr || !model.expected) return;
-  // A module beside the weights has a config class of its own.
-  if (config->find("auto_map") != nullptr) return;
-  const auto refuse = [&](std::string_view key, std::string_view expected) {
-    report(
-        {.file = model.checkpoint.config->name,
-         .pointer = fmt::format("/{}", key),
-         .message = fmt::format("'{}' is {}, and has to be {}: transformers 5 refuses the config",
-                                key, shown(*config->find(key)), expected),
-         .fix = no_fix("correct the value, or compare config.json with that of the model that "
-                       "this one was made from"),
-         .group = std::string(key)});
-  };
-  for (const TypedKey& row : kTypedKeys) {
-    const json::Value* value = config->find(row.key);
-    if (value == nullptr) continue;
-    // A class whose own default is a null takes one.
-    const json::Value* own = model.expected->schema->defaults.find(row.key);
-    if (value->is_null() && own != nullptr && own->is_null()) continue;
-    const bool is_dtype = row.key.ends_with("dtype");
-    if ((row.kinds & kind_of(*value)) == 0 ||
-        (is_dtype && value->string() != nullptr && !is_float_type(*value->string()))) {
-      refuse(row.key, row.expected);
+class ConfigJudge {
+ public:
+  ConfigJudge(const Model& model, const Reporter& report)
+      : model_(model),
+        report_(report),
+        config_(*model.checkpoint.config_value()),
+        schema_(*model.expected->schema) {
+    const auto& types = schema_.model_types;
+    const bool own = std::ranges::find(types, model.detection.model_type) != types.end();
+    model_type_ = own ? std::string_view(model.detection.model_type) : types.front();
+    is_own_type_ = own;
+  }
+
+  void judge() {
+    for (const json::Member& member : *config_.object())
+      judge_key(member.key, member.value);
+    judge_layer_types("layer_types", is_layer_type);
+    // Only a class that has the one asks for the other.
+    if (reads("layer_types")) judge_layer_types("mlp_layer_types", is_mlp_layer_type);
+    judge_rope();
+    judge_inner_config();
+  }
+
+ private:
+  void refuse(std::string pointer, std::string what) {
+    std::string group = pointer;
+    report_({.file = model_.checkpoint.config->name,
+             .pointer = std::move(pointer),
+             .message = std::move(what) + ": transformers 5 refuses the config",
+             .fix = no_fix("correct the value, or compare config.json with that of the model that "
+                           "this one was made from"),
+             .group = std::move(group)});
+  }
+
+  void refuse_value(std::string_view key, const json::Value& value, std::string_view wanted) {
+    refuse("/" + json::pointer_step(key),
+           fmt::format("'{}' is {}, and has to be {}", key, shown(value), wanted));
+  }
+
+  // What is wrong with a key that the rule reads, CF306 says.
+  [[nodiscard]] bool is_said(std::string_view key) const {
+    const std::string pointer = "/" + json::pointer_step(key);
+    return std::ranges::find(model_.expected->problems, pointer, &ConfigProblem::pointer) !=
+           model_.expected->problems.end();
+  }
+
+  [[nodiscard]] bool reads(std::string_view key) const {
+    const auto& keys = schema_.per_layer_keys;
+    return std::ranges::find(keys, key) != keys.end();
+  }
+
+  // NaN is read as a null.
+  [[nodiscard]] bool may_be_a_number(const json::Value& value) const {
+    return value.is_null() && model_.checkpoint.config->document->non_finite > 0;
+  }
+
+  void judge_key(std::string_view key, const json::Value& value) {
+    if (is_said(key)) return;
+    const std::string* text = value.string();
+    if (key.ends_with("dtype") && (key == "dtype" || key == "torch_dtype")) {
+      const bool typed = !wanted_type(model_type_, key, value);
+      if (!typed || (text != nullptr && !is_float_type(*text)))
+        refuse_value(key, value, "the name of a dtype, such as 'bfloat16'");
+      return;
+    }
+    if (const auto wanted = wanted_type(model_type_, key, value);
+        wanted && !may_be_a_number(value)) {
+      refuse_value(key, value, *wanted);
+    } else if (text != nullptr && is_activation_key(key) && !is_activation(*text)) {
+      refuse_value(key, value, "the name of a function that transformers has, such as 'silu'");
+    } else if (key == "quantization_config" && value.object() != nullptr &&
+               !names_its_method(value)) {
+      refuse_value(key, value, "an object with a 'quant_method'");
     }
   }
+
+  // Of the keys with such names those that the class computes with.
+  [[nodiscard]] bool is_activation_key(std::string_view key) const {
+    constexpr auto kKeys = std::to_array<std::string_view>({"activation", "activation_function",
+                                                            "hidden_act", "hidden_activation",
+                                                            "mamba_hidden_act", "mlp_hidden_act"});
+    return std::ranges::find(kKeys, key) != kKeys.end() && schema_.defaults.find(key) != nullptr;
+  }
+
+  void judge_layer_types(std::string_view key, bool (*is_known)(std::string_view)) {
+    const json::Value* list = config_.find(key);
+    if (list == nullptr || list->array() == nullptr || is_said(key)) return;
+    for (const json::Value& word : *list->array()) {
+      if (word.string() != nullptr && is_known(*word.string())) continue;
+      refuse("/" + std::string(key),
+             fmt::format("'{}' names {}, and there are no layers of that kind", key, shown(word)));
+      return;
+    }
+    const auto layers = model_.expected->layers;
+    if (reads(key) || !layers || list->array()->size() == *layers) return;
+    refuse("/" + std::string(key),
+           fmt::format("'{}' has {} entries, and the config counts {} layers", key,
+                       list->array()->size(), *layers));
+  }
+
+  void judge_rope() {
+    const bool is_flat = schema_.defaults.find("rope_theta") != nullptr;
+    // Where a rule reads the type, it says which there are.
+    const auto read = keys_read(schema_);
+    const bool is_read = std::ranges::any_of(read, [](std::string_view key) {
+      return key.starts_with("rope_scaling.") || key.starts_with("rope_parameters.");
+    });
+    // A class that has rotary positions among others builds them on request.
+    const json::Value* positions = config_.find("position_embedding_type");
+    const bool is_built =
+        schema_.defaults.find("position_embedding_type") == nullptr ||
+        (positions != nullptr && positions->string() != nullptr && *positions->string() == "rope");
+    for (RefusedRope& refused : refused_rope(config_, is_flat, is_built && !is_read))
+      refuse(std::move(refused.pointer), std::move(refused.what));
+  }
+
   // The config of a text model has none of its own inside; transformers takes one for an object
   // that it made itself.
-  const json::Value* inner = config->find("text_config");
-  const Schema& schema = *model.expected->schema;
-  if (inner != nullptr && !inner->is_null() && schema.example.find("text_config") == nullptr &&
-      std::ranges::find(schema.model_types, model.detection.model_type) !=
-          schema.model_types.end()) {
-    refuse("text_config", "absent in a config of this model_type");
+  void judge_inner_config() {
+    const json::Value* inner = config_.find("text_config");
+    if (inner == nullptr || inner->is_null() || !is_own_type_ ||
+        schema_.example.find("text_config") != nullptr)
+      return;
+    refuse_value("text_config", *inner, "absent in a config of this model_type");
   }
-  const json::Value* quantization = config->find("quantization_config");
-  if (quantization != nullptr && quantization->object() != nullptr &&
-      !names_its_method(*quantization)) {
-    refuse("quantization_config", "an object with a 'quant_method'");
-  }
+
+  const Model& model_;
+  const Reporter& report_;
+  const json::Value& config_;
+  const Schema& schema_;
+  std::string_view model_type_;
+  bool is_own_type_{};
+};
+
+void refused_config_value(const Model& model, const Reporter& report) {
+  const json::Value* config = model.checkpoint.config_value();
+  if (config == nullptr || config->object() == nullptr || !model.expected) return;
+  // A module beside the weights has a config class of its own.
+  if (config->find("auto_map") != nullptr) return;
+  ConfigJudge(model, report).judge();
 }
 
 }  // namespace

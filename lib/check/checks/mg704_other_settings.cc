@@ -79,12 +79,13 @@ Known window(const Model& model) {
   return known_setting(model, "sliding_window");
 }
 
+// Who says anything of rotary positions means the plain ones where no type is named.
 std::string rope_type(const Model& model) {
   const json::Value* of = setting(model, "rope_parameters");
   if (of == nullptr) of = setting(model, "rope_scaling");
-  if (of == nullptr) return "default";
-  for (const std::string_view key : {"rope_type", "type"}) {
-    const json::Value* type = of->find(key);
+  const json::Value* fallback = of == nullptr ? default_of(model, "rope_type") : nullptr;
+  for (const json::Value* type : {of == nullptr ? nullptr : of->find("rope_type"),
+                                  of == nullptr ? nullptr : of->find("type"), fallback}) {
     if (type != nullptr && type->string() != nullptr) return *type->string();
   }
   return "default";

@@ -9,7 +9,7 @@
 namespace shardwright {
 namespace {
 
-constexpr double kLinear = 0.9995;
+constexpr double kNearlyParallel = 0.9995;
 constexpr double kLeastNorm = 1e-8;  // below, a vector counts as it is, not as a direction
 
 void slerp(double t, const Dots& dots, std::span<double> factors) {
@@ -17,7 +17,7 @@ void slerp(double t, const Dots& dots, std::span<double> factors) {
   const double cosine = std::clamp(dots.at(0, 1) / length(0) / length(1), -1.0, 1.0);
   factors[0] = 1 - t;
   factors[1] = t;
-  if (!(std::abs(cosine) <= kLinear)) return;
+  if (!(std::abs(cosine) <= kNearlyParallel)) return;
   const double angle = std::acos(cosine);
   for (double& factor : factors)
     factor = std::sin(factor * angle) / std::sin(angle);

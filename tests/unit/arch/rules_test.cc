@@ -57,7 +57,7 @@ TEST_CASE("arch: a rule is found by its types, aliases and classes") {
     for (const std::string& type : schema->model_types)
       CHECK(catalogue.by_model_type(type) == schema);
     for (const SchemaAlias& alias : schema->aliases)
-      CHECK(catalogue.by_alias(alias.model_type) == schema);
+      CHECK(catalogue.by_alias(alias.name) == schema);
     for (const SchemaClass& entry : schema->classes)
       CHECK(catalogue.by_class(entry.name) == schema);
   }

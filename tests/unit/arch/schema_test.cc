@@ -35,7 +35,7 @@ TEST_CASE("arch: a rule in memory says what its file says") {
   CHECK(schema.name == "tiny");
   CHECK(schema.model_types == std::vector<std::string>{"tiny"});
   REQUIRE(schema.aliases.size() == 1);
-  CHECK(schema.aliases[0].model_type == "tinier");
+  CHECK(schema.aliases[0].name == "tinier");
   CHECK(schema.aliases[0].why == "Tinier is Tiny under another name");
   REQUIRE(schema.classes.size() == 3);
   CHECK(schema.classes[0].name == "TinyForCausalLM");

@@ -1,0 +1,148 @@
+#include "check/config_types.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/text.h"
+
+namespace shardwright {
+namespace {
+
+enum Kind : std::uint8_t {
+  kNull = 1,
+  kBool = 2,
+  kInt = 4,
+  kReal = 8,
+  kString = 16,
+  kList = 32,
+  kObject = 64,
+};
+
+struct TypedKey {
+  std::string_view key;
+  int kinds;
+  std::string_view models;  // "llama mistral", or "!bert" for all but that
+};
+
+#define SW_TYPED(key, kinds, models) {key, kinds, models},
+constexpr auto kTypedKeys = std::to_array<TypedKey>({
+#include "check/config_types.inc"
+});
+#undef SW_TYPED
+
+// Keys that transformers reads from any config.
+constexpr auto kTypedEverywhere = std::to_array<TypedKey>({
+    {"dtype", kNull | kString | kObject, ""},
+    {"id2label", kNull | kObject, ""},
+    {"quantization_config", kNull | kObject, ""},
+    {"torch_dtype", kNull | kString, ""},
+});
+
+// transformers 5.23, ACT2FN of activations.py.
+constexpr auto kActivations = std::to_array<std::string_view>({"gelu",
+                                                               "gelu_10",
+                                                               "gelu_accurate",
+                                                               "gelu_fast",
+                                                               "gelu_new",
+                                                               "gelu_python",
+                                                               "gelu_python_tanh",
+                                                               "gelu_pytorch_tanh",
+                                                               "hardswish",
+                                                               "laplace",
+                                                               "leaky_relu",
+                                                               "linear",
+                                                               "mish",
+                                                               "prelu",
+                                                               "quick_gelu",
+                                                               "relu",
+                                                               "relu2",
+                                                               "relu6",
+                                                               "sigmoid",
+                                                               "silu",
+                                                               "sqrtsoftplus",
+                                                               "swish",
+                                                               "tanh",
+                                                               "xielu"});
+
+// transformers 5.23, ALLOWED_ATTN_LAYER_TYPES and the older words of configuration_utils.py.
+constexpr auto kLayerTypes = std::to_array<std::string_view>(
+    {"attention", "chunked_attention", "compressed_sparse_attention", "conv",
+     "deepseek_sparse_attention", "full_attention", "heavily_compressed_attention", "hybrid",
+     "hybrid_sliding", "indexed_attention", "linear_attention", "mamba", "minimax_m3_sparse", "moe",
+     "qwen_sparse_attention", "reference_sliding_attention", "sliding_attention",
+     "window_attention"});
+
+constexpr auto kMlpLayerTypes = std::to_array<std::string_view>({"dense", "sparse"});
+
+template <typename Words>
+bool contains_word(const Words& words, std::string_view word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
+std::uint8_t kind_of(const json::Value& value) {
+  if (value.is_null()) return kNull;
+  if (value.boolean() != nullptr) return kBool;
+  if (value.integer() != nullptr) return kInt;
+  if (value.real() != nullptr) return kReal;
+  if (value.string() != nullptr) return kString;
+  // How transformers writes a number that is not finite.
+  if (value.find("__float__") != nullptr) return kReal;
+  return value.array() != nullptr ? kList : kObject;
+}
+
+bool is_of(std::string_view models, std::string_view model_type) {
+  if (!models.starts_with('!')) return contains_word(split(models, ' '), model_type);
+  return !contains_word(split(models.substr(1), ' '), model_type);
+}
+
+std::string said_kinds(int kinds) {
+  std::vector<std::string_view> words;
+  if ((kinds & kInt) != 0) words.emplace_back((kinds & kReal) != 0 ? "a number" : "a whole number");
+  if ((kinds & kReal) != 0 && (kinds & kInt) == 0)
+    words.emplace_back("a number with a decimal point");
+  if ((kinds & kBool) != 0) words.emplace_back("true or false");
+  if ((kinds & kString) != 0) words.emplace_back("a text in quotes");
+  if ((kinds & kList) != 0) words.emplace_back("a list");
+  if ((kinds & kObject) != 0) words.emplace_back("an object");
+  if ((kinds & kNull) != 0) words.emplace_back("null");
+  if (words.size() == 1) return std::string(words.front());
+  const std::string_view last = words.back();
+  words.pop_back();
+  return fmt::format("{} or {}", fmt::join(words, ", "), last);
+}
+
+const TypedKey* typed_key(std::string_view model_type, std::string_view key) {
+  for (const TypedKey& row : kTypedEverywhere) {
+    if (row.key == key) return &row;
+  }
+  const auto rows = std::ranges::equal_range(kTypedKeys, key, {}, &TypedKey::key);
+  const auto row = std::ranges::find_if(
+      rows, [&](const TypedKey& one) { return is_of(one.models, model_type); });
+  return row == rows.end() ? nullptr : &*row;
+}
+
+}  // namespace
+
+std::optional<std::string> wanted_type(std::string_view model_type, std::string_view key,
+                                       const json::Value& value) {
+  const TypedKey* row = typed_key(model_type, key);
+  if (row == nullptr || (row->kinds & kind_of(value)) != 0) return std::nullopt;
+  return said_kinds(row->kinds);
+}
+
+bool is_activation(std::string_view name) {
+  return contains_word(kActivations, name);
+}
+bool is_layer_type(std::string_view name) {
+  return contains_word(kLayerTypes, name);
+}
+bool is_mlp_layer_type(std::string_view name) {
+  return contains_word(kMlpLayerTypes, name);
+}
+
+}  // namespace shardwright

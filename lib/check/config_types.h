@@ -1,0 +1,27 @@
+// The types that transformers 5 declares for the keys of a config, and the words that it knows. It
+// checks every key of a config before it builds a model, and a whole number is no float there.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "json/value.h"
+
+namespace shardwright {
+
+// "a whole number or null": what the class of that model type declares for a key, where the value
+// is not that; none where it is, or where the class does not know the key.
+std::optional<std::string> wanted_type(std::string_view model_type, std::string_view key,
+                                       const json::Value& value);
+
+// Functions of torch under the names that transformers has for them (ACT2FN): "silu".
+bool is_activation(std::string_view name);
+
+// The kinds of layers that layer_types may name, older words for them too: "full_attention".
+bool is_layer_type(std::string_view name);
+
+// The kinds of layers that mlp_layer_types may name.
+bool is_mlp_layer_type(std::string_view name);
+
+}  // namespace shardwright

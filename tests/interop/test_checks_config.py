@@ -1,0 +1,257 @@
+"""Values of a config that transformers refuses, and those that it takes: CF312 and its tables beside the real ones."""
+
+import copy
+import json
+import re
+import warnings
+
+import config_types
+import pytest
+import torch
+import transformers
+from conftest import ROOT
+from folders import change_config, change_json, load
+from models import model_named
+from transformers.activations import ACT2FN
+from transformers.configuration_utils import _LEGACY_LAYER_TYPE_REMAP, ALLOWED_ATTN_LAYER_TYPES, ALLOWED_MLP_LAYER_TYPES
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+CHECK = ROOT / "lib" / "check"
+RULES = {path.stem: json.loads(path.read_text()) for path in config_types.RULES.glob("*.json")}
+
+
+def table(file, name):
+    """The words of a constant table of the check's source."""
+    rows = re.search(rf"{name} = .*?\(\s*\{{(.*?)\}}\);", (CHECK / file).read_text(), re.S)[1]
+    return rows
+
+
+def words(file, name):
+    return set(re.findall(r'"(\w+)"', table(file, name)))
+
+
+def test_the_types_are_those_that_transformers_declares():
+    assert (CHECK / "config_types.inc").read_text() == config_types.text()
+
+
+WRONG = {
+    "kNull": None, "kBool": True, "kInt": 3, "kReal": 0.5, "kString": "text", "kList": [], "kObject": {},
+}  # fmt: skip
+
+
+def refuses_type(model_type, key, value):
+    """Whether the class refuses the type of the value, when it reads a config."""
+    try:
+        transformers.CONFIG_MAPPING[model_type].from_dict({"model_type": model_type, key: copy.deepcopy(value)})
+    except Exception as error:
+        return type(error).__name__ == "StrictDataclassFieldValidationError" and f"'{key}'" in str(error)
+    return False
+
+
+def test_the_declared_types_are_asked_for():
+    """Each kind of value for each key of each class: refused where the table says so, and nowhere else."""
+    unlike = []
+    for (key, kinds), model_types in config_types.rows().items():
+        for model_type in model_types:
+            for kind, value in WRONG.items():
+                if key == "time_step_limit" and kind == "kList":
+                    continue  # a pair
+                if (kind not in kinds) != refuses_type(model_type, key, value):
+                    unlike.append((key, model_type, kind))
+    assert unlike == []
+
+
+def test_the_words_are_those_that_transformers_knows():
+    assert words("config_types.cc", "kActivations") == set(ACT2FN)
+    assert words("config_types.cc", "kLayerTypes") == set(ALLOWED_ATTN_LAYER_TYPES) | set(_LEGACY_LAYER_TYPE_REMAP)
+    assert words("config_types.cc", "kMlpLayerTypes") == set(ALLOWED_MLP_LAYER_TYPES)
+
+
+def rope_types():
+    rows = re.findall(r'\{"(\w+)", "([\w ]*)"\}', table("rope_settings.cc", "kRopeTypes"))
+    return {name: needed.split() for name, needed in rows}
+
+
+def test_the_types_of_positions_are_those_that_transformers_knows():
+    assert set(rope_types()) == set(ROPE_INIT_FUNCTIONS) | {"default"}
+
+
+NUMBERS = dict(factor=2.0, low_freq_factor=1.0, high_freq_factor=4.0, short_factor=[1.0] * 8, long_factor=[1.0] * 8)
+
+
+def build(model_type, keys):
+    """The model that a rule's example and these keys describe, without memory."""
+    rule = RULES[model_type]
+    config = transformers.CONFIG_MAPPING[model_type].from_dict(rule["example"] | {"model_type": model_type} | keys)
+    with torch.device("meta"):
+        return getattr(transformers, next(iter(rule["classes"])))(config)
+
+
+def is_refused(model_type, keys):
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            build(model_type, copy.deepcopy(keys))
+    except Exception:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("name", rope_types())
+def test_what_positions_need(name):
+    needed = {key: NUMBERS[key] for key in rope_types()[name]}
+    given = {"rope_type": name, "rope_theta": 10000.0} | needed
+    assert not is_refused("llama", {"rope_parameters": given})
+    for key in needed:
+        assert is_refused("llama", {"rope_parameters": {other: given[other] for other in given if other != key}})
+        if not isinstance(given[key], list):
+            assert is_refused("llama", {"rope_parameters": given | {key: "2"}})
+
+
+ACTIVATIONS = ("activation", "activation_function", "hidden_act", "hidden_activation", "mamba_hidden_act", "mlp_hidden_act")
+
+
+@pytest.mark.parametrize("model_type", sorted(set(RULES) & set(CONFIG_MAPPING_NAMES)))
+def test_which_keys_a_class_reads(model_type):
+    """A rule's defaults name the functions, and the kind of rotary positions, that its class computes with."""
+    defaults = RULES[model_type].get("defaults", {})
+    for key in ACTIVATIONS:
+        assert is_refused(model_type, {key: "no_function"}) == (key in defaults), key
+    if "rope_theta" in defaults and "position_embedding_type" not in defaults:
+        assert is_refused(model_type, {"rope_parameters": {"rope_type": "spiral", "rope_theta": 10000.0}})
+
+
+BOTH_KINDS = ["sliding_attention", "full_attention"]
+LINEAR = {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0}
+REFUSED = [
+    ("llama-plain", dict(hidden_act="swiglu")),
+    ("gemma2-plain", dict(hidden_activation="nothing")),
+    ("gpt2-plain", dict(activation_function="gelu_knew")),
+    ("llama-plain", dict(rope_parameters={"rope_type": "spiral", "rope_theta": 10000.0})),
+    ("llama-plain", dict(rope_parameters=None, rope_scaling={"type": "mrope", "mrope_section": [1, 1, 2]})),
+    ("llama-plain", dict(rope_parameters=None, rope_scaling={"type": "linear"})),
+    ("qwen3-plain", dict(rope_parameters=LINEAR | {"factor": "2"})),
+    ("qwen3-plain", dict(rope_parameters={"rope_type": None, "rope_theta": 10000.0})),
+    ("llama-plain", dict(rope_parameters={"rope_type": "llama3", "factor": 8.0, "rope_theta": 10000.0})),
+    ("phi3-plain", dict(rope_parameters=LINEAR | {"partial_rotary_factor": 1.0})),
+    ("gemma3_text-plain", dict(layer_types=BOTH_KINDS, rope_parameters={"full_attention": {"rope_type": "spiral"}, "sliding_attention": {}})),
+    ("llama-plain", dict(layer_types=["full_attention", "mystery"])),
+    ("qwen2-plain", dict(layer_types=["full_attention", "sparse"])),
+    ("llama-plain", dict(layer_types=["full_attention"] * 3)),
+    ("qwen3-plain", dict(mlp_layer_types=["dense", "odd"])),
+    ("llama-plain", dict(attention_bias="no")),
+    ("qwen2_moe-plain", dict(norm_topk_prob=1)),
+    ("llama-plain", dict(pretraining_tp=1.0)),
+    ("gemma2-plain", dict(final_logit_softcapping=30)),
+    ("phi3-plain", dict(sliding_window="2047")),
+    ("llama-plain", dict(use_cache=None)),
+    ("llama-plain", dict(id2label=["a", "b"])),
+    ("phi3-plain", dict(rope_scaling={"type": "su", "short_factor": [1.0] * 4, "long_factor": [1.0] * 4})),
+]  # fmt: skip
+TAKEN = [
+    ("llama-plain", dict(hidden_act="gelu_pytorch_tanh")),
+    ("gemma2-plain", dict(hidden_act="nothing")),
+    ("gpt_oss-plain", dict(hidden_act="nothing")),
+    ("llama-plain", dict(rope_parameters=LINEAR)),
+    ("llama-plain", dict(rope_parameters=None, rope_scaling={"type": "dynamic", "factor": 2})),
+    ("llama-plain", dict(rope_parameters={"rope_type": "linear", "factor": 2, "some_key": "x", "rope_theta": 10000.0})),
+    ("bert-plain", dict(rope_parameters={"rope_type": "spiral"})),
+    ("phi3-plain", dict(rope_scaling={"type": "su", "short_factor": [1.0] * 4, "long_factor": [1.0] * 4, "original_max_position_embeddings": 64})),
+    ("gemma3_text-plain", dict(rope_parameters={"full_attention": {"rope_type": "spiral"}, "sliding_attention": {}})),
+    ("llama-plain", dict(layer_types=["full_attention"] * 2)),
+    ("qwen2-plain", dict(layer_types=["attention"] * 2)),
+    ("llama-plain", dict(attention_dropout=0)),
+    ("gpt2-plain", dict(rms_norm_eps=1, sliding_window="all", rope_theta="x")),
+    ("llama-plain", dict(a_key_of_a_tool={"a": 1}, interval=0)),
+    ("qwen3_5_text-plain", dict(full_attention_interval=0)),
+]  # fmt: skip
+
+
+def kinds_of(rows):
+    return pytest.mark.parametrize("original, keys", rows, ids=lambda row: row if isinstance(row, str) else json.dumps(row))
+
+
+def refused_by(folder):
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            transformers.AutoModel.from_pretrained(folder)
+    except Exception as error:
+        return error
+    return None
+
+
+@kinds_of(REFUSED)
+def test_refused_values(original, keys, shardwright, tmp_path):
+    model_named(original).write(tmp_path)
+    change_config(tmp_path, **keys)
+    assert refused_by(tmp_path) is not None
+    found = shardwright.findings(tmp_path)
+    assert [(finding["code"], finding["severity"]) for finding in found] in ([("CF312", "error")], [("CF306", "error")])
+
+
+@kinds_of(TAKEN)
+def test_values_that_are_taken(original, keys, shardwright, tmp_path):
+    model_named(original).write(tmp_path)
+    change_config(tmp_path, **keys)
+    assert refused_by(tmp_path) is None
+    assert shardwright.findings(tmp_path) == []
+
+
+def test_an_interval_of_zero_without_a_list(shardwright, tmp_path):
+    model_named("qwen3_5_text-plain").write(tmp_path)
+    change_config(tmp_path, full_attention_interval=0)
+    change_json(tmp_path / "config.json", lambda config: config.pop("layer_types"))
+    assert refused_by(tmp_path) is not None
+    assert [finding["code"] for finding in shardwright.findings(tmp_path)] == ["CF306"]
+
+
+# Names that transformers does not know: the weights are checked all the same.
+
+OLD_FALCON = {"num_hidden_layers": "n_layer", "num_attention_heads": "n_head", "num_kv_heads": "n_head_kv"}
+
+
+def age(folder, model_type, **more):
+    """The config as the code had it that came with Falcon before transformers knew it."""
+
+    def change(config):
+        for key, old in OLD_FALCON.items():
+            config[old] = config.pop(key)
+        for key in ("new_decoder_architecture", "ffn_hidden_size"):
+            config.pop(key, None)
+        config.update(model_type=model_type, architectures=["RWForCausalLM"], **more)
+
+    change_json(folder / "config.json", change)
+
+
+OLD = {"RefinedWeb": dict(new_decoder_architecture=True, num_kv_heads=2),
+       "RefinedWebModel": dict(new_decoder_architecture=False, multi_query=True)}  # fmt: skip
+
+
+@pytest.mark.parametrize("own_code", [False, True])
+@pytest.mark.parametrize("model_type", OLD)
+def test_falcon_under_its_older_names(model_type, own_code, shardwright, tmp_path):
+    config = transformers.FalconConfig(
+        vocab_size=96, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, **OLD[model_type]
+    )
+    transformers.FalconForCausalLM(config).save_pretrained(tmp_path)
+    age(tmp_path, model_type)
+    if own_code:
+        change_config(tmp_path, auto_map={"AutoModelForCausalLM": "modelling_RW.RWForCausalLM"})
+        (tmp_path / "modelling_RW.py").write_text("")
+    assert refused_by(tmp_path) is not None
+    assert [finding["code"] for finding in shardwright.findings(tmp_path)] == ["CF305"]
+    assert shardwright.check(tmp_path)["findings"][0]["fix"]["safety"] == "never"
+    change_config(tmp_path, n_layer=3)
+    assert "AR407" in {finding["code"] for finding in shardwright.findings(tmp_path)}
+
+
+def test_llama_under_its_older_name(shardwright, tmp_path):
+    model_named("llama-plain").write(tmp_path)
+    change_config(tmp_path, architectures=["LLaMAForCausalLM"])
+    assert load(tmp_path)[1] == []
+    assert shardwright.findings(tmp_path) == []
+    change_json(tmp_path / "config.json", lambda config: config.pop("model_type"))
+    assert refused_by(tmp_path) is not None
+    assert [finding["code"] for finding in shardwright.findings(tmp_path)] == ["CF311"]
