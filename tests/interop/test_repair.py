@@ -149,14 +149,33 @@ def test_in_place_and_undo(case, shardwright, tmp_path):
 def test_asked_for_form(name, option, originals, shardwright, tmp_path):
     """Another form of a good model is the same model."""
     original = originals(name)
+    planned = shardwright.json("repair", original.folder, "--output", tmp_path / "formed", option, "--dry-run")
     report = shardwright.json("repair", original.folder, "--output", tmp_path / "formed", option)
-    assert report["plan"]
+    assert report["plan"] and report["plan"] == planned["plan"]
     assert_whole(tmp_path / "formed", original.logits)
+    assert shardwright.json("repair", tmp_path / "formed", "--output", tmp_path / "again", option)["plan"] == []
+    assert contents(tmp_path / "again") == contents(tmp_path / "formed")
     back = {"--materialize-tied": "--drop-tied", "--untie": "--drop-tied", "--layout=fused": "--layout=hub"}[option]
     shardwright.json("repair", tmp_path / "formed", "--output", tmp_path / "back", back)
     assert_whole(tmp_path / "back", original.logits)
     assert shapes(tmp_path / "back") == shapes(original.folder)
     assert shardwright.findings(tmp_path / "back", "--data") == []
+
+
+def test_drop_tied_of_an_untied_model(originals, shardwright, tmp_path):
+    """Equal bytes: the head goes, and the config ties. Other bytes: refused, and nothing is there."""
+    folder, mended = tmp_path / "model", tmp_path / "mended"
+    shutil.copytree(originals("tied-by-flag").folder, folder)
+    change_config(folder, tie_word_embeddings=False)
+    change_shard(shards(folder)[0], lambda found: found | {"lm_head.weight": found["model.embed_tokens.weight"].clone()})
+    assert shardwright.json("repair", folder, "--output", tmp_path / "as-found")["plan"] == []
+    report = shardwright.json("repair", folder, "--output", mended, "--drop-tied")
+    assert {step["op"] for step in report["plan"]} == {"drop", "set"}
+    assert json.loads((mended / "config.json").read_text())["tie_word_embeddings"] is True
+    assert_whole(mended, originals("tied-by-flag").logits)
+
+    shardwright.run("repair", originals("untied").folder, "--output", tmp_path / "refused", "--drop-tied", codes=(2,))
+    assert not (tmp_path / "refused").exists()
 
 
 def layouts():
