@@ -27,6 +27,8 @@ ORIGINALS = {
     "stacked": model_named("granitemoe-plain"),
     "biased": model_named("gpt_oss-plain"),
     "wide": model_named("llama-wide-head"),
+    "gpt2": model_named("gpt2-plain"),
+    "neox": model_named("gpt_neox-plain"),
 }
 
 
@@ -384,6 +386,24 @@ def biases_that_the_config_lost(folder):
 def old_rotary_buffers(folder):
     buffers = {f"model.layers.{layer}.self_attn.rotary_emb.inv_freq": torch.ones(4) for layer in range(2)}
     change_shard(shards(folder)[0], lambda found: found | buffers)
+
+
+@broken("gpt2 neox", "AR422", "info", "whole")
+def old_attention_masks(folder):
+    """As versions before 4.30 wrote them."""
+    is_neox = any(name.startswith("gpt_neox.") for name in load_file(shards(folder)[0]))
+    attention = "gpt_neox.layers.{}.attention" if is_neox else "transformer.h.{}.attn"
+    masks = {"bias": torch.ones(1, 1, 40, 40, dtype=torch.bool).tril()}
+    if is_neox:
+        masks["masked_bias"] = torch.tensor(-1e9)
+    buffers = {f"{attention.format(layer)}.{name}": mask for layer in range(2) for name, mask in masks.items()}
+    change_shard(shards(folder)[0], lambda found: found | {name: mask.clone() for name, mask in buffers.items()})
+
+
+@broken("gpt2", "AR422", "error", "complains")
+def old_number_in_masked_places(folder):
+    numbers = {f"transformer.h.{layer}.attn.masked_bias": torch.tensor(-1e9) for layer in range(2)}
+    change_shard(shards(folder)[0], lambda found: found | numbers)
 
 
 # Quantisation
