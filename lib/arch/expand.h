@@ -123,6 +123,8 @@ struct Expansion {
       std::span<const std::string_view> names) const;
   // A stored tensor that loaders pass over: `ignored` of the rule, and old rotary buffers.
   [[nodiscard]] bool is_ignored(std::string_view name) const;
+  // The patterns of `ignored`, with `*`.
+  [[nodiscard]] std::span<const std::string> ignored() const;
 
   struct Storage;  // owns names and extents, and the look-up table
   std::shared_ptr<const Storage> storage{};

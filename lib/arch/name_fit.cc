@@ -98,6 +98,23 @@ FoldedNames fold_names(std::span<const std::string_view> names) {
   return folded;
 }
 
+FoldedNames all_names(const Schema& schema) {
+  const SchemaBody& body = *schema.body;
+  Wanted hub;
+  add(body.tensors, false, hub);
+  for (const ClassChange& change : body.classes)
+    add(change.with, false, hub);
+  FoldedNames names;
+  const auto take = [&](const Wanted& wanted) {
+    for (const auto& [name, must] : wanted)
+      names.insert(name);
+  };
+  take(hub);
+  for (const LayoutChange& layout : body.layouts)
+    take(changed(layout, hub));
+  return names;
+}
+
 std::optional<NameFit> fit_names(const Schema& schema, const FoldedNames& present) {
   const SchemaBody& body = *schema.body;
   Wanted hub;

@@ -17,6 +17,9 @@ namespace shardwright {
 using FoldedNames = std::unordered_set<std::string>;
 FoldedNames fold_names(std::span<const std::string_view> names);
 
+// The names of all tensors that the rule has under any config, in any class and layout, folded.
+FoldedNames all_names(const Schema& schema);
+
 // Ordered: a better fit is less.
 struct NameFit {
   std::size_t unexplained{};  // names that the rule does not have

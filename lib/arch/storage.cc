@@ -64,4 +64,8 @@ bool Expansion::is_ignored(std::string_view name) const {
                              [&](const std::string& pattern) { return fits(pattern, name); });
 }
 
+std::span<const std::string> Expansion::ignored() const {
+  return storage ? std::span<const std::string>(storage->ignored) : std::span<const std::string>();
+}
+
 }  // namespace shardwright

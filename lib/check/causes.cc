@@ -17,13 +17,16 @@ bool is_placeholder_shape(ShapeView stored, ShapeView wanted) {
   return one && std::ranges::any_of(wanted, [](std::uint64_t extent) { return extent > 1; });
 }
 
+bool is_buffer_name(std::string_view name) {
+  constexpr auto kEnds = std::to_array<std::string_view>(
+      {".rotary_emb.inv_freq", ".masked_bias", ".attn.bias", ".attention.bias",
+       ".crossattention.bias", "embeddings.position_ids"});
+  return std::ranges::any_of(kEnds, [&](std::string_view end) { return name.ends_with(end); });
+}
+
 bool is_computed_buffer(const Join& join, const Tensor& tensor) {
-  constexpr auto kEnds =
-      std::to_array<std::string_view>({".rotary_emb.inv_freq", ".masked_bias", ".attn.bias",
-                                       ".crossattention.bias", "embeddings.position_ids"});
-  return std::ranges::find(join.ignored, &tensor) != join.ignored.end() &&
-         std::ranges::any_of(kEnds,
-                             [&](std::string_view end) { return tensor.name.ends_with(end); });
+  return is_buffer_name(tensor.name) &&
+         std::ranges::find(join.ignored, &tensor) != join.ignored.end();
 }
 
 MismatchCause explanation_of(const ShapeMismatch& mismatch) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "check/join.h"
 
@@ -17,6 +18,8 @@ bool is_placeholder_shape(ShapeView stored, ShapeView wanted);
 // and loaders pass over. What loaders pass over may be more than that: layers for speculative
 // decoding, say.
 bool is_computed_buffer(const Join& join, const Tensor& tensor);
+// The same by a name, or a pattern of the rule's, alone.
+bool is_buffer_name(std::string_view name);
 
 enum class MismatchCause : std::uint8_t {
   kNone,        // AR403

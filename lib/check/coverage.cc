@@ -7,19 +7,37 @@
 #include <fmt/format.h>
 
 #include "base/utf8.h"
+#include "check/causes.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/quant_name.h"
 #include "check/shard_names.h"
 #include "check/wording.h"
 
 namespace shardwright {
 namespace {
 
+// What the shards of the set hold that the index leaves out. That it is the model's is another
+// question: trouble_with_unindexed.
+std::unordered_set<std::string_view> unindexed_names(const Checkpoint& checkpoint) {
+  std::unordered_set<std::string_view> names;
+  for (const Shard* shard : unindexed_shards(checkpoint)) {
+    if (!shard->header) continue;
+    for (const safetensors::TensorEntry& entry : shard->header->tensors)
+      names.insert(entry.name);
+  }
+  return names;
+}
+
 std::string trouble_with_shards(const Model& model) {
   const Checkpoint& checkpoint = model.checkpoint;
   if (!checkpoint.outside.empty()) return "the index names files outside the folder";
+  std::unordered_set<std::string_view> unindexed;
+  if (!model.index_join.absent.empty()) unindexed = unindexed_names(checkpoint);
   for (const AbsentShard& absent : model.index_join.absent) {
-    if (!absent.lost.empty()) return fmt::format("{} is absent", quoted(absent.shard->file));
+    const bool is_lost = std::ranges::any_of(
+        absent.lost, [&](const IndexEntry* entry) { return !unindexed.contains(entry->name); });
+    if (is_lost) return fmt::format("{} is absent", quoted(absent.shard->file));
   }
   bool any = false;
   for (const Shard& shard : checkpoint.shards) {
@@ -35,7 +53,30 @@ std::string trouble_with_shards(const Model& model) {
   return any ? "" : "no shard is there";
 }
 
-std::string trouble_with_numbers(const Checkpoint& checkpoint) {
+// What a shard that is absent may have held although the rule can do without it.
+std::string what_may_be_lost(const Expansion& expected, const Checkpoint& checkpoint) {
+  for (const ExpectedTensor& wanted : expected.tensors) {
+    const bool tied =
+        std::ranges::find(expected.ties, wanted.name, &ExpectedTie::target) != expected.ties.end();
+    if (wanted.optional && !tied && checkpoint.find(wanted.name) == nullptr) {
+      return std::string(wanted.name);
+    }
+  }
+  const auto more = std::ranges::find_if_not(expected.ignored(), is_buffer_name);
+  return more != expected.ignored().end() ? *more : "";
+}
+
+// The rule says that the shards are one set, and all of it: what they hold is there once, and it is
+// all that a checkpoint of this config can hold.
+bool is_whole_by_rule(const Model& model) {
+  return model.join.compared && !lacks_tensors(model.join) && model.join.mismatched.empty() &&
+         model.join.unexpected.empty() && model.index_join.twice.empty() &&
+         what_may_be_lost(*model.expected, model.checkpoint).empty();
+}
+
+std::string trouble_with_numbers(const Model& model) {
+  const Checkpoint& checkpoint = model.checkpoint;
+  if (is_whole_by_rule(model)) return "";
   const auto families = shard_families(checkpoint, ShardUse::kLoaded);
   if (families.size() > 1) {
     return fmt::format("the shards are of {} sets, {} and {}", families.size(),
@@ -51,8 +92,20 @@ std::string trouble_with_numbers(const Checkpoint& checkpoint) {
   return "";
 }
 
+// A scale, say, of a weight that the index names.
+bool is_companion(const Model& model, std::string_view name) {
+  const auto part = quant_part(name);
+  if (!part || part->whole || !model.checkpoint.index) return false;
+  const auto is_indexed = [&](std::string_view whole) {
+    const std::string weight = fmt::format("{}.{}", part->module, whole);
+    const Tensor* stored = model.checkpoint.find(weight);
+    return stored != nullptr && stored->readable;
+  };
+  return is_indexed("weight") || is_indexed("qweight") || is_indexed("weight_packed");
+}
+
 // Shards of the set that the index leaves out: they are of the model where the rule wants each of
-// their tensors, and no other shard holds it.
+// their tensors, or it belongs to a quantised weight, and no other shard holds it.
 std::string trouble_with_unindexed(const Model& model) {
   std::unordered_set<std::string_view> found;
   for (const Shard* shard : unindexed_shards(model.checkpoint)) {
@@ -60,8 +113,10 @@ std::string trouble_with_unindexed(const Model& model) {
     for (const safetensors::TensorEntry& entry : shard->header->tensors) {
       const ExpectedTensor* wanted =
           model.join.compared ? model.expected->find(entry.name) : nullptr;
-      if (wanted == nullptr || !entry.readable || !same_shape(wanted->shape, entry.shape) ||
-          model.checkpoint.find(entry.name) != nullptr || !found.insert(entry.name).second) {
+      const bool belongs = wanted != nullptr ? same_shape(wanted->shape, entry.shape)
+                                             : is_companion(model, entry.name);
+      if (!belongs || !entry.readable || model.checkpoint.find(entry.name) != nullptr ||
+          !found.insert(entry.name).second) {
         return fmt::format(
             "whether {} of {}, which the index does not name, is part of the model cannot be "
             "proven",
@@ -96,7 +151,7 @@ bool misses_tensors(const Join& join) {
 
 std::string gap(const Model& model) {
   if (auto found = trouble_with_shards(model); !found.empty()) return found;
-  if (auto found = trouble_with_numbers(model.checkpoint); !found.empty()) return found;
+  if (auto found = trouble_with_numbers(model); !found.empty()) return found;
   if (!model.data.duplicates_differ.empty()) {
     return fmt::format("two shards hold {} with different bytes",
                        quoted(model.data.duplicates_differ.front()));
@@ -115,6 +170,15 @@ bool lacks_tensors(const Join& join) {
 Coverage coverage(const Model& model) {
   std::string found = gap(model);
   return {.complete = found.empty(), .gap = std::move(found)};
+}
+
+Fix number_fix(const Model& model) {
+  Fix fix = rebuild_fix(model, "write the index from the headers of the shards");
+  if (fix.safety == Safety::kSafe && can_be_numbered(model.checkpoint)) {
+    fix.summary = "number the shards anew, and write the index from their headers";
+    fix.edits.emplace_back(edit::NumberShards{});
+  }
+  return fix;
 }
 
 Fix rebuild_fix(const Model& model, std::string summary) {

@@ -20,12 +20,15 @@ struct Coverage {
 };
 
 // Complete: every loaded shard can be read, none that is named or numbered is absent, and the rule
-// misses nothing beyond what shards of the set hold that the index leaves out. Where no rule could
-// be compared: every name of the index is stored, or, without a usable index, the numbers of the
-// shards are whole.
+// misses nothing beyond what shards of the set hold that the index leaves out. A number may be
+// absent where the rule proves that nothing is lost with it: all that a checkpoint of this config
+// can hold is there, once. Where no rule could be compared: every name of the index is stored, or,
+// without a usable index, the numbers of the shards are whole.
 Coverage coverage(const Model& model);
 
 // Writing the index from the headers: safe where the coverage is complete, else never.
 Fix rebuild_fix(const Model& model, std::string summary);
+// The same, and the shards get the numbers of a set where they say others.
+Fix number_fix(const Model& model);
 
 }  // namespace shardwright

@@ -102,6 +102,44 @@ std::vector<ShardFamily> shard_families(const Checkpoint& checkpoint, ShardUse u
   return families;
 }
 
+std::vector<std::string> numbered_shards(const Checkpoint& checkpoint) {
+  std::vector<std::string> files;
+  for (const Shard& shard : checkpoint.shards) {
+    if (shard.use != ShardUse::kLoaded || !shard.present) continue;
+    if (shard_number(shard.file) || is_unfinished_name(shard.file)) files.push_back(shard.file);
+  }
+  std::ranges::sort(files, natural_less);
+  return files;
+}
+
+std::vector<std::string> set_names(std::span<const std::string> files) {
+  std::vector<std::string> names;
+  if (files.empty()) return names;
+  const auto number = shard_number(files.front());
+  const ShardFamily set{.before = number ? std::string(number->before) : "model",
+                        .after = number ? std::string(number->after) : std::string(kEnd),
+                        .count = files.size()};
+  for (std::size_t i = 1; i <= files.size(); ++i)
+    names.push_back(set.name(i));
+  return names;
+}
+
+bool can_be_numbered(const Checkpoint& checkpoint) {
+  const std::vector<std::string> files = numbered_shards(checkpoint);
+  const std::vector<std::string> names = set_names(files);
+  const auto is_free = [&](const std::string& name) {
+    return std::ranges::find(files, name) != files.end() ||
+           checkpoint.folder->describe(name).kind == EntryKind::kAbsent;
+  };
+  // A variant is kept beside something else, and so is what bears another stem.
+  const auto is_of_model = [](const std::string& file) {
+    const auto number = shard_number(file);
+    return !number || (number->before == "model" && number->after == kEnd);
+  };
+  return files != names && std::ranges::all_of(files, is_of_model) &&
+         std::ranges::all_of(names, is_free);
+}
+
 std::vector<const Shard*> unindexed_shards(const Checkpoint& checkpoint) {
   std::vector<const Shard*> shards;
   if (!checkpoint.index_decides) return shards;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,17 @@ struct ShardFamily {
 
 // The families of the shards of that use which are present, in the order of the checkpoint.
 std::vector<ShardFamily> shard_families(const Checkpoint& checkpoint, ShardUse use);
+
+// The loaded shards that are there and say a number, of a set or of a merge that has not finished,
+// in its order.
+std::vector<std::string> numbered_shards(const Checkpoint& checkpoint);
+
+// What so many files are called as a set, by the name of the first one.
+std::vector<std::string> set_names(std::span<const std::string> files);
+
+// Whether the numbers of the loaded shards are not those of a set from 1 to their count, and can
+// be: no other file has a name of theirs.
+bool can_be_numbered(const Checkpoint& checkpoint);
 
 // Shards of a loaded family that the index leaves out as a whole.
 std::vector<const Shard*> unindexed_shards(const Checkpoint& checkpoint);

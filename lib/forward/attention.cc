@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kQueriesAtOnce = 64;
 
 // A head of some queries of one sequence.
-struct Part {
+struct AttentionPart {
   std::size_t begin{};                   // of the sequence, in tokens
   std::size_t first_query{}, queries{};  // within it
   std::size_t head{};
@@ -34,7 +34,7 @@ void soften(std::span<float> scores, std::size_t from, std::size_t to) {
   std::ranges::fill(scores.subspan(to), 0.0F);
 }
 
-void attend_part(const AttentionShape& shape, const Part& part, const float* queries,
+void attend_part(const AttentionShape& shape, const AttentionPart& part, const float* queries,
                  const float* keys, const float* values, float* out) {
   const std::size_t last = part.first_query + part.queries;
   const std::size_t first = shape.window == 0 || part.first_query < shape.window
@@ -77,7 +77,7 @@ void attend_part(const AttentionShape& shape, const Part& part, const float* que
 void attend(const AttentionShape& shape, std::span<const std::size_t> lengths,
             std::span<const float> queries, std::span<const float> keys,
             std::span<const float> values, int threads, const Meter* meter, std::span<float> out) {
-  std::vector<Part> parts;
+  std::vector<AttentionPart> parts;
   std::size_t begin = 0;
   for (const std::size_t length : lengths) {
     for (std::size_t first = 0; first < length; first += kQueriesAtOnce) {

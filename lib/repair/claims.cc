@@ -9,6 +9,7 @@
 
 #include "base/utf8.h"
 #include "check/causes.h"
+#include "check/needless.h"
 #include "tensor/shape.h"
 
 namespace shardwright {
@@ -44,6 +45,7 @@ std::vector<Claim> claims_of(const Edit& edit) {
     std::vector<Claim> operator()(const edit::RelayShard&) const { return {}; }
     std::vector<Claim> operator()(const edit::DropFile&) const { return {}; }
     std::vector<Claim> operator()(const edit::RebuildIndex&) const { return {}; }
+    std::vector<Claim> operator()(const edit::NumberShards&) const { return {}; }
   };
   return std::visit(Visitor{}, edit);
 }
@@ -93,12 +95,14 @@ struct Objection {
   const Stored& stored;
   const std::set<const Tensor*>& dropped;
   const std::set<const Tensor*>& moved;
+  const std::vector<const Tensor*>& needless;
 
   std::string operator()(const edit::DropTensor& e) const {
     const Tensor* tensor = stored.at(e.file, e.tensor);
     if (tensor == nullptr) return absent(e.file, e.tensor);
     if (stored.twin(*tensor, dropped) != nullptr) return "";
     if (is_computed_buffer(stored.model().join, *tensor)) return "";
+    if (std::ranges::find(needless, tensor) != needless.end()) return "";
     return fmt::format("no tensor that stays is proven to have the bytes of {}", quoted(e.tensor));
   }
   std::string operator()(const edit::RenameTensor& e) const {
@@ -128,6 +132,7 @@ struct Objection {
     return fmt::format("{} is no file beside the model", quoted(e.file));
   }
   std::string operator()(const edit::RebuildIndex&) const { return ""; }
+  std::string operator()(const edit::NumberShards&) const { return ""; }
   std::string operator()(const edit::SetJson&) const { return ""; }
 
   static std::string absent(const std::string& file, const std::string& tensor) {
@@ -135,10 +140,11 @@ struct Objection {
   }
 };
 
-Reasons objections(const Stored& stored, const std::vector<const Finding*>& findings) {
+Reasons objections(const Stored& stored, const std::vector<const Tensor*>& needless,
+                   const std::vector<const Finding*>& findings) {
   const std::set<const Tensor*> dropped = dropped_tensors(stored, findings);
   const std::set<const Tensor*> moved = moved_tensors(stored, findings);
-  const Objection objection{stored, dropped, moved};
+  const Objection objection{stored, dropped, moved, needless};
   Reasons reasons;
   for (const Finding* finding : findings) {
     for (const Edit& edit : finding->fix->edits) {
@@ -167,8 +173,9 @@ std::vector<std::string> take_out_contradictions(const Stored& stored,
   std::vector<std::string> notes;
   take_out(contradictions(findings), findings, notes);
   // Each that goes may take the ground from under another.
-  for (Reasons reasons = objections(stored, findings); !reasons.empty();
-       reasons = objections(stored, findings)) {
+  const std::vector<const Tensor*> needless = needless_tensors(stored.model());
+  for (Reasons reasons = objections(stored, needless, findings); !reasons.empty();
+       reasons = objections(stored, needless, findings)) {
     take_out(reasons, findings, notes);
   }
   return notes;

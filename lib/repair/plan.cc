@@ -41,6 +41,8 @@ struct Apply {
                         quoted(stored.file_of(*twin)));
     } else if (tensor != nullptr && is_computed_buffer(stored.model().join, *tensor)) {
       why = fmt::format("the classes of {} compute it when they are built", expecting());
+    } else if (tensor != nullptr) {
+      why = fmt::format("{} has no such tensor, and all that it needs is there", expecting());
     }
     return work.drop(e.file, e.tensor, reason(std::move(why)));
   }
@@ -74,6 +76,10 @@ struct Apply {
   }
   Status operator()(const edit::RebuildIndex&) const {
     work.rebuild_index(reason("written from the headers of the shards"));
+    return ok();
+  }
+  Status operator()(const edit::NumberShards&) const {
+    work.number_shards(reason("the shards that are there, by their number"));
     return ok();
   }
   Status operator()(const edit::SetJson& e) const {

@@ -201,7 +201,6 @@ void Workshop::remove_empty_shards() {
     const bool empty = draft != shards_.end() && draft->second.tensors.empty();
     if (now.use == ShardUse::kLoaded && !empty) ++left;
   }
-  bool removed = false;
   for (auto& [file, draft] : shards_) {
     const bool held = std::ranges::any_of(model_.checkpoint.tensors, [&](const Tensor& tensor) {
       return model_.checkpoint.shards[tensor.shard].file == file;
@@ -209,41 +208,43 @@ void Workshop::remove_empty_shards() {
     if (!draft.rewritten || !draft.tensors.empty() || !held || left == 0) continue;
     draft.file.clear();
     step("remove", file, "", {"", Safety::kSafe, "every tensor in it goes"});
-    removed = true;
+    emptied_ = true;
   }
-  if (removed) renumber();
+}
+
+// Where a shard goes, those that were a whole set are one again.
+bool Workshop::is_set_to_number() const {
+  if (number_) return true;
+  const auto families = shard_families(model_.checkpoint, ShardUse::kLoaded);
+  const auto loaded = std::ranges::count(model_.checkpoint.shards, ShardUse::kLoaded, &Shard::use);
+  return emptied_ && families.size() == 1 &&
+         families.front().count == static_cast<std::uint64_t>(loaded) &&
+         std::ranges::all_of(model_.checkpoint.shards, [&](const Shard& shard) {
+           return shard.use != ShardUse::kLoaded || families.front().has(shard.file);
+         });
 }
 
 void Workshop::renumber() {
-  std::vector<std::pair<std::string, ShardNumber>> left;  // names of now
-  std::uint64_t loaded = 0;
-  for (const Shard& now : model_.checkpoint.shards) {
-    if (now.use != ShardUse::kLoaded) continue;
-    ++loaded;
-    const auto number = shard_number(now.file);
-    if (!number) return;  // names of another kind say nothing of how many there are
-    const auto draft = shards_.find(now.file);
-    if (draft == shards_.end() || !draft->second.file.empty()) left.emplace_back(now.file, *number);
+  if (!is_set_to_number()) return;
+  std::vector<std::string> left;
+  std::size_t were = 0;
+  for (const std::string& file : numbered_shards(model_.checkpoint)) {
+    ++were;
+    const auto draft = shards_.find(file);
+    if (draft == shards_.end() || !draft->second.file.empty()) left.push_back(file);
   }
-  if (left.empty()) return;
-  const auto same_family = [&](const auto& item) {
-    const ShardNumber& first = left.front().second;
-    return item.second.before == first.before && item.second.after == first.after &&
-           item.second.count == loaded;
-  };
-  if (!std::ranges::all_of(left, same_family)) return;
+  const std::vector<std::string> names = set_names(left);
   for (std::size_t i = 0; i < left.size(); ++i) {
-    const auto& [file, number] = left[i];
-    auto draft = shards_.find(file);
-    if (draft == shards_.end()) {
-      draft = shards_.emplace(file, DraftShard{.from = file}).first;
+    const std::string& file = left[i];
+    if (file == names[i]) continue;
+    shards_.try_emplace(file, DraftShard{.from = file}).first->second.file = names[i];
+    Reason reason = number_.value_or(Reason{.safety = Safety::kSafe});
+    reason.why =
+        fmt::format("to {}: {} of {} shards are left", quoted(names[i]), left.size(), were);
+    if (!emptied_) {
+      reason.why = fmt::format("to {}: number {} of {}", quoted(names[i]), i + 1, left.size());
     }
-    draft->second.file =
-        fmt::format("{}-{:05}-of-{:05}{}", number.before, i + 1, left.size(), number.after);
-    step("move", file, "",
-         {"", Safety::kSafe,
-          fmt::format("to {}: {} of {} shards are left", quoted(draft->second.file), left.size(),
-                      loaded)});
+    step("move", file, "", reason);
   }
 }
 
@@ -265,6 +266,7 @@ void Workshop::update_index() {
 
 Result<Plan> Workshop::finish() {
   remove_empty_shards();
+  renumber();
   update_index();
   Plan plan;
   for (auto& [file, draft] : shards_) {

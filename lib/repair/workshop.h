@@ -56,6 +56,8 @@ class Workshop {
   // Of a shard that is not loaded.
   void remove_file(const std::string& file, const Reason& reason);
   void rebuild_index(const Reason& reason) { rebuild_ = reason; }
+  // The loaded shards that say a number say how many there are, from 1 on.
+  void number_shards(const Reason& reason) { number_ = reason; }
 
   void step(std::string op, std::string file, std::string tensor, const Reason& reason);
 
@@ -68,6 +70,7 @@ class Workshop {
   Result<DraftTensor*> tensor_in(const std::string& file, std::string_view tensor);
   [[nodiscard]] const std::string& file_of(const Tensor& tensor) const;
   void remove_empty_shards();
+  [[nodiscard]] bool is_set_to_number() const;
   void renumber();
   void update_index();
   [[nodiscard]] Result<std::string> text_of(const std::string& file) const;
@@ -78,6 +81,8 @@ class Workshop {
   std::map<std::string, std::string> texts_;               // files to come, by name
   std::set<std::string> removed_;                          // files that are not loaded
   std::optional<Reason> rebuild_;                          // of the index, from the headers
+  bool emptied_{};                                         // a shard was left empty
+  std::optional<Reason> number_;                           // of the shards, although none goes
   std::vector<PlanStep> steps_;
 };
 

@@ -153,6 +153,31 @@ Result<bool> Disk::share(const OutFile& file, std::uint64_t offset, int from,
   return failed("sharing blocks with", file.path);
 }
 
+Result<bool> Disk::copy(const OutFile& file, std::uint64_t offset, int from,
+                        std::uint64_t from_offset, std::uint64_t bytes) const {
+  auto source = static_cast<off_t>(from_offset);
+  auto target = static_cast<off_t>(offset);
+  while (bytes > 0) {
+    const ssize_t copied = may(DiskStep::kCopy, file.path)
+                               ? ::copy_file_range(from, &source, file.fd.get(), &target, bytes, 0)
+                               : -1;
+    if (copied < 0 && errno == EINTR) continue;
+    if (copied < 0 && !cannot_have(errno)) return failed("writing", file.path);
+    if (copied <= 0) return false;
+    bytes -= static_cast<std::uint64_t>(copied);
+  }
+  return true;
+}
+
+void Disk::pass_by_cache(OutFile& file) {
+  const int flags = ::fcntl(file.fd.get(), F_GETFL);
+  file.direct = flags >= 0 && ::fcntl(file.fd.get(), F_SETFL, flags | O_DIRECT) == 0;
+}
+
+void Disk::drop_cache(const OutFile& file) {
+  static_cast<void>(::posix_fadvise(file.fd.get(), 0, 0, POSIX_FADV_DONTNEED));
+}
+
 Status Disk::resize(const OutFile& file, std::uint64_t bytes) const {
   return status_of(may(DiskStep::kResize, file.path) &&
                        ::ftruncate(file.fd.get(), static_cast<off_t>(bytes)) == 0,

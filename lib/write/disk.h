@@ -38,6 +38,7 @@ enum class DiskStep : std::uint8_t {
   kAllocate,
   kWrite,
   kShare,
+  kCopy,
   kResize,
   kSetMode,
   kSetOwner,
@@ -74,6 +75,14 @@ class Disk {
   // that ends with its file.
   [[nodiscard]] Result<bool> share(const OutFile& file, std::uint64_t offset, int from,
                                    std::uint64_t from_offset, std::uint64_t bytes) const;
+  // Copies bytes of `from` without a buffer of this program; false where the system cannot do so
+  // for these two files, or `from` ends early.
+  [[nodiscard]] Result<bool> copy(const OutFile& file, std::uint64_t offset, int from,
+                                  std::uint64_t from_offset, std::uint64_t bytes) const;
+  // Lets writes pass by the page cache from now on, where the file system can.
+  static void pass_by_cache(OutFile& file);
+  // Takes a synced file out of the page cache, so that who reads it next reads the disk.
+  static void drop_cache(const OutFile& file);
   Status resize(const OutFile& file, std::uint64_t bytes) const;
   Status set_mode(const OutFile& file, mode_t mode) const;
   Status sync(const OutFile& file) const;

@@ -46,6 +46,40 @@ Result<std::vector<TileRange>> share_blocks(const Disk& disk, const OutFile& fil
   return left;
 }
 
+// Of the ranges that are left to write, copies within the system what comes from a file as it is,
+// and leaves the rest. False where the system cannot: then everything is left.
+Result<bool> copy_pieces(const Disk& disk, const OutFile& file, const PlannedFile& content,
+                         Meter* meter, std::vector<TileRange>& left) {
+  std::vector<TileRange> rest;
+  for (const TileRange& range : left) {
+    std::uint64_t done = range.begin;
+    for (const PlannedFile::Piece& piece : content.pieces()) {
+      const std::uint64_t begin = std::max(range.begin, piece.target);
+      const std::uint64_t end = std::min(range.end, piece.target + piece.bytes);
+      if (piece.source == nullptr || piece.source->descriptor() < 0 || begin >= end ||
+          end - begin < kShareFrom) {
+        continue;
+      }
+      if (begin > done) rest.push_back({done, begin});
+      for (std::uint64_t at = begin; at < end;) {
+        if (meter != nullptr && meter->stopped()) {
+          return Error{ErrorCode::kInterrupted, "interrupted"};
+        }
+        const std::uint64_t bytes = std::min(end - at, kTileBytes);
+        const std::uint64_t from = piece.source_offset + (at - piece.target);
+        SW_TRY(const bool copied, disk.copy(file, at, piece.source->descriptor(), from, bytes));
+        if (!copied) return false;
+        if (meter != nullptr) meter->add(bytes);
+        at += bytes;
+      }
+      done = end;
+    }
+    if (range.end > done) rest.push_back({done, range.end});
+  }
+  left = std::move(rest);
+  return true;
+}
+
 std::vector<TileRange> cut_tiles(const std::vector<TileRange>& ranges) {
   std::vector<TileRange> tiles;
   for (const TileRange& range : ranges) {
@@ -128,6 +162,12 @@ class TileWriter {
   std::atomic<std::size_t> next_{};
 };
 
+bool comes_from_files(const PlannedFile& content) {
+  return std::ranges::any_of(content.pieces(), [](const PlannedFile::Piece& piece) {
+    return piece.source != nullptr && piece.source->descriptor() >= 0;
+  });
+}
+
 // The header of a sparse file.
 std::vector<TileRange> literal_ranges(const PlannedFile& content) {
   std::vector<TileRange> ranges;
@@ -144,8 +184,9 @@ std::vector<TileRange> literal_ranges(const PlannedFile& content) {
 Result<WriteCount> write_file(const Disk& disk, const std::string& path, const PlannedFile& content,
                               const WriteOptions& options) {
   WriteCount count;
-  const bool direct = content.size() >= kDirectFrom && !options.sparse;
-  SW_TRY(const OutFile file, disk.create(path, direct));
+  const bool large = content.size() >= kDirectFrom && !options.sparse;
+  const bool may_copy = options.share && comes_from_files(content);
+  SW_TRY(OutFile file, disk.create(path, large && !may_copy));
   std::vector<TileRange> ranges;
   if (options.sparse) {
     ranges = literal_ranges(content);
@@ -157,19 +198,25 @@ Result<WriteCount> write_file(const Disk& disk, const std::string& path, const P
   for (const TileRange& range : ranges)
     count.written += range.end - range.begin;
   if (options.meter != nullptr) options.meter->add(count.shared);
+  bool copied = false;
+  if (may_copy && !options.sparse) {
+    SW_TRY(copied, copy_pieces(disk, file, content, options.meter, ranges));
+    if (!copied && large) Disk::pass_by_cache(file);
+  }
   const std::vector<TileRange> tiles = cut_tiles(ranges);
   TileWriter writer(disk, file, content, tiles, options.digest, options.meter);
   SW_TRY_OK(writer.run(options.threads));
-  if (options.sparse || (direct && content.size() % kBlockBytes != 0)) {
+  if (options.sparse || (file.direct && content.size() % kBlockBytes != 0)) {
     SW_TRY_OK(disk.resize(file, content.size()));
   }
   if (options.mode) SW_TRY_OK(disk.set_mode(file, *options.mode));
   SW_TRY_OK(disk.sync(file));
-  if (options.digest && count.written == content.size()) {
+  if (options.digest && count.written == content.size() && !copied) {
     count.digest = writer.digest();
   } else if (options.digest) {
     SW_TRY(count.digest, digest_of_file(path));
   }
+  if (copied) Disk::drop_cache(file);
   return count;
 }
 

@@ -27,6 +27,8 @@ ORIGINALS = {
     "stacked": model_named("granitemoe-plain"),
     "biased": model_named("gpt_oss-plain"),
     "wide": model_named("llama-wide-head"),
+    "gpt2": model_named("gpt2-plain"),
+    "neox": model_named("gpt_neox-plain"),
 }
 
 
@@ -359,6 +361,51 @@ def attention_by_another_name(folder):
     rename(folder, lambda name: name.replace("self_attn", "attention"))
 
 
+# Tensors of nobody
+
+
+@broken("untied shards tied mixture-shards", "AR402", "error", "complains", unsafe=True)
+def left_over_tensors(folder):
+    """Of a value head, as TRL leaves it, and of a class that was changed."""
+    more = {"v_head.summary.weight": torch.ones(1, 32), "model.layers.0.self_attn.sink": torch.ones(4)}
+    change_shard(shards(folder)[-1], lambda found: found | more)
+    if (folder / INDEX).exists():
+        change_map(folder, lambda names: names.update(dict.fromkeys(more, shards(folder)[-1].name)))
+
+
+@lost("untied shards", "AR402", "error", "complains")
+def biases_that_the_config_lost(folder):
+    """The config may have lost attention_bias: nobody but the owner knows."""
+    biases = {f"model.layers.{layer}.self_attn.q_proj.bias": torch.ones(32) for layer in range(2)}
+    change_shard(shards(folder)[-1], lambda found: found | biases)
+    if (folder / INDEX).exists():
+        change_map(folder, lambda names: names.update(dict.fromkeys(biases, shards(folder)[-1].name)))
+
+
+@broken("untied mixture", "AR422", "info", "whole")
+def old_rotary_buffers(folder):
+    buffers = {f"model.layers.{layer}.self_attn.rotary_emb.inv_freq": torch.ones(4) for layer in range(2)}
+    change_shard(shards(folder)[0], lambda found: found | buffers)
+
+
+@broken("gpt2 neox", "AR422", "info", "whole")
+def old_attention_masks(folder):
+    """As versions before 4.30 wrote them."""
+    is_neox = any(name.startswith("gpt_neox.") for name in load_file(shards(folder)[0]))
+    attention = "gpt_neox.layers.{}.attention" if is_neox else "transformer.h.{}.attn"
+    masks = {"bias": torch.ones(1, 1, 40, 40, dtype=torch.bool).tril()}
+    if is_neox:
+        masks["masked_bias"] = torch.tensor(-1e9)
+    buffers = {f"{attention.format(layer)}.{name}": mask for layer in range(2) for name, mask in masks.items()}
+    change_shard(shards(folder)[0], lambda found: found | {name: mask.clone() for name, mask in buffers.items()})
+
+
+@broken("gpt2", "AR422", "error", "complains")
+def old_number_in_masked_places(folder):
+    numbers = {f"transformer.h.{layer}.attn.masked_bias": torch.tensor(-1e9) for layer in range(2)}
+    change_shard(shards(folder)[0], lambda found: found | numbers)
+
+
 # Quantisation
 
 
@@ -421,6 +468,12 @@ def more_dense_layers(folder):
 @broken("untied mixtral", "AR407", "error", "complains", unsafe=True)
 def config_of_a_deeper_model(folder):
     change_config(folder, num_hidden_layers=4)
+
+
+@broken("untied shards tied", "TK501", "error", "refuses", unsafe=True)
+def vocabulary_of_the_base(folder):
+    """Rows were added, and the config is still that of the base."""
+    change_config(folder, vocab_size=80)
 
 
 @lost("untied", "CF314", "error", "refuses")
@@ -486,9 +539,62 @@ def wrong_total_size(folder):
     change_json(folder / INDEX, lambda index: index["metadata"].update(total_size=1))
 
 
+@broken("shards", "IX209", "info", "whole")
+def metadata_without_total_size(folder):
+    change_json(folder / INDEX, lambda index: index["metadata"].pop("total_size"))
+
+
+@broken("shards tied-shards", "IX209", "info", "whole")
+def empty_metadata(folder):
+    change_json(folder / INDEX, lambda index: index.update(metadata={}))
+
+
 @broken("shards", "IX210", "error", "refuses")
 def index_without_metadata(folder):
     change_json(folder / INDEX, lambda index: index.pop("metadata"))
+
+
+def name_shards(folder, name):
+    """Renames the shards to what `name` makes of (number, count), both from 1, and removes the index."""
+    found = shards(folder)
+    for number, path in enumerate(found, 1):
+        path.rename(folder / f"{name(number, len(found))}.new")
+    for path in folder.glob("*.new"):
+        path.rename(path.with_suffix(""))
+    (folder / INDEX).unlink()
+
+
+@broken("shards tied-shards bf16-shards mixture-shards", "IX211", "error", "refuses")
+def numbers_with_gaps(folder):
+    name_shards(folder, lambda number, count: f"model-{2 * number - 1:05}-of-{2 * count:05}.safetensors")
+
+
+@broken("shards mixture-shards", "IX211", "error", "refuses")
+def numbers_from_zero(folder):
+    name_shards(folder, lambda number, count: f"model-{number - 1:05}-of-{count:05}.safetensors")
+
+
+@broken("shards tied-shards", "IX211", "error", "refuses")
+def counts_that_disagree(folder):
+    name_shards(folder, lambda number, count: f"model-{number:05}-of-{number:05}.safetensors")
+
+
+@broken("shards tied-shards mixture-shards", "IX211", "error", "refuses")
+def names_of_an_unfinished_merge(folder):
+    """As mergekit names its shards until it has finished."""
+    name_shards(folder, lambda number, count: f"model-{number}.safetensors")
+
+
+@broken("shards", "IX202", "error", "refuses")
+def index_counts_a_shard_too_many(folder):
+    """Its tensors went to another shard."""
+    change_map(folder, lambda names: names.update({min(names): "model-00099-of-00099.safetensors"}))
+
+
+@lost("shards", "IX211", "error", "refuses")
+def numbers_with_a_loss(folder):
+    shards(folder)[1].unlink()
+    name_shards(folder, lambda number, count: f"model-{2 * number - 1:05}-of-{2 * count:05}.safetensors")
 
 
 @lost("shards", "IX202", "error", "refuses")

@@ -76,14 +76,17 @@ std::uint64_t bytes_of(const Json& tensor) {
 
 // The tensors in order, in as many shards, with the index of all, also where the case takes a shard
 // away.
-Json shard_files(const Json& tensors, std::size_t count) {
+Json shard_files(const Json& tensors, const Json& shards) {
+  const auto count = shards.is_array() ? shards.size() : shards.get<std::size_t>();
   Json files = Json::object();
   Json map = Json::object();
   std::uint64_t total = 0;
   std::size_t taken = 0;
   for (const auto& [name, tensor] : tensors.items()) {
-    const std::size_t shard = taken++ * count / tensors.size() + 1;
-    const std::string file = fmt::format("model-{:05}-of-{:05}.safetensors", shard, count);
+    const std::size_t shard = taken++ * count / tensors.size();
+    const std::string file =
+        shards.is_array() ? shards.at(shard).get<std::string>()
+                          : fmt::format("model-{:05}-of-{:05}.safetensors", shard + 1, count);
     files[file]["tensors"][name] = tensor;
     map[name] = file;
     total += bytes_of(tensor);
@@ -130,7 +133,7 @@ std::string rule_case(std::string_view description) {
   Json files = Json::object();
   files["config.json"] = {{"json", config}};
   if (root.contains("shards")) {
-    files.update(shard_files(tensors, root.at("shards").get<std::size_t>()));
+    files.update(shard_files(tensors, root.at("shards")));
   } else {
     files["model.safetensors"] = {{"tensors", tensors}};
   }

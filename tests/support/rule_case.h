@@ -12,7 +12,7 @@
 //   "shape", "dtype", "fill"   {name: what it has instead}
 //   "add"      {name: {"dtype", "shape", "fill"}}
 //   "says"     merged over config.json alone, after the tensors were computed; null removes a key
-//   "shards"   how many shards the tensors are divided into, with an index
+//   "shards"   how many shards the tensors are divided into, with an index; or their names
 //   "files"    further files, or others in place of these
 #pragma once
 

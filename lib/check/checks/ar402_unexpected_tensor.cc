@@ -1,24 +1,25 @@
 // AR402: a stored tensor is none of the architecture's.
 // docs/checks/AR402-unexpected-tensor.md
-#include <set>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include "base/checked.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "check/causes.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/needless.h"
+#include "check/wording.h"
 
 namespace shardwright {
 namespace {
 
-// "vision_tower." of a name, with its dot; empty where the name has none.
-std::string_view first_segment(std::string_view name) {
-  const std::size_t dot = name.find('.');
-  return dot == std::string_view::npos ? std::string_view() : name.substr(0, dot + 1);
-}
+constexpr const char* kConsequence = ": transformers reports it as UNEXPECTED and leaves it out";
 
 // The scale of an fp8 weight that the config says is none.
 bool is_scale_of_skipped(const Model& model, const Tensor& stored) {
@@ -29,25 +30,42 @@ bool is_scale_of_skipped(const Model& model, const Tensor& stored) {
   return scaled != nullptr && dtype_bits(scaled->dtype) <= 8 && model.expected->find(weight);
 }
 
+// "drop the 3 tensors, 1.2 MB, that 'llama' has no place for"
+std::string drop_summary(const Model& model, const std::vector<const Tensor*>& needless) {
+  std::uint64_t bytes = 0;
+  for (const Tensor* tensor : needless)
+    bytes = checked_add(bytes, tensor->bytes).value_or(bytes);
+  return fmt::format("drop {} of {} that '{}' has no place for: all that it needs is there",
+                     counted(needless.size(), "tensor"), human_bytes(bytes),
+                     model.expected->schema->name);
+}
+
 void unexpected_tensor(const Model& model, const Reporter& report) {
   const Join& join = model.join;
   if (has_foreign_names(join)) return;
-  std::set<std::string_view> known;
-  if (!join.unexpected.empty()) {
-    for (const ExpectedTensor& wanted : model.expected->tensors)
-      known.insert(first_segment(wanted.name));
-  }
+  const std::vector<const Tensor*> needless = needless_tensors(model);
+  const std::string drop = needless.empty() ? "" : drop_summary(model, needless);
+  Beginnings known;
+  if (!join.unexpected.empty()) known = beginnings(*model.expected);
   for (const Tensor* stored : join.unexpected) {
     if (is_scale_of_skipped(model, *stored)) continue;  // AR406
     const std::string what =
         fmt::format("{} {} is stored, and '{}' has no such tensor", quoted(stored->name),
                     shape_text(stored->shape), model.expected->schema->name);
     // Tensors of a module that no name of the rule begins with are one finding.
-    const std::string_view start = first_segment(stored->name);
-    const std::string_view module = known.contains(start) ? std::string_view() : start;
-    report({.file = model.checkpoint.shards[stored->shard].file,
+    const std::string_view module = unknown_module(known, stored->name);
+    const std::string& file = model.checkpoint.shards[stored->shard].file;
+    if (!needless.empty()) {
+      report({.file = file,
+              .tensor = std::string(stored->name),
+              .message = what + kConsequence,
+              .fix = unsafe_fix(drop, {edit::DropTensor{file, std::string(stored->name)}}),
+              .group = "needless"});
+      continue;
+    }
+    report({.file = file,
             .tensor = std::string(stored->name),
-            .message = what + ": transformers reports it as UNEXPECTED and leaves it out",
+            .message = what + kConsequence,
             .fix = no_fix(module.empty()
                               ? "it may be a tensor that the config does not know of: compare the "
                                 "config with the model that the weights come from"
@@ -65,7 +83,7 @@ constinit const Check kUnexpectedTensor{
     .name = "unexpected-tensor",
     .summary = "a stored tensor is none of the architecture's",
     .severity = Severity::kError,
-    .repair = Repair::kNever,
+    .repair = Repair::kUnsafe,
     .since = "0.1",
     .run = unexpected_tensor,
 };

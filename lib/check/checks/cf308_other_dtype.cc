@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -60,31 +61,40 @@ std::optional<StoredDType> stored_dtype(const Checkpoint& checkpoint) {
   return StoredDType{.dtype = static_cast<DType>(most - bytes.begin()), .alone = others == 1};
 }
 
-void other_dtype(const Model& model, const Reporter& report) {
-  const json::Value* config = model.checkpoint.config_value();
-  if (config == nullptr) return;
+// The keys of the config that state another dtype. Of the two transformers takes the first.
+std::vector<std::string_view> keys_that_differ(const json::Value& config, DType stored) {
+  std::vector<std::string_view> keys;
   for (const char* key : {"dtype", "torch_dtype"}) {
-    const json::Value* value = config->find(key);
+    const json::Value* value = config.find(key);
     if (value == nullptr || value->string() == nullptr) continue;
     const auto stated = dtype_from_torch(*value->string());
-    const auto stored = stored_dtype(model.checkpoint);
-    if (!stated || !stored || stated == stored->dtype) return;
-    const std::string pointer = std::string("/") + key;
-    std::optional<Fix> fix;
-    if (stored->alone) {
-      const std::string name = fmt::format("\"{}\"", torch_name(stored->dtype));
-      fix = unsafe_fix(fmt::format("set {} to {}, the dtype of all weights", quoted(key), name),
-                       {edit::SetJson{model.checkpoint.config->name, pointer, name}});
-    }
-    report(
-        {.file = model.checkpoint.config->name,
-         .pointer = pointer,
-         .message = fmt::format("{} says {}, and {} weights are stored as {}: loaders convert them",
-                                quoted(key), quoted(*value->string()),
-                                stored->alone ? "all" : "most", dtype_name(stored->dtype)),
-         .fix = std::move(fix)});
-    return;
+    if (stated && stated != stored) keys.emplace_back(key);
   }
+  return keys;
+}
+
+void other_dtype(const Model& model, const Reporter& report) {
+  const json::Value* config = model.checkpoint.config_value();
+  const auto stored = stored_dtype(model.checkpoint);
+  if (config == nullptr || !stored) return;
+  const auto keys = keys_that_differ(*config, stored->dtype);
+  if (keys.empty()) return;
+  const std::string& file = model.checkpoint.config->name;
+  const std::string_view key = keys.front();
+  std::optional<Fix> fix;
+  if (stored->alone) {
+    const std::string name = fmt::format("\"{}\"", torch_name(stored->dtype));
+    fix = safe_fix(fmt::format("set {} to {}, the dtype of all weights", quoted(key), name), {});
+    for (const std::string_view each : keys)
+      fix->edits.emplace_back(edit::SetJson{file, fmt::format("/{}", each), name});
+  }
+  report(
+      {.file = file,
+       .pointer = fmt::format("/{}", key),
+       .message = fmt::format("{} says {}, and {} weights are stored as {}: loaders convert them",
+                              quoted(key), quoted(*config->find(key)->string()),
+                              stored->alone ? "all" : "most", dtype_name(stored->dtype)),
+       .fix = std::move(fix)});
 }
 
 }  // namespace
@@ -95,7 +105,7 @@ constinit const Check kOtherDType{
     .name = "other-dtype",
     .summary = "the config names another dtype than most weights have",
     .severity = Severity::kInfo,
-    .repair = Repair::kUnsafe,
+    .repair = Repair::kSafe,
     .since = "0.1",
     .run = other_dtype,
 };

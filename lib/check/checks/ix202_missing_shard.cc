@@ -31,7 +31,8 @@ bool strays_hold_everything(const Checkpoint& checkpoint) {
 }
 
 Fix fix_for(const Model& model, std::size_t lost) {
-  if (lost == 0) return rebuild_fix(model, "write the index from the headers of the shards");
+  Fix fix = number_fix(model);
+  if (lost == 0 || fix.safety == Safety::kSafe) return fix;
   if (strays_hold_everything(model.checkpoint)) {
     return no_fix(
         fmt::format("files that {} does not name hold all of its tensors: if they are the "

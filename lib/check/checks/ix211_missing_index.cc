@@ -68,6 +68,10 @@ std::string what_is_lost(const Model& model) {
   return text;
 }
 
+std::string all_is_there(const Model& model) {
+  return fmt::format("; all that '{}' needs is there", model.expected->schema->name);
+}
+
 bool nothing_is_lost(const Model& model) {
   return model.join.compared && !lacks_tensors(model.join);
 }
@@ -84,16 +88,18 @@ std::string what(const Model& model, const Scene& scene) {
             ? fmt::format(", after all that '{}' needs was written", model.expected->schema->name)
             : what_is_lost(model));
   }
+  const bool whole = coverage(model).complete;
   if (!scene.sets.empty()) {
     return fmt::format(
         "{}, and they are of {} sets, {}: transformers finds no weights without an index, and "
-        "loaders that take all files mix the sets",
-        start, scene.sets.size(), some_of(scene.sets));
+        "loaders that take all files mix the sets{}",
+        start, scene.sets.size(), some_of(scene.sets), whole ? all_is_there(model) : "");
   }
   if (!scene.absent.empty()) {
-    return fmt::format("{}, and {} {} absent: the save or the download was interrupted{}", start,
-                       some_of(scene.absent), scene.absent.size() == 1 ? "is" : "are",
-                       what_is_lost(model));
+    return fmt::format("{}, and {} {} absent: {}", start, some_of(scene.absent),
+                       scene.absent.size() == 1 ? "is" : "are",
+                       whole ? "the names count shards that there are not" + all_is_there(model)
+                             : "the save or the download was interrupted" + what_is_lost(model));
   }
   return fmt::format(
       "{}, {}: transformers finds no weights without it; it prints 'Error no file "
@@ -104,6 +110,8 @@ std::string what(const Model& model, const Scene& scene) {
 Fix fix_for(const Model& model, const Scene& scene) {
   if (scene.unfinished && !nothing_is_lost(model))
     return no_fix("what was not written is gone: run the merge again");
+  Fix fix = number_fix(model);
+  if (fix.safety == Safety::kSafe) return fix;
   if (!scene.sets.empty()) {
     return no_fix("remove the files of the set that is not meant, and check again");
   }
@@ -113,7 +121,7 @@ Fix fix_for(const Model& model, const Scene& scene) {
                     "checkpoint again",
                     scene.absent.size(), scene.absent.size() + scene.files.size()));
   }
-  return rebuild_fix(model, "write the index from the headers of the shards");
+  return fix;
 }
 
 void missing_index(const Model& model, const Reporter& report) {

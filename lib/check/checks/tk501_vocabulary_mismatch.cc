@@ -48,8 +48,8 @@ void vocabulary_mismatch(const Model& model, const Reporter& report) {
         quoted(top->content), quoted(top->file), top->id));
   } else if (agree && !pointer.empty() && rows > 0) {
     finding.fix =
-        safe_fix(fmt::format("set {} to {}, the rows that are stored", quoted(pointer), rows),
-                 {edit::SetJson{model.checkpoint.config->name, pointer, std::to_string(rows)}});
+        unsafe_fix(fmt::format("set {} to {}, the rows that are stored", quoted(pointer), rows),
+                   {edit::SetJson{model.checkpoint.config->name, pointer, std::to_string(rows)}});
   } else {
     finding.fix = no_fix(
         "the embedding and the head disagree about the number of tokens: find the tensors that "
@@ -67,7 +67,7 @@ constinit const Check kVocabularyMismatch{
     .name = "vocabulary-mismatch",
     .summary = "the embedding has another number of rows than the config's vocabulary",
     .severity = Severity::kError,
-    .repair = Repair::kSafe,
+    .repair = Repair::kUnsafe,
     .since = "0.1",
     .run = vocabulary_mismatch,
 };

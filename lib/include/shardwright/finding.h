@@ -59,6 +59,8 @@ struct DropFile {
 };
 // Writes the index from the headers of the shards.
 struct RebuildIndex {};
+// Names the loaded shards that say a number model-00001-of-00002 and so on, in their order.
+struct NumberShards {};
 // Replaces or inserts one value of a JSON file and keeps every other byte of its text.
 struct SetJson {
   std::string file, pointer;  // pointer: RFC 6901
@@ -67,9 +69,9 @@ struct SetJson {
 
 }  // namespace edit
 
-using Edit =
-    std::variant<edit::DropTensor, edit::RenameTensor, edit::ReshapeTensor, edit::TransposeTensor,
-                 edit::RelayShard, edit::DropFile, edit::RebuildIndex, edit::SetJson>;
+using Edit = std::variant<edit::DropTensor, edit::RenameTensor, edit::ReshapeTensor,
+                          edit::TransposeTensor, edit::RelayShard, edit::DropFile,
+                          edit::RebuildIndex, edit::NumberShards, edit::SetJson>;
 
 struct Fix {
   Safety safety{};

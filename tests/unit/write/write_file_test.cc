@@ -1,10 +1,12 @@
 #include "write/write_file.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <string>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -30,6 +32,10 @@ std::string pattern(std::size_t bytes) {
   return text;
 }
 
+Disk::Gate refusing(DiskStep refused, int number) {
+  return [=](DiskStep step, const std::string&) { return step == refused ? number : 0; };
+}
+
 TEST_CASE("write: a planned file arrives whole, whatever its size and the number of threads") {
   const test::InMemory fast;
   const TempDir dir;
@@ -37,17 +43,21 @@ TEST_CASE("write: a planned file arrives whole, whatever its size and the number
   write_file(dir.file("source"), text);
   const auto source = open_file(dir.file("source"));
   REQUIRE(source);
+  const Disk any;
+  const Disk without_copies(refusing(DiskStep::kCopy, EXDEV));
   // Around the size of a block, of a tile, and of the files that pass by the page cache.
   for (const std::size_t bytes :
        {0UL, 1UL, 4095UL, 4096UL, 4097UL, 4194304UL, 8388608UL - 21, 8388608UL, 8388608UL + 4097}) {
-    for (const int threads : {1, 3}) {
+    for (const auto& [disk, threads] : {std::pair{&any, 1}, {&any, 3}, {&without_copies, 3}}) {
       PlannedFile content("a header of 21 bytes\n");
       content.append(**source, bytes / 3, bytes - bytes / 3);
       content.append(**source, 0, bytes / 3);
       const std::string path = dir.file("result");
-      const auto count = shardwright::write_file(Disk(), path, content, {.threads = threads});
+      const auto count =
+          shardwright::write_file(*disk, path, content, {.threads = threads, .digest = true});
       REQUIRE_MESSAGE(count, count.error().message);
       CHECK(count->written + count->shared == 21 + bytes);
+      CHECK(count->digest == digest_of_file(path).value());
       const std::string expected = "a header of 21 bytes\n" +
                                    text.substr(bytes / 3, bytes - bytes / 3) +
                                    text.substr(0, bytes / 3);
@@ -55,6 +65,39 @@ TEST_CASE("write: a planned file arrives whole, whatever its size and the number
       REQUIRE(::unlink(path.c_str()) == 0);
     }
   }
+}
+
+TEST_CASE("write: the system copies what comes from a file, unless it must share nothing") {
+  const TempDir dir;
+  write_file(dir.file("source"), pattern(1 << 20U));
+  const auto source = open_file(dir.file("source"));
+  PlannedFile content("head");
+  content.append(**source, 1000, (1U << 20U) - 1000);
+  for (const bool share : {true, false}) {
+    std::uint64_t copies = 0;
+    const Disk disk([&](DiskStep step, const std::string&) {
+      copies += step == DiskStep::kCopy ? 1 : 0;
+      return step == DiskStep::kShare ? EOPNOTSUPP : 0;
+    });
+    REQUIRE(shardwright::write_file(disk, dir.file("f"), content, {.share = share}));
+    CHECK(copies == (share ? 1 : 0));
+    CHECK((read_file(dir.file("f")) == "head" + pattern(1 << 20U).substr(1000)));
+    ::unlink(dir.file("f").c_str());
+  }
+  const auto full = shardwright::write_file(Disk(refusing(DiskStep::kCopy, ENOSPC)), dir.file("f"),
+                                            content, {.share = true});
+  REQUIRE_FALSE(full);
+  CHECK(full.error().message == "writing '" + dir.file("f") + "': No space left on device");
+}
+
+TEST_CASE("write: a source that lost its end is told, whoever copies") {
+  const TempDir dir;
+  write_file(dir.file("source"), pattern(1 << 20U));
+  const auto source = open_file(dir.file("source"));
+  PlannedFile content("head");
+  content.append(**source, 0, 1 << 20U);
+  REQUIRE(::truncate(dir.file("source").c_str(), 1 << 19U) == 0);
+  REQUIRE_FALSE(shardwright::write_file(Disk(), dir.file("f"), content));
 }
 
 TEST_CASE("write: new files follow the umask, unless a mode is asked for") {
@@ -102,8 +145,7 @@ TEST_CASE("write: a full disk, a refused sync and a source that fails are told w
   const TempDir dir;
   PlannedFile content("12345");
   const auto message = [&](DiskStep refused, int number) {
-    const Disk disk(
-        [=](DiskStep step, const std::string&) { return step == refused ? number : 0; });
+    const Disk disk(refusing(refused, number));
     const auto count = shardwright::write_file(disk, dir.file("f"), content);
     REQUIRE_FALSE(count);
     ::unlink(dir.file("f").c_str());
