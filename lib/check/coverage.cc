@@ -93,7 +93,7 @@ std::string trouble_with_numbers(const Model& model) {
 }
 
 // A scale, say, of a weight that the index names.
-bool is_companion(const Model& model, std::string_view name) {
+bool is_quant_companion(const Model& model, std::string_view name) {
   const auto part = quant_part(name);
   if (!part || part->whole || !model.checkpoint.index) return false;
   const auto is_indexed = [&](std::string_view whole) {
@@ -114,7 +114,7 @@ std::string trouble_with_unindexed(const Model& model) {
       const ExpectedTensor* wanted =
           model.join.compared ? model.expected->find(entry.name) : nullptr;
       const bool belongs = wanted != nullptr ? same_shape(wanted->shape, entry.shape)
-                                             : is_companion(model, entry.name);
+                                             : is_quant_companion(model, entry.name);
       if (!belongs || !entry.readable || model.checkpoint.find(entry.name) != nullptr ||
           !found.insert(entry.name).second) {
         return fmt::format(

@@ -24,7 +24,7 @@ bool is_else_sound(const Model& model) {
 }
 
 // What an adapter of PEFT, or the training of one, leaves in names.
-bool is_of_adapter(std::string_view name) {
+bool hints_at_adapter(std::string_view name) {
   constexpr auto kParts = std::to_array<std::string_view>(
       {"lora_", "modules_to_save.", "base_layer.", "original_module.", "base_model."});
   return std::ranges::any_of(
@@ -70,7 +70,7 @@ std::vector<const Tensor*> needless_tensors(const Model& model) {
     const bool is_tower =
         !unknown_module(modules, tensor->name).empty() && is_of_a_stack(tensor->name);
     return is_tower || known.contains(fold_digits(tensor->name)) || quant_part(tensor->name) ||
-           is_of_adapter(tensor->name);
+           hints_at_adapter(tensor->name);
   };
   // One that shows a cause is a reason to doubt the others.
   if (std::ranges::any_of(model.join.unexpected, shows_a_cause)) return {};

@@ -19,7 +19,8 @@ from tokenizers import AddedToken, Tokenizer, models
 # One of each kind of edit: a shard, an index, a config, a shard with its index, and a file that is added.
 IN_PLACE = [
     "extra-equal-head-tied-shards", "flat-shared-gates-mixture", "tie-flag-false-tied", "wrong-total-size-shards",
-    "index-missing-shards", "wrapped-by-data-parallel-shards", "much-at-once-tied-shards",
+    "index-missing-shards", "wrapped-by-data-parallel-shards", "much-at-once-tied-shards", "numbers-with-gaps-shards",
+    "left-over-tensors-shards",
 ]  # fmt: skip
 
 

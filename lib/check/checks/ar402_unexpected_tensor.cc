@@ -19,7 +19,8 @@
 namespace shardwright {
 namespace {
 
-constexpr const char* kConsequence = ": transformers reports it as UNEXPECTED and leaves it out";
+constexpr const char* kUnexpectedConsequence =
+    ": transformers reports it as UNEXPECTED and leaves it out";
 
 // The scale of an fp8 weight that the config says is none.
 bool is_scale_of_skipped(const Model& model, const Tensor& stored) {
@@ -58,14 +59,14 @@ void unexpected_tensor(const Model& model, const Reporter& report) {
     if (!needless.empty()) {
       report({.file = file,
               .tensor = std::string(stored->name),
-              .message = what + kConsequence,
+              .message = what + kUnexpectedConsequence,
               .fix = unsafe_fix(drop, {edit::DropTensor{file, std::string(stored->name)}}),
               .group = "needless"});
       continue;
     }
     report({.file = file,
             .tensor = std::string(stored->name),
-            .message = what + kConsequence,
+            .message = what + kUnexpectedConsequence,
             .fix = no_fix(module.empty()
                               ? "it may be a tensor that the config does not know of: compare the "
                                 "config with the model that the weights come from"
