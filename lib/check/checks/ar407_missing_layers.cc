@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/utf8.h"
+#include "check/causes.h"
 #include "check/check.h"
 #include "check/fixes.h"
 #include "check/layers_text.h"
@@ -26,6 +27,12 @@ void missing_layers(const Model& model, const Reporter& report) {
       layers_text(absent), model.expected->layers.value_or(0),
       quoted(model.expected->layers_pointer), absent.size() == 1 ? "it" : "them",
       absent.size() == 1 ? "it" : "them");
+  for (const ConfigProblem& problem : model.expected->problems) {
+    if (counts_stored_layers(model.checkpoint, *model.expected, model.join, problem)) {
+      finding.message +=
+          fmt::format("; {} has an entry for each layer that is stored", quoted(problem.pointer));
+    }
+  }
   finding.fix = no_fix(
       "either shards are absent, or the config counts too many layers: compare it with the model "
       "that the weights come from");
