@@ -59,6 +59,10 @@ std::vector<const ExpectedTensor*> Expansion::find_all(
 bool Expansion::is_ignored(std::string_view name) const {
   // Every version since 2023 keeps this buffer out of the file, and passes over it.
   if (name.ends_with("rotary_emb.inv_freq")) return true;
+  // Tables of the same, of code that wrote them: no class reads them.
+  if (name.ends_with("rotary_emb.cos_cached") || name.ends_with("rotary_emb.sin_cached") ||
+      name == "rope.freqs")
+    return true;
   if (!storage) return false;
   return std::ranges::any_of(storage->ignored,
                              [&](const std::string& pattern) { return fits(pattern, name); });

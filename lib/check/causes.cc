@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <string_view>
 
 namespace shardwright {
@@ -19,14 +20,35 @@ bool is_placeholder_shape(ShapeView stored, ShapeView wanted) {
 
 bool is_buffer_name(std::string_view name) {
   constexpr auto kEnds = std::to_array<std::string_view>(
-      {".rotary_emb.inv_freq", ".masked_bias", ".attn.bias", ".attention.bias",
-       ".crossattention.bias", "embeddings.position_ids"});
+      {".rotary_emb.inv_freq", ".rotary_emb.cos_cached", ".rotary_emb.sin_cached", "rope.freqs",
+       ".masked_bias", ".attn.bias", ".attention.bias", ".crossattention.bias",
+       "embeddings.position_ids"});
   return std::ranges::any_of(kEnds, [&](std::string_view end) { return name.ends_with(end); });
 }
 
 bool is_computed_buffer(const Join& join, const Tensor& tensor) {
   return is_buffer_name(tensor.name) &&
          std::ranges::find(join.ignored, &tensor) != join.ignored.end();
+}
+
+bool counts_stored_layers(const Checkpoint& checkpoint, const Expansion& expected, const Join& join,
+                          const ConfigProblem& problem) {
+  if (problem.kind != ConfigProblem::Kind::kListLength || !expected.layers) return false;
+  const std::uint64_t layers = *expected.layers;
+  std::uint64_t depth = layers;
+  if (!join.surplus_layers.empty()) {
+    depth = static_cast<std::uint64_t>(join.surplus_layers.rbegin()->first) + 1;
+  } else if (!join.absent_layers.empty()) {
+    // The last ones, up to the config's count.
+    const auto first = static_cast<std::uint64_t>(join.absent_layers.begin()->first);
+    if (first + join.absent_layers.size() != layers) return false;
+    depth = first;
+  }
+  std::string key = problem.pointer.substr(problem.pointer.empty() ? 0 : 1);
+  std::ranges::replace(key, '/', '.');
+  const json::Value* list = checkpoint.config_value()->find_path(key);
+  return depth != layers && list != nullptr && list->array() != nullptr &&
+         list->array()->size() == depth;
 }
 
 MismatchCause explanation_of(const ShapeMismatch& mismatch) {

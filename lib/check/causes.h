@@ -21,6 +21,11 @@ bool is_computed_buffer(const Join& join, const Tensor& tensor);
 // The same by a name, or a pattern of the rule's, alone.
 bool is_buffer_name(std::string_view name);
 
+// Whether a list of the config has an entry for each layer that is stored: then the config's number
+// of layers is what is wrong, and the checks of layers say so.
+bool counts_stored_layers(const Checkpoint& checkpoint, const Expansion& expected, const Join& join,
+                          const ConfigProblem& problem);
+
 enum class MismatchCause : std::uint8_t {
   kNone,        // AR403
   kEmpty,       // AR404: a placeholder of a tensor that is no gate

@@ -79,6 +79,11 @@ constexpr auto kLayerTypes = std::to_array<std::string_view>(
 
 constexpr auto kMlpLayerTypes = std::to_array<std::string_view>({"dense", "sparse"});
 
+// In order, with spaces between.
+constexpr std::string_view kModelTypes =
+#include "check/model_types.inc"
+    ;
+
 template <typename Words>
 bool contains_word(const Words& words, std::string_view word) {
   return std::ranges::find(words, word) != words.end();
@@ -135,6 +140,9 @@ std::optional<std::string> wanted_type(std::string_view model_type, std::string_
   return said_kinds(row->kinds);
 }
 
+bool is_model_type(std::string_view name) {
+  return contains_word(split(kModelTypes, ' '), name);
+}
 bool is_activation(std::string_view name) {
   return contains_word(kActivations, name);
 }

@@ -15,6 +15,9 @@ namespace shardwright {
 std::optional<std::string> wanted_type(std::string_view model_type, std::string_view key,
                                        const json::Value& value);
 
+// Whether transformers 5.23 has a config class for that model type.
+bool is_model_type(std::string_view name);
+
 // Functions of torch under the names that transformers has for them (ACT2FN): "silu".
 bool is_activation(std::string_view name);
 

@@ -144,7 +144,8 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
       is_stored[static_cast<std::size_t>(wanted - expected.tensors.data())] = true;
     if (wanted == nullptr) {
       (expected.is_ignored(tensor.name) ? result.ignored : result.unexpected).push_back(&tensor);
-    } else if (!same_shape(wanted->shape, tensor.shape)) {
+    } else if (!same_shape(wanted->shape, tensor.shape) &&
+               !is_whole_scale(checkpoint, expected, *wanted, tensor)) {
       if (!doubtful.contains(tensor.name)) result.mismatched.push_back({wanted, &tensor});
     } else {
       ++result.matched;

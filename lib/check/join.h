@@ -87,6 +87,7 @@ struct Join {
   bool compared{};  // there is a usable rule for these tensors, and no quantisation hides them from
                     // it
   std::string quantization{};           // the method that hides them
+  std::string quantization_pointer{};   // where the config says so; RFC 6901
   std::string leftover_quantization{};  // a method that the config names, where no tensor shows it
 
   // For each of Checkpoint::tensors the expected tensor of its name, or null; empty without a rule.

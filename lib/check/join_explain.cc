@@ -239,6 +239,20 @@ void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Joi
     join.surplus_layers[number.value].push_back(tensor);
     surplus.insert(tensor);
   }
+  // A layer of a kind of its own has names that no other layer has.
+  for (const Tensor* tensor : join.unexpected) {
+    const std::vector<NameNumber> numbers = numbers_of(tensor->name);
+    if (numbers.empty() || surplus.contains(tensor)) continue;
+    const auto layer = join.surplus_layers.find(numbers.front().value);
+    if (layer == join.surplus_layers.end()) continue;
+    const std::string_view other = layer->second.front()->name;
+    const std::size_t begin = numbers.front().begin;
+    if (numbers_of(other).front().begin != begin ||
+        !tensor->name.starts_with(other.substr(0, begin)))
+      continue;
+    layer->second.push_back(tensor);
+    surplus.insert(tensor);
+  }
   erase_explained(join.unexpected, surplus);
 }
 

@@ -10,11 +10,17 @@
 namespace shardwright {
 namespace {
 
-const json::Value* quantization_config(const Checkpoint& checkpoint) {
+constexpr std::string_view kAtTop = "quantization_config";
+constexpr std::string_view kInside = "text_config.quantization_config";
+
+const json::Value* settings_at(const Checkpoint& checkpoint, std::string_view path) {
   const json::Value* config = checkpoint.config_value();
-  const json::Value* quantization =
-      config != nullptr ? config->find("quantization_config") : nullptr;
-  return quantization != nullptr && quantization->object() != nullptr ? quantization : nullptr;
+  const json::Value* settings = config != nullptr ? config->find_path(path) : nullptr;
+  return settings != nullptr && settings->object() != nullptr ? settings : nullptr;
+}
+
+const json::Value* quantization_config(const Checkpoint& checkpoint) {
+  return settings_at(checkpoint, kAtTop);
 }
 
 std::string_view text_member(const json::Value& value, std::string_view key) {
@@ -39,7 +45,8 @@ bool needs_quantized_weights(std::string_view method, const json::Value& quantiz
   if (method == "bitsandbytes")
     return flag_member(quantization, "load_in_4bit") || flag_member(quantization, "load_in_8bit");
   if (method != "compressed-tensors") {
-    constexpr auto kMethods = std::to_array<std::string_view>({"awq", "fbgemm_fp8", "fp8", "gptq"});
+    constexpr auto kMethods =
+        std::to_array<std::string_view>({"awq", "fbgemm_fp8", "fp8", "gptq", "modelopt"});
     return std::ranges::find(kMethods, method) != kMethods.end();
   }
   // It may tell of nothing but the cache, or of sparsity.
@@ -81,6 +88,11 @@ std::string_view module_name(std::string_view name) {
 
 void read_quantization(const Checkpoint& checkpoint, Join& join) {
   const json::Value* quantization = quantization_config(checkpoint);
+  join.quantization_pointer = "/quantization_config";
+  if (quantization == nullptr) {
+    quantization = settings_at(checkpoint, kInside);
+    join.quantization_pointer = "/text_config/quantization_config";
+  }
   if (quantization == nullptr) return;
   const std::string_view method = text_member(*quantization, "quant_method");
   if (needs_quantized_weights(method, *quantization) && is_all_there(checkpoint) &&
@@ -90,6 +102,15 @@ void read_quantization(const Checkpoint& checkpoint, Join& join) {
   }
   // Block scales of fp8 are what a rule knows.
   if (method != "fp8") join.quantization = method.empty() ? "an unnamed method" : method;
+}
+
+bool is_whole_scale(const Checkpoint& checkpoint, const Expansion& expected,
+                    const ExpectedTensor& wanted, const Tensor& stored) {
+  if (wanted.role != Role::kBlockScale || stored.shape.size() > 1 ||
+      (!stored.shape.empty() && stored.shape.front() != 1))
+    return false;
+  const json::Value* settings = quantization_config(checkpoint);
+  return !expected.block || settings == nullptr || settings->find("weight_block_size") == nullptr;
 }
 
 void compare_modules(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {

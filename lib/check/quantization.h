@@ -9,6 +9,11 @@ namespace shardwright {
 // `leftover_quantization` where it names one of which no stored tensor shows anything.
 void read_quantization(const Checkpoint& checkpoint, Join& join);
 
+// Whether an fp8 scale is one for the whole weight, in a form that loaders take, where the config
+// asks for that or leaves it open: of no dimension, or of one.
+bool is_whole_scale(const Checkpoint& checkpoint, const Expansion& expected,
+                    const ExpectedTensor& wanted, const Tensor& stored);
+
 // Where quantised tensors hide the weights: what the rule requires and of which neither the weight
 // nor anything in its place is stored, and plain tensors of another shape. Experts that are missing
 // are left out, since the methods differ in how they store those.

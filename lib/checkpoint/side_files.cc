@@ -56,7 +56,7 @@ std::vector<std::string> side_file_names(const Folder& folder) {
   std::vector<std::string> names;
   std::size_t others = 0;
   for (const FolderEntry& entry : folder.entries()) {
-    if (!entry.name.ends_with(".json") || entry.name.ends_with(".index.json")) continue;
+    if (!entry.name.ends_with(".json")) continue;
     if (entry.name.find(".safetensors.index.") != std::string::npos) continue;
     if (entry.name.starts_with('.') || has(kReadElsewhere, entry.name)) continue;
     if (!has(kReadByLoaders, entry.name)) {

@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import json
 import sys
+import textwrap
 import types
 import typing
 from pathlib import Path
@@ -74,5 +75,12 @@ def text():
     return HEAD + "\n".join(lines) + "\n"
 
 
+def model_types_text():
+    """lib/check/model_types.inc: all types that transformers has a class for, in lines of one literal."""
+    lines = textwrap.wrap(" ".join(sorted(CONFIG_MAPPING_NAMES)), 92)
+    head = "// Written by tests/interop/config_types.py --model-types.\n"
+    return head + "".join(f'    "{line}{" " if line is not lines[-1] else ""}"\n' for line in lines)
+
+
 if __name__ == "__main__":
-    print(text(), end="")
+    print(model_types_text() if "--model-types" in sys.argv else text(), end="")

@@ -35,6 +35,10 @@ def test_the_types_are_those_that_transformers_declares():
     assert (CHECK / "config_types.inc").read_text() == config_types.text()
 
 
+def test_the_model_types_are_those_that_transformers_has():
+    assert (CHECK / "model_types.inc").read_text() == config_types.model_types_text()
+
+
 WRONG = {
     "kNull": None, "kBool": True, "kInt": 3, "kReal": 0.5, "kString": "text", "kList": [], "kObject": {},
 }  # fmt: skip

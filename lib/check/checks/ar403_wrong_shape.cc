@@ -60,6 +60,21 @@ void report_implied(const Model& model, const ImpliedValue& implied,
   report(std::move(finding));
 }
 
+// A scale that does not fit its weight: some loaders stop, and some multiply by what is there.
+std::string what_is_wrong(const Expansion& expected, const ShapeMismatch& mismatch) {
+  const std::string shapes =
+      fmt::format("{} has shape {}, the config asks for {}", quoted(mismatch.stored->name),
+                  shape_text(mismatch.stored->shape), shape_text(mismatch.expected->shape));
+  if (mismatch.expected->role != Role::kBlockScale)
+    return shapes + ": transformers refuses to load it";
+  const std::string whose = expected.block
+                                ? fmt::format("one for each block of {} x {} of the weight",
+                                              expected.block->at(0), expected.block->at(1))
+                                : std::string("one for the whole weight");
+  return fmt::format("{}, {}: loaders refuse it, or scale other elements than were quantised",
+                     shapes, whose);
+}
+
 void wrong_shape(const Model& model, const Reporter& report) {
   std::vector<const ShapeMismatch*> found;
   for (const ShapeMismatch& mismatch : model.join.mismatched) {
@@ -77,15 +92,13 @@ void wrong_shape(const Model& model, const Reporter& report) {
     report(
         {.file = model.checkpoint.shards[mismatch->stored->shard].file,
          .tensor = std::string(mismatch->stored->name),
-         .message =
-             fmt::format("{} has shape {}, the config asks for {}: transformers refuses to load it",
-                         quoted(mismatch->stored->name), shape_text(mismatch->stored->shape),
-                         shape_text(wanted.shape)),
+         .message = what_is_wrong(*model.expected, *mismatch),
          .fix = no_fix(alone ? "other experts of the layer are as the config asks: this one is of "
                                "another model, take it from the right one"
                              : "the config and the tensor are of different models: find the "
                                "config that belongs to these weights"),
-         .group = cause(mismatch->stored->shape, wanted.shape)});
+         .group = wanted.role == Role::kBlockScale ? "scales"
+                                                   : cause(mismatch->stored->shape, wanted.shape)});
   }
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/utf8.h"
+#include "check/causes.h"
 #include "check/check.h"
 #include "check/fixes.h"
 #include "check/implied_fix.h"
@@ -27,6 +28,12 @@ void missing_layers(const Model& model, const Reporter& report) {
       layers_text(absent), model.expected->layers.value_or(0),
       quoted(model.expected->layers_pointer), absent.size() == 1 ? "it" : "them",
       absent.size() == 1 ? "it" : "them");
+  for (const ConfigProblem& problem : model.expected->problems) {
+    if (counts_stored_layers(model.checkpoint, *model.expected, model.join, problem)) {
+      finding.message +=
+          fmt::format("; {} has an entry for each layer that is stored", quoted(problem.pointer));
+    }
+  }
   if (const auto& depth = model.join.implied_depth) {
     for (const Tensor* tensor : model.join.implied_also)
       finding.places.emplace_back(tensor->name);

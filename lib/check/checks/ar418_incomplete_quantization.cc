@@ -31,6 +31,7 @@ struct PartNeed {
 constexpr auto kPartNeeds = std::to_array<PartNeed>({
     {"gptq", "qweight", "qzeros"},
     {"gptq", "qweight", "scales"},
+    {"gptq", "qweight", "g_idx"},
     {"gptq", "scales", "qweight"},
     {"gptq", "qzeros", "qweight"},
     {"awq", "qweight", "qzeros"},
@@ -110,10 +111,14 @@ void incomplete_quantization(const Model& model, const Reporter& report) {
       })) {
     return;
   }
-  for (const auto& [module, parts] : parts_of_modules(model.checkpoint)) {
+  const auto modules = parts_of_modules(model.checkpoint);
+  // Without an order of the rows a module has no g_idx, and then none has.
+  const bool has_order = std::ranges::any_of(
+      modules, [](const auto& module) { return module.second.contains("g_idx"); });
+  for (const auto& [module, parts] : modules) {
     for (const PartNeed& need : kPartNeeds) {
       if (need.method != method || !parts.contains(need.shown_by) ||
-          has_any_part(parts, need.needs))
+          has_any_part(parts, need.needs) || (need.needs == "g_idx" && !has_order))
         continue;
       report({.tensor = std::string(module),
               .message = fmt::format(

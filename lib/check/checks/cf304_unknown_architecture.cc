@@ -1,12 +1,38 @@
 // CF304: no rule describes the architecture.
 // docs/checks/CF304-unknown-architecture.md
+#include <string>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "base/utf8.h"
 #include "check/check.h"
+#include "check/config_types.h"
+#include "check/coverage.h"
+#include "check/fixes.h"
 
 namespace shardwright {
 namespace {
+
+// A type that transformers does not have, and no code beside the weights that it could come with.
+bool is_refused_type(const Model& model) {
+  return !is_model_type(model.detection.model_type) &&
+         model.checkpoint.config_value()->find("auto_map") == nullptr;
+}
+
+Fix fix_of_type(const Model& model) {
+  const Join& join = model.join;
+  if (!join.compared || lacks_tensors(join) || !join.unexpected.empty() ||
+      !join.mismatched.empty() || join.matched == 0) {
+    return no_fix(
+        "correct the model_type, or compare config.json with that of the model that this "
+        "one was made from");
+  }
+  const std::string& known = model.detection.schema->model_types.front();
+  return unsafe_fix(fmt::format("set model_type to '{}', whose tensors these are", known),
+                    {edit::SetJson{model.checkpoint.config->name, "/model_type",
+                                   json::dump(json::Value{known})}});
+}
 
 void unknown_architecture(const Model& model, const Reporter& report) {
   const Detection& detection = model.detection;
@@ -17,11 +43,17 @@ void unknown_architecture(const Model& model, const Reporter& report) {
         (detection.by == DetectedBy::kClass || detection.by == DetectedBy::kNames) &&
         !detection.model_type.empty();
     if (!unknown_type) return;
-    report({.file = file,
-            .pointer = "/model_type",
-            .message =
-                fmt::format("no rule knows the model_type {}: checked as '{}', by {}",
-                            quoted(detection.model_type), detection.schema->name, detection.why)});
+    const std::string what =
+        fmt::format("no rule knows the model_type {}: checked as '{}', by {}",
+                    quoted(detection.model_type), detection.schema->name, detection.why);
+    Report finding{.file = file, .pointer = "/model_type", .message = what};
+    if (is_refused_type(model)) {
+      finding.message +=
+          "; transformers 5.23 does not know it either, and refuses to load the model";
+      finding.severity = Severity::kWarning;
+      finding.fix = fix_of_type(model);
+    }
+    report(std::move(finding));
     return;
   }
   if (detection.by == DetectedBy::kOwnCode) {

@@ -11,7 +11,7 @@ namespace {
 void quantized_weights(const Model& model, const Reporter& report) {
   if (model.join.quantization.empty()) return;
   report({.file = model.checkpoint.config->name,
-          .pointer = "/quantization_config",
+          .pointer = model.join.quantization_pointer,
           .message = fmt::format(
               "the weights are quantised by {}: their names were not compared with the rule "
               "'{}', their shapes as far as the settings say them, everything "

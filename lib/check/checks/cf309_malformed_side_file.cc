@@ -1,5 +1,9 @@
 // CF309: a JSON file beside the weights cannot be read.
 // docs/checks/CF309-malformed-side-file.md
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include <fmt/format.h>
 
 #include "base/utf8.h"
@@ -9,6 +13,15 @@
 
 namespace shardwright {
 namespace {
+
+// Files whose keys loaders look up.
+bool has_to_be_object(std::string_view name) {
+  constexpr auto kNames = std::to_array<std::string_view>(
+      {"adapter_config.json", "added_tokens.json", "generation_config.json",
+       "preprocessor_config.json", "processor_config.json", "special_tokens_map.json",
+       "tokenizer_config.json", "video_preprocessor_config.json"});
+  return std::ranges::find(kNames, name) != kNames.end();
+}
 
 void malformed_side_file(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
@@ -21,6 +34,13 @@ void malformed_side_file(const Model& model, const Reporter& report) {
     }
   }
   for (const SideFile& file : checkpoint.side_files) {
+    if (file.error.empty() && file.document && file.document->root.object() == nullptr &&
+        has_to_be_object(file.name)) {
+      report({.file = file.name,
+              .message = fmt::format("{} cannot be used: it is {}, and has to be an object",
+                                     quoted(file.name), file.document->root.kind_name()),
+              .fix = no_fix("copy the file from the model that this one was made from")});
+    }
     if (file.error.empty()) continue;
     report({.file = file.name,
             .message = fmt::format("{} cannot be used: {}", quoted(file.name),

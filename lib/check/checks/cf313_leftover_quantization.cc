@@ -12,22 +12,21 @@
 namespace shardwright {
 namespace {
 
-constexpr std::string_view kQuantizationKey = "quantization_config";
-
 void leftover_quantization(const Model& model, const Reporter& report) {
   const std::string& method = model.join.leftover_quantization;
   if (method.empty()) return;
+  const std::string& pointer = model.join.quantization_pointer;
   const std::string& file = model.checkpoint.config->name;
   report({.file = file,
-          .pointer = fmt::format("/{}", kQuantizationKey),
+          .pointer = pointer,
           .message = fmt::format(
               "the config says that the weights are quantised by {}, and none of the {} stored "
               "tensors is: loaders look for the parts of quantised weights, and fail or compute "
               "with random values",
               quoted(method), model.checkpoint.tensors.size()),
           .fix = unsafe_fix(
-              fmt::format("set {} to null, since the weights are plain", kQuantizationKey),
-              {edit::SetJson{file, fmt::format("/{}", kQuantizationKey), "null"}})});
+              fmt::format("set {} to null, since the weights are plain", pointer.substr(1)),
+              {edit::SetJson{file, pointer, "null"}})});
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 // CF314: generation_config.json has a value that transformers refuses.
 // docs/checks/CF314-refused-generation-config.md
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,10 +48,25 @@ struct RefusedSetting {
   Severity severity{};
 };
 
+// transformers 5.23, ALL_CACHE_IMPLEMENTATIONS and "paged".
+bool is_cache(std::string_view name) {
+  constexpr auto kCaches = std::to_array<std::string_view>(
+      {"dynamic", "hybrid", "hybrid_chunked", "offloaded", "offloaded_hybrid",
+       "offloaded_hybrid_chunked", "offloaded_static", "paged", "quantized", "sliding_window",
+       "static"});
+  return std::ranges::find(kCaches, name) != kCaches.end();
+}
+
 // What transformers 5.23 stops at when it reads the file, GenerationConfig.validate().
 void add_refused_settings(const GenerationSettings& settings, std::vector<RefusedSetting>& found) {
-  if (const auto most = settings.number("max_new_tokens"); most && *most <= 0) {
-    found.push_back({"max_new_tokens", "has to be greater than 0", Severity::kError});
+  if (const json::Value* most = settings.find("max_new_tokens");
+      most != nullptr && most->number().value_or(0) <= 0) {
+    found.push_back({"max_new_tokens", "has to be a number greater than 0", Severity::kError});
+  }
+  if (const json::Value* cache = settings.find("cache_implementation");
+      cache != nullptr && (cache->string() == nullptr || !is_cache(*cache->string()))) {
+    found.push_back({"cache_implementation", "has to be a kind of cache that transformers has",
+                     Severity::kError});
   }
   if (const json::Value* early = settings.find("early_stopping");
       early != nullptr && early->boolean() == nullptr &&
@@ -75,8 +93,24 @@ void add_unusable_settings(const GenerationSettings& settings, std::vector<Refus
       continue;
     found.push_back({key, "has to be the number of a token", Severity::kWarning});
   }
+  if (const json::Value* beams = settings.find("num_beams");
+      beams != nullptr && beams->number().value_or(0) < 1) {
+    found.push_back({"num_beams", "has to be a number of at least 1", Severity::kWarning});
+  }
+  if (const json::Value* penalty = settings.find("repetition_penalty");
+      penalty != nullptr && penalty->number().value_or(0) <= 0) {
+    found.push_back(
+        {"repetition_penalty", "has to be a number greater than 0", Severity::kWarning});
+  }
   if (!settings.is_true("do_sample")) return;
-  if (const auto value = settings.number("temperature"); value && *value <= 0) {
+  if (const json::Value* value = settings.find("top_k");
+      value != nullptr && value->whole_number().value_or(-1) < 0) {
+    found.push_back({"top_k",
+                     "has to be a whole number, 0 for all tokens, where 'do_sample' is true",
+                     Severity::kWarning});
+  }
+  if (const json::Value* value = settings.find("temperature");
+      value != nullptr && value->number().value_or(0) <= 0) {
     found.push_back(
         {"temperature",
          "has to be greater than 0 where 'do_sample' is true; false is the greedy choice",
@@ -122,6 +156,44 @@ void report_idle_settings(const GenerationSettings& settings, const Reporter& re
           .group = "idle"});
 }
 
+std::set<std::int64_t> token_ids(const json::Value* value) {
+  std::set<std::int64_t> ids;
+  if (value == nullptr) return ids;
+  const auto add = [&](const json::Value& one) {
+    if (const auto id = one.whole_number()) ids.insert(*id);
+  };
+  if (value->array() == nullptr) {
+    add(*value);
+  } else {
+    std::ranges::for_each(*value->array(), add);
+  }
+  return ids;
+}
+
+// Where both files name tokens, and no token is in both: transformers goes by this one.
+void report_other_tokens(const Model& model, const GenerationSettings& settings,
+                         const Reporter& report) {
+  const json::Value* config = model.checkpoint.config_value();
+  if (config == nullptr) return;
+  for (const std::string_view key : {"bos_token_id", "eos_token_id"}) {
+    const auto here = token_ids(settings.find(key));
+    const auto there = token_ids(config->find(key));
+    if (here.empty() || there.empty() ||
+        std::ranges::any_of(here, [&](std::int64_t id) { return there.contains(id); }))
+      continue;
+    report({.file = std::string(kGenerationConfig),
+            .pointer = fmt::format("/{}", key),
+            .message = fmt::format(
+                "'{}' is {} here and {} in {}: transformers goes by this file, and loaders that do "
+                "not read it by the other",
+                key, json::dump(*settings.find(key)), json::dump(*config->find(key)),
+                quoted(model.checkpoint.config->name)),
+            .severity = Severity::kInfo,
+            .fix = no_fix("copy the value from the model that the weights come from"),
+            .group = std::string(key)});
+  }
+}
+
 void refused_generation_config(const Model& model, const Reporter& report) {
   const SideFile* file = model.checkpoint.side_file(kGenerationConfig);
   if (file == nullptr || !file->document || file->document->root.object() == nullptr) return;
@@ -143,6 +215,7 @@ void refused_generation_config(const Model& model, const Reporter& report) {
             .group = std::string(trouble.key)});
   }
   report_idle_settings(settings, report);
+  report_other_tokens(model, settings, report);
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ TEST_CASE("checkpoint: which JSON files are read") {
   folder.add_file("trainer_state.json", "", kMaxOtherSideFile + 1);
   folder.add_file("special_tokens_map.json", "", kMaxOtherSideFile + 1);
   CHECK(side_file_names(folder) == std::vector<std::string>{"generation_config.json", "notes.json",
+                                                            "pytorch_model.bin.index.json",
                                                             "special_tokens_map.json",
                                                             "tokenizer_config.json"});
 }
