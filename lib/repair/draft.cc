@@ -82,11 +82,6 @@ Result<HeaderImage> image_of(const DraftShard& shard, const std::vector<TensorSp
 
 }  // namespace
 
-DraftTensor* DraftShard::find(std::string_view name) {
-  const auto found = std::ranges::find(tensors, name, &DraftTensor::name);
-  return found != tensors.end() ? &*found : nullptr;
-}
-
 std::uint64_t bytes_of(const DraftTensor& tensor) {
   std::uint64_t bytes = 0;
   for (const TensorPart& part : tensor.parts)

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include <doctest/doctest.h>
 
 #include "faults.h"
@@ -339,6 +341,232 @@ TEST_CASE("write: an undo that is killed at any step can be finished") {
       check_tidy(dir, false);
     }
   }
+}
+
+// The first state that a run leaves half done where from step `at` on nothing works any more.
+void half_change(const std::string& model) {
+  make_old(model);
+  for (int at = 0; !is_half_switched(model).value(); ++at) {
+    REQUIRE(at < 100);
+    static_cast<void>(change(
+        faulty_disk({.at = at, .number = EIO, .lasting = true, .no_exchange = true}), model));
+  }
+}
+
+TEST_CASE("write: each step of going on, or back, from half of a change may be refused") {
+  const test::InMemory fast;
+  for (const bool back : {false, true}) {
+    const int steps = test::count_steps([&](const Disk& disk) {
+      const TempDir dir;
+      half_change(dir.file("model"));
+      REQUIRE(recover(disk, dir.file("model"), back));
+      CHECK(snapshot(dir.file("model")) == (back ? kOld : kNew));
+    });
+    CHECK(steps > 5);
+    for (int i = 0; i < 2 * steps; ++i) {
+      const Fault fault{.at = i / 2, .number = EIO, .lasting = i % 2 == 1};
+      CAPTURE(back);
+      CAPTURE(fault.at);
+      CAPTURE(fault.lasting);
+      const TempDir dir;
+      const std::string model = dir.file("model");
+      half_change(model);
+      const Status done = recover(faulty_disk(fault), model, back);
+      if (!done) CHECK(done.error().message.find("'" + model) != std::string::npos);
+      // Whichever way it went, it is one of the two in the end, and the way is known.
+      if (is_half_switched(model).value()) {
+        REQUIRE(recover(Disk(), model, back));
+        CHECK(snapshot(model) == (back ? kOld : kNew));
+      }
+      REQUIRE(recover(Disk(), model));
+      const auto now = snapshot(model);
+      CHECK((now == kOld || now == kNew));
+      if (now == kNew) REQUIRE(undo_last(Disk(), model, false));
+      CHECK(snapshot(model) == kOld);
+      check_tidy(dir, false);
+    }
+  }
+}
+
+TEST_CASE(
+    "write: half of a change is taken back by an undo, and each step of that may be refused") {
+  const test::InMemory fast;
+  bool failed = true;
+  for (int at = 0; failed; ++at) {
+    CAPTURE(at);
+    const TempDir dir;
+    const std::string model = dir.file("model");
+    half_change(model);
+    const auto undone = undo_last(faulty_disk({.at = at, .number = EIO}), model, false);
+    failed = !undone;
+    if (undone) CHECK(snapshot(model) == kOld);
+    REQUIRE(recover(Disk(), model, true));
+    CHECK(snapshot(model) == kOld);
+    check_tidy(dir, false);
+    REQUIRE(at < 100);
+  }
+}
+
+TEST_CASE("write: what is not seen is not taken for absent") {
+  int tried = 0;
+  for (int at = 0; at < 80; ++at) {
+    const TempDir dir;
+    const std::string model = dir.file("model");
+    make_old(model);
+    static_cast<void>(change(
+        faulty_disk({.at = at, .number = EIO, .lasting = true, .no_exchange = true}), model));
+    if (!is_half_switched(model).value()) continue;
+    for (const char* name : {"before", "after"}) {
+      CAPTURE(at);
+      CAPTURE(name);
+      const std::string place = model + "/.shardwright-undo/0001/" + name;
+      if (!exists(place)) continue;
+      ++tried;
+      std::filesystem::rename(place, dir.file("aside"));
+      REQUIRE(::symlink(name, place.c_str()) == 0);  // a link to itself: all below is an error
+      const auto before = snapshot(model);
+      for (const bool back : {false, true}) {
+        const Status done = recover(Disk(), model, back);
+        REQUIRE_FALSE(done);
+        CHECK_MESSAGE(done.error().message.find("'" + place) != std::string::npos,
+                      done.error().message);
+        CHECK(snapshot(model) == before);
+      }
+      REQUIRE(::unlink(place.c_str()) == 0);
+      std::filesystem::rename(dir.file("aside"), place);
+    }
+    REQUIRE(recover(Disk(), model, true));
+    CHECK(snapshot(model) == kOld);
+  }
+  CHECK(tried > 10);
+}
+
+TEST_CASE("write: without hard links a change in place moves files, and undo copies them back") {
+  const TempDir dir;
+  const std::string model = dir.file("model");
+  make_old(model);
+  const Disk disk = faulty_disk({.lacks = {DiskStep::kLink, DiskStep::kShare}});
+  REQUIRE(change(disk, model));
+  CHECK(snapshot(model) == kNew);
+  check_tidy(dir, true);
+  REQUIRE(undo_last(disk, model, false));
+  CHECK(snapshot(model) == kOld);
+  check_tidy(dir, false);
+}
+
+TEST_CASE("write: a mount point is changed file by file") {
+  const TempDir dir;
+  REQUIRE(Disk().make_folder(dir.file("model")));
+  const test::Mount mount(dir.file("model"));
+  if (!mount) return;
+  make_old(dir.file("model"));
+  REQUIRE(change(Disk(), dir.file("model")));
+  CHECK(snapshot(dir.file("model")) == kNew);
+  REQUIRE(undo_last(Disk(), dir.file("model"), false));
+  CHECK(snapshot(dir.file("model")) == kOld);
+}
+
+TEST_CASE(
+    "write: another's folder beside the model is left alone, and the change goes on without") {
+  const TempDir dir;
+  const std::string model = dir.file("model");
+  make_old(model);
+  write_file(dir.file(".model.shardwright-exchange/mine"), "x");
+  REQUIRE(change(Disk(), model));
+  CHECK(snapshot(model) == kNew);
+  REQUIRE(recover(Disk(), model));
+  CHECK(read_file(dir.file(".model.shardwright-exchange/mine")) == "x");
+  REQUIRE(undo_last(Disk(), model, false));
+  CHECK(snapshot(model) == kOld);
+  CHECK(read_file(dir.file(".model.shardwright-exchange/mine")) == "x");
+}
+
+TEST_CASE("write: a name that is not UTF-8 cannot be undone, so it is not changed") {
+  const TempDir dir;
+  const std::string model = dir.file("model");
+  make_old(model);
+  const Disk disk;
+  {
+    auto work = InPlace::begin(disk, model);
+    REQUIRE(work);
+    const Status done = work->publish({replaced("o\xFFne", "new")});
+    REQUIRE_FALSE(done);
+    CHECK(done.error().message == "the file name 'o\\xffne' is not UTF-8");
+  }
+  CHECK(snapshot(model) == kOld);
+  check_tidy(dir, false);
+}
+
+TEST_CASE("write: an entry with old files and no manifest is nobody's to remove") {
+  const TempDir dir;
+  const std::string model = dir.file("model");
+  make_old(model);
+  write_file(model + "/.shardwright-undo/0001/before/one", "mine");
+  write_file(model + "/.shardwright-undo/0002/after/one", "staged");
+  REQUIRE(recover(Disk(), model));
+  CHECK(read_file(model + "/.shardwright-undo/0001/before/one") == "mine");
+  CHECK_FALSE(exists(model + "/.shardwright-undo/0002"));
+  CHECK(undo_last(Disk(), model, false).error().code == ErrorCode::kNotFound);
+  // Nor does it hide what may be undone.
+  REQUIRE(change(Disk(), model));
+  REQUIRE(undo_last(Disk(), model, false));
+  CHECK(snapshot(model) == kOld);
+  REQUIRE(forget_all(Disk(), model));
+  CHECK_FALSE(exists(model + "/.shardwright-undo"));
+}
+
+TEST_CASE("write: while another run is at work nothing is undone, finished or forgotten") {
+  const TempDir dir;
+  const std::string model = dir.file("model");
+  half_change(model);
+  const auto before = whole_snapshot(model);
+  const auto lock = FolderLock::take(model);
+  REQUIRE(lock);
+  const std::string busy = "another run is at work in '" + real_path(model).value() + "'";
+  CHECK(undo_last(Disk(), model, false).error().message == busy);
+  CHECK(forget_all(Disk(), model).error().message == busy);
+  CHECK(InPlace::begin(Disk(), model).error().message == busy);
+  CHECK(whole_snapshot(model) == before);
+}
+
+TEST_CASE("write: places that are not there have nothing to begin, undo or forget") {
+  const TempDir dir;
+  const std::string absent = dir.file("no/such");
+  CHECK(InPlace::begin(Disk(), absent).error().code == ErrorCode::kNotFound);
+  CHECK(undo_last(Disk(), absent, false).error().code == ErrorCode::kNotFound);
+  CHECK(forget_all(Disk(), absent).error().code == ErrorCode::kNotFound);
+}
+
+TEST_CASE("write: undo knows a repaired file that is gone, longer, or a pipe now") {
+  const TempDir dir;
+  const std::string model = dir.file("model");
+  write_file(model + "/one", "old");
+  write_file(model + "/two", "old two");
+  const Disk disk;
+  {
+    auto work = InPlace::begin(disk, model);
+    REQUIRE(work);
+    REQUIRE(write_text(disk, join_path(work->staging(), "one"), ""));
+    REQUIRE(write_text(disk, join_path(work->staging(), "two"), "2"));
+    REQUIRE(work->publish({replaced("one", ""), replaced("two", "2")}));
+  }
+  const auto undone = [&] {
+    const auto before = snapshot(model);
+    const auto done = undo_last(disk, model, false);
+    CHECK(snapshot(model) == before);
+    return done ? "" : done.error().message.substr(0, 34);
+  };
+  REQUIRE(::unlink((model + "/one").c_str()) == 0);
+  CHECK(undone() == "'one' was changed since the repair");
+  REQUIRE(::mkfifo((model + "/one").c_str(), 0600) == 0);
+  CHECK(undone() == "'one' was changed since the repair");
+  REQUIRE(::unlink((model + "/one").c_str()) == 0);
+  write_file(model + "/one", "");
+  write_file(model + "/two", "22");
+  CHECK(undone() == "'two' was changed since the repair");
+  write_file(model + "/two", "2");
+  REQUIRE(undo_last(disk, model, false));
+  CHECK(snapshot(model) == Snapshot{{"one", "644:old"}, {"two", "644:old two"}});
 }
 
 }  // namespace

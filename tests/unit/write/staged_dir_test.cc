@@ -168,6 +168,69 @@ TEST_CASE("write: a run that is killed at any step of a replacement leaves old o
   }
 }
 
+TEST_CASE("write: an error at any step of a replacement leaves old or new") {
+  const test::InMemory fast;
+  for (const bool exchanges : {true, false}) {
+    CAPTURE(exchanges);
+    bool failed = true;
+    int news = 0;
+    for (int at = 0; failed; ++at) {
+      CAPTURE(at);
+      const TempDir dir;
+      write_file(dir.file("out/config.json"), "old");
+      auto count = std::make_shared<std::atomic<int>>();
+      const Status built =
+          build(faulty_disk({.at = at, .number = EIO, .no_exchange = !exchanges}, count),
+                dir.file("out"), Existing::kReplaceModel);
+      failed = count->load() > at;
+      const bool is_new = snapshot(dir.file("out")) == kResult;
+      if (!is_new) CHECK(read_file(dir.file("out/config.json")) == "old");
+      CHECK((!built || is_new));
+      CHECK((built || built.error().message.find("'" + dir.path()) != std::string::npos));
+      news += is_new ? 1 : 0;
+    }
+    CHECK(news > 1);
+  }
+}
+
+TEST_CASE("write: a mount point and the current folder are not replaced by another") {
+  const TempDir dir;
+  REQUIRE(Disk().make_folder(dir.file("out")));
+  const auto refused = [&] {
+    const auto before = snapshot(dir.file("out"));
+    const Status built = build(Disk(), dir.file("out"), Existing::kReplaceModel);
+    CHECK(snapshot(dir.file("out")) == before);
+    return built ? "" : built.error().message;
+  };
+  const std::string not_replaced = "output '" + dir.file("out") + "' is not replaced: ";
+  write_file(dir.file("out/config.json"), "old");
+  const std::string here = real_path(".").value();
+  REQUIRE(::chdir(dir.file("out").c_str()) == 0);
+  CHECK(refused() == not_replaced + "it is the current folder, and holds 'config.json'");
+  REQUIRE(::chdir(here.c_str()) == 0);
+  const Mount mount(dir.file("out"));
+  if (!mount) return;
+  write_file(dir.file("out/config.json"), "old");
+  CHECK(refused() == not_replaced + "it is a mount point, and holds 'config.json'");
+}
+
+TEST_CASE("write: a target or a staged folder that goes away is told") {
+  const TempDir dir;
+  REQUIRE(::symlink("loop", dir.file("loop").c_str()) == 0);
+  CHECK(build(Disk(), dir.file("loop"))
+            .error()
+            .message.ends_with(": Too many levels of symbolic links"));
+  CHECK(StagedDir::disk_bytes_of_remains(dir.file("no/such"), Existing::kRefuse) == 0);
+  const Disk disk;
+  auto staged = StagedDir::create(disk, dir.file("out"));
+  REQUIRE(staged);
+  std::filesystem::remove_all(staged->path());
+  const Status published = staged->publish();
+  REQUIRE_FALSE(published);
+  CHECK(published.error().code == ErrorCode::kNotFound);
+  CHECK(whole_snapshot(dir.path()).size() == 1);
+}
+
 TEST_CASE("write: a mount point is filled from inside, and holds nothing after an error") {
   const TempDir dir;
   REQUIRE(Disk().make_folder(dir.file("out")));
