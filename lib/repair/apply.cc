@@ -25,12 +25,11 @@ bool is_weights(std::string_view name) {
                              [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
-// None where the file is new, or was a link that led nowhere.
+// None where the file is new.
 Result<std::optional<mode_t>> mode_of(const Checkpoint& checkpoint, const OutcomeFile& file) {
   if (file.was.empty()) return std::optional<mode_t>();
   const FolderEntry was = checkpoint.folder->describe(file.was);
   if (was.kind == EntryKind::kFile) return std::optional(was.mode);
-  if (was.kind == EntryKind::kDangling) return std::optional<mode_t>();
   return Error{ErrorCode::kIo, fmt::format("{} is no file any more, or cannot be looked at",
                                            quoted(join_path(checkpoint.directory, file.was)))};
 }
@@ -60,14 +59,11 @@ Result<StageCount> stage_folder(const Disk& disk, const Checkpoint& checkpoint,
                                 const StageOptions& options) {
   StageCount count;
   CarryCount carried;
-  const CarryOptions carry{.copy = options.copy,
-                           .threads = options.threads,
-                           .skip =
-                               [&](std::string_view name) {
-                                 const std::string key(name);
-                                 return outcome.gone.contains(key) || outcome.files.contains(key);
-                               },
-                           .is_weights = is_weights};
+  const CarryOptions carry{
+      .copy = options.copy,
+      .threads = options.threads,
+      .skip = [&](std::string_view name) { return outcome.gone.contains(std::string(name)); },
+      .is_weights = is_weights};
   // The largest first: what does not fit fails early.
   for (const auto& [name, file] : outcome.files) {
     SW_TRY_OK(make_folders_above(disk, to, name));

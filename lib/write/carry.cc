@@ -160,7 +160,7 @@ Status carry_file(const Disk& disk, const std::string& from, const std::string& 
 }
 
 Status keep_owner(const Disk& disk, const std::string& was, const std::string& path) {
-  if (was.empty() || describe_path(was).kind == EntryKind::kDangling) return ok();
+  if (was.empty()) return ok();
   struct stat before{};
   struct stat now{};
   if (::stat(was.c_str(), &before) != 0 || ::stat(path.c_str(), &now) != 0) {

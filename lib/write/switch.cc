@@ -64,8 +64,9 @@ class Renames {
     SW_TRY_OK(sync_parents());
     SW_TRY_OK(each(true, &Renames::take_out));
     SW_TRY_OK(sync_parents());
-    SW_TRY_OK(remove_manifest(disk_, entry_.path));
-    return disk_.remove_tree(before_);
+    // It holds no file any more; without a manifest it would be nobody's to remove.
+    SW_TRY_OK(disk_.remove_tree(before_));
+    return remove_manifest(disk_, entry_.path);
   }
 
  private:

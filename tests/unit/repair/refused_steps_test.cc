@@ -188,6 +188,18 @@ TEST_CASE("repair: each step to a new folder, or an empty one, may be refused") 
   CHECK(refuse_each_step(empty, to_output(), EIO) > 20);
 }
 
+TEST_CASE("repair: each step with shards in a folder of their own may be refused") {
+  const World world{.model = R"({"files": {
+      "sub/a.safetensors": {"metadata": null, "tensors": {"a": {"dtype": "U8", "shape": [1], "fill": "one"}}},
+      "sub/b.safetensors": {"metadata": null, "tensors": {"b": {"dtype": "U8", "shape": [1], "fill": "one"}}},
+      "model.safetensors.index.json": {"index": "auto", "set": {"a": "sub/a.safetensors", "b": "sub/b.safetensors"}}}})"};
+  CHECK(refuse_each_step(world, to_output({.partial = true}), EIO) > 10);
+  const Run run = [](const Disk& disk, const TempDir& dir) {
+    return repaired(disk, dir.file("model"), {.partial = true});
+  };
+  CHECK(refuse_each_step(world, run, EIO) > 10);
+}
+
 TEST_CASE("repair: each step into the current folder may be refused") {
   const World world{
       .model = kSeveral,

@@ -301,6 +301,9 @@ TEST_CASE(
   CHECK(moved({"a-00001-of-00004.safetensors", "a-00002-of-00004.safetensors",
                "a-00003-of-00004.safetensors"}) ==
         std::vector<std::string>{"a-00003-of-00004.safetensors to ", index});
+  CHECK(moved({"a-00001-of-00003.safetensors", "a-00002-of-00003.x.safetensors",
+               "a-00003-of-00003.safetensors"}) ==
+        std::vector<std::string>{"a-00003-of-00003.safetensors to ", index});
   // The only shard stays, without a tensor in it.
   CHECK(moved({"a.safetensors"}) ==
         std::vector<std::string>{"a.safetensors to a.safetensors", index});
@@ -355,14 +358,17 @@ TEST_CASE("workshop: an index is written anew where that changes it") {
   CHECK(nothing->steps.empty());
   // With damaged files beside it, what their headers say counts.
   const CheckedModel more = test::checked(R"({"files": {
-      "a.safetensors": {"tensors": {"a": {"dtype": "U8", "shape": [1], "fill": "one"}}},
-      "model-00001-of-00002.safetensors": {"text": "<html>"},
-      "model.safetensors.index.json": {"json": {"weight_map": {"a": "a.safetensors"}}}}})");
+      "m-00001-of-00003.safetensors": {"tensors": {"a": {"dtype": "U8", "shape": [1], "fill": "one"}}},
+      "m-00002-of-00003.safetensors": {"tensors": {"b": {"dtype": "U8", "shape": [1], "fill": "one"}}},
+      "m-00003-of-00003.safetensors": {"text": "<html>"},
+      "model.safetensors.index.json": {"json": {"weight_map": {"a": "m-00001-of-00003.safetensors"}}}}})");
   Workshop rest(more.model);
   rest.rebuild_index(kAsked);
   const auto rebuilt = rest.finish();
   REQUIRE(rebuilt);
-  CHECK(text_of(*rebuilt->changes.front().content).find("<html>") == std::string::npos);
+  const std::string index = text_of(*rebuilt->changes.front().content);
+  CHECK(index.find(R"("b": "m-00002-of-00003.safetensors")") != std::string::npos);
+  CHECK(index.find("m-00003") == std::string::npos);
 }
 
 // The index after the last tensor of the second shard was dropped.
@@ -423,6 +429,43 @@ TEST_CASE("workshop: a tensor that goes takes its entry with it, and a new one g
   const std::string renamed = text_of(*moved_in->changes.back().content);
   CHECK(renamed.find(R"("t1": "a.safetensors")") != std::string::npos);
   CHECK(renamed.find("\"t0\"") == std::string::npos);
+}
+
+TEST_CASE("workshop: shards that are not loaded count for nothing") {
+  const CheckedModel model = test::checked(R"({"files": {
+      "m-00001-of-00002.safetensors": {"tensors": {"a": {"dtype": "U8", "shape": [1], "fill": "one"}}},
+      "m-00002-of-00002.safetensors": {"tensors": {"b": {"dtype": "U8", "shape": [1], "fill": "one"}}},
+      "zz.safetensors": {"tensors": {"z": {"dtype": "U8", "shape": [1], "fill": "one"}}},
+      "model.safetensors.index.json": {"json": {"metadata": {"total_size": 2}, "weight_map":
+          {"a": "m-00001-of-00002.safetensors", "b": "m-00002-of-00002.safetensors",
+           "lost": "m-00002-of-00002.safetensors"}}}}})");
+  Workshop copied(model.model);
+  REQUIRE(copied.add_copy(tensor_of(model, "a"), "copy", kAsked));
+  CHECK(copied.finish()->changes.front().from == "m-00002-of-00002.safetensors");
+  Workshop work(model.model);
+  REQUIRE(work.drop("m-00002-of-00002.safetensors", "b", kAsked));
+  const auto plan = work.finish();
+  REQUIRE(plan);
+  CHECK(plan->changes[0].to == "m-00001-of-00001.safetensors");
+  // A tensor that nobody has goes with the shard that was said to hold it.
+  CHECK(text_of(*plan->changes.back().content).find("lost") == std::string::npos);
+}
+
+TEST_CASE("workshop: parts that are given out of order lie where they belong") {
+  const CheckedModel model = test::checked(kTwoTensors);
+  const Tensor& a = tensor_of(model, "a");
+  Workshop work(model.model);
+  DraftTensor made{.name = "made", .dtype = DType::kU8, .shape = {6}};
+  made.parts = {{.source = &a, .from = 0, .to = 3, .bytes = 3},
+                {.source = &a, .from = 3, .to = 0, .bytes = 3}};
+  REQUIRE(work.compose("stack", a, made, kAsked));
+  const auto plan = work.finish();
+  REQUIRE(plan);
+  const safetensors::Header header = header_of(plan->changes.front());
+  REQUIRE(header.tensors.back().name == "made");
+  CHECK(text_of(*plan->changes.front().content)
+            .substr(header.data_start() + header.tensors.back().begin) ==
+        std::string("\3\4\5\0\1\2", 6));
 }
 
 }  // namespace

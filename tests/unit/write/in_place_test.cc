@@ -343,22 +343,28 @@ TEST_CASE("write: an undo that is killed at any step can be finished") {
   }
 }
 
-// The first state that a run leaves half done where from step `at` on nothing works any more.
-void half_change(const std::string& model) {
-  make_old(model);
-  for (int at = 0; !is_half_switched(model).value(); ++at) {
+// The state that a run leaves half done where from some step on nothing works any more; `later` is
+// how many such steps come before it.
+void half_change(const std::string& model, int later = 0) {
+  for (int at = 0, halves = 0; halves <= later; ++at) {
     REQUIRE(at < 100);
+    std::filesystem::remove_all(model);
+    make_old(model);
     static_cast<void>(change(
         faulty_disk({.at = at, .number = EIO, .lasting = true, .no_exchange = true}), model));
+    if (is_half_switched(model).value()) ++halves;
   }
 }
 
 TEST_CASE("write: each step of going on, or back, from half of a change may be refused") {
   const test::InMemory fast;
-  for (const bool back : {false, true}) {
+  for (const auto& [goes_back, first] :
+       {std::pair{false, 0}, std::pair{true, 0}, std::pair{true, 14}}) {
+    const bool back = goes_back;
+    const int later = first;
     const int steps = test::count_steps([&](const Disk& disk) {
       const TempDir dir;
-      half_change(dir.file("model"));
+      half_change(dir.file("model"), later);
       REQUIRE(recover(disk, dir.file("model"), back));
       CHECK(snapshot(dir.file("model")) == (back ? kOld : kNew));
     });
@@ -370,9 +376,12 @@ TEST_CASE("write: each step of going on, or back, from half of a change may be r
       CAPTURE(fault.lasting);
       const TempDir dir;
       const std::string model = dir.file("model");
-      half_change(model);
+      half_change(model, later);
       const Status done = recover(faulty_disk(fault), model, back);
-      if (!done) CHECK(done.error().message.find("'" + model) != std::string::npos);
+      if (!done) {
+        CHECK_MESSAGE(done.error().message.find("'" + dir.path()) != std::string::npos,
+                      done.error().message);
+      }
       // Whichever way it went, it is one of the two in the end, and the way is known.
       if (is_half_switched(model).value()) {
         REQUIRE(recover(Disk(), model, back));
@@ -409,7 +418,8 @@ TEST_CASE(
 
 TEST_CASE("write: what is not seen is not taken for absent") {
   int tried = 0;
-  for (int at = 0; at < 80; ++at) {
+  const test::InMemory fast;
+  for (int at = 0; at < 80; at += 3) {
     const TempDir dir;
     const std::string model = dir.file("model");
     make_old(model);
@@ -472,6 +482,7 @@ TEST_CASE(
   const std::string model = dir.file("model");
   make_old(model);
   write_file(dir.file(".model.shardwright-exchange/mine"), "x");
+  write_file(model + "/.shardwright-undo/0001/before/one", "mine");  // an entry without a manifest
   REQUIRE(change(Disk(), model));
   CHECK(snapshot(model) == kNew);
   REQUIRE(recover(Disk(), model));
@@ -516,6 +527,7 @@ TEST_CASE("write: an entry with old files and no manifest is nobody's to remove"
 }
 
 TEST_CASE("write: while another run is at work nothing is undone, finished or forgotten") {
+  const test::InMemory fast;
   const TempDir dir;
   const std::string model = dir.file("model");
   half_change(model);
@@ -567,6 +579,122 @@ TEST_CASE("write: undo knows a repaired file that is gone, longer, or a pipe now
   write_file(model + "/two", "2");
   REQUIRE(undo_last(disk, model, false));
   CHECK(snapshot(model) == Snapshot{{"one", "644:old"}, {"two", "644:old two"}});
+}
+
+TEST_CASE("write: each step of an undo, and of forgetting half of a change, may be refused") {
+  const test::InMemory fast;
+  for (const bool exchange : {true, false}) {
+    bool refused = true;
+    for (int at = 0; refused; ++at) {
+      CAPTURE(exchange);
+      CAPTURE(at);
+      REQUIRE(at < 200);
+      const TempDir dir;
+      const std::string model = dir.file("model");
+      make_old(model);
+      REQUIRE(change(Disk(), model));
+      const auto count = std::make_shared<std::atomic<int>>();
+      const auto undone = undo_last(
+          faulty_disk({.at = at, .number = EIO, .no_exchange = !exchange}, count), model, false);
+      refused = count->load() > at;
+      CHECK(snapshot(model) == (undone ? kOld : kNew));
+      REQUIRE(recover(Disk(), model));
+      if (!undone) REQUIRE(undo_last(Disk(), model, false));
+      CHECK(snapshot(model) == kOld);
+      check_tidy(dir, false);
+    }
+  }
+  bool refused = true;
+  for (int at = 0; refused; ++at) {
+    CAPTURE(at);
+    REQUIRE(at < 200);
+    const TempDir dir;
+    const std::string model = dir.file("model");
+    half_change(model);
+    const auto count = std::make_shared<std::atomic<int>>();
+    const Status forgotten = forget_all(faulty_disk({.at = at, .number = EIO}, count), model);
+    refused = count->load() > at;
+    CHECK((forgotten || refused));
+    REQUIRE(recover(Disk(), model));
+    const auto now = snapshot(model);
+    CHECK((now == kNew || now == kOld));
+  }
+}
+
+TEST_CASE("write: an undo that was stopped half-way can be taken back, too") {
+  const test::InMemory fast;
+  int halves = 0;
+  for (int at = 0; at < 80; ++at) {
+    CAPTURE(at);
+    const TempDir dir;
+    const std::string model = dir.file("model");
+    make_old(model);
+    REQUIRE(change(Disk(), model));
+    static_cast<void>(
+        undo_last(faulty_disk({.at = at, .number = EIO, .lasting = true, .no_exchange = true}),
+                  model, false));
+    if (!is_half_switched(model).value()) continue;
+    ++halves;
+    REQUIRE(recover(Disk(), model, true));
+    CHECK(snapshot(model) == kNew);
+    REQUIRE(undo_last(Disk(), model, false));
+    CHECK(snapshot(model) == kOld);
+  }
+  CHECK(halves > 3);
+}
+
+TEST_CASE("write: files that went away since the repair was planned are no reason to stop") {
+  for (const bool exchange : {true, false}) {
+    CAPTURE(exchange);
+    const TempDir dir;
+    const std::string model = dir.file("model");
+    write_file(model + "/stays", "stays");
+    const Disk disk = faulty_disk({.no_exchange = !exchange});
+    {
+      auto work = InPlace::begin(disk, model);
+      REQUIRE(work);
+      REQUIRE(write_text(disk, join_path(work->staging(), "one"), "new one"));
+      REQUIRE(work->publish({replaced("one", "new one"),
+                             {.name = "two", .kind = ChangeKind::kRemoved},
+                             {.name = "three", .kind = ChangeKind::kRemoved, .hidden = true},
+                             {.name = "config.json", .kind = ChangeKind::kKept, .hidden = true}}));
+    }
+    CHECK(snapshot(model) == Snapshot{{"stays", "644:stays"}, {"one", "644:new one"}});
+  }
+}
+
+TEST_CASE("write: each step of adding to a new folder may be refused, or not be had") {
+  const test::InMemory fast;
+  const auto add = [](const Disk& disk, const std::string& model) -> Status {
+    auto work = InPlace::begin(disk, model);
+    if (!work) return std::move(work).error();
+    std::vector<Change> changes;
+    for (const std::string name : {"new/one", "new/two"}) {
+      if (auto made = make_folders_above(disk, work->staging(), name); !made) return made;
+      if (auto wrote = write_text(disk, join_path(work->staging(), name), "x"); !wrote)
+        return wrote;
+      changes.push_back(replaced(name, "x"));
+      changes.back().kind = ChangeKind::kAdded;
+    }
+    return work->publish(std::move(changes));
+  };
+  for (const int number : {EIO, EMLINK}) {
+    bool refused = true;
+    for (int at = 0; refused; ++at) {
+      CAPTURE(number);
+      CAPTURE(at);
+      const TempDir dir;
+      const std::string model = dir.file("model");
+      write_file(model + "/stays", "stays");
+      const auto count = std::make_shared<std::atomic<int>>();
+      const Status done = add(faulty_disk({.at = at, .number = number}, count), model);
+      refused = count->load() > at;
+      CHECK(exists(model + "/new/one") == done.has_value());
+      CHECK(exists(model + "/new/two") == done.has_value());
+      CHECK(read_file(model + "/stays") == "stays");
+      REQUIRE(at < 100);
+    }
+  }
 }
 
 }  // namespace

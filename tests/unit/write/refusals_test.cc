@@ -12,6 +12,7 @@
 #include <doctest/doctest.h>
 
 #include "faults.h"
+#include "io/folder.h"
 #include "support/temp_dir.h"
 #include "write/carry.h"
 #include "write/place.h"
@@ -205,6 +206,7 @@ TEST_CASE("write: places that are not there, or are no folders, are told") {
   CHECK(real_place(dir.file("dangling")).error().code == ErrorCode::kNotFound);
   for (const char* name : {"no/.", "no/.."})
     CHECK(real_place(dir.file(name)).error().code == ErrorCode::kNotFound);
+  CHECK(real_place(dir.file("no/../x/y")).error().code == ErrorCode::kNotFound);
   CHECK(free_bytes_at(dir.file("a/b/c")).value() > 0);
   CHECK(free_bytes_at("/").value() > 0);
   CHECK_FALSE(free_bytes_at(dir.file("file/b")));
@@ -241,6 +243,7 @@ TEST_CASE("write: remains that cannot be removed are in nobody's way") {
   const TempDir dir;
   write_file(dir.file(".out.shardwright-dead00/x"), "x");
   write_file(dir.file(".out.shardwright-dead0"), "of another kind");
+  fs::create_directory(dir.file(".xut.shardwright-dead00"));
   fs::create_directory_symlink(".out.shardwright-dead00", dir.file(".out.shardwright-link00"));
   REQUIRE(make_staging_folder(disk_without({DiskStep::kRemove}, EIO), dir.path(), "out"));
   CHECK(read_file(dir.file(".out.shardwright-dead00/x")) == "x");
@@ -409,8 +412,6 @@ TEST_CASE("write: a new file is its predecessor's owner's, where that may be") {
     return 0;
   });
   CHECK(keep_owner(none, "", dir.file("now")));
-  REQUIRE(::symlink("nowhere", dir.file("dangling").c_str()) == 0);
-  CHECK(keep_owner(none, dir.file("dangling"), dir.file("now")));
   CHECK(message_of(keep_owner(none, dir.file("absent"), dir.file("now"))) ==
         in(dir, "absent") + " or " + in(dir, "now") + " cannot be looked at");
   CHECK_FALSE(keep_owner(none, dir.file("was"), dir.file("absent")));
@@ -491,6 +492,53 @@ TEST_CASE(
       meddled_disk(DiskStep::kSync, "file", [](const std::string& path) { fs::remove(path); }),
       dir.file("file"), content, {.sparse = true, .digest = true}));
   CHECK_FALSE(digest_of_file(dir.path()));
+}
+
+TEST_CASE("write: a current folder that is gone is nobody's") {
+  const TempDir dir;
+  const std::string here = real_path(".").value();
+  fs::create_directory(dir.file("gone"));
+  REQUIRE(::chdir(dir.file("gone").c_str()) == 0);
+  fs::remove(dir.file("gone"));
+  const bool is_current = is_current_folder(real_path(dir.path()).value());
+  REQUIRE(::chdir(here.c_str()) == 0);
+  CHECK_FALSE(is_current);
+}
+
+// Bytes that are in no file.
+class Letters final : public ByteSource {
+ public:
+  [[nodiscard]] std::uint64_t size() const override { return 1U << 20U; }
+  [[nodiscard]] Status read(std::uint64_t /*offset*/, MutableBytes into) const override {
+    std::ranges::fill(into, std::byte{'x'});
+    return ok();
+  }
+};
+
+TEST_CASE("write: blocks are shared with files alone, and a share that fails is an error") {
+  const TempDir dir;
+  write_file(dir.file("source"), std::string(1U << 20U, 'y'));
+  const auto source = open_file(dir.file("source"));
+  REQUIRE(source);
+  const Letters letters;
+  PlannedFile content("");
+  content.append(letters, 0, letters.size());
+  content.append(**source, 0, 1U << 20U);
+  const auto refused =
+      shardwright::write_file(disk_without({DiskStep::kShare}, EIO), dir.file("refused"), content);
+  CHECK(message_of(refused) ==
+        "sharing blocks with " + in(dir, "refused") + ": Input/output error");
+  const auto written = shardwright::write_file(disk_without({DiskStep::kShare}, EOPNOTSUPP),
+                                               dir.file("written"), content, {.digest = true});
+  REQUIRE(written);
+  CHECK(written->written == 2U << 20U);
+  CHECK((read_file(dir.file("written")) ==
+         std::string(1U << 20U, 'x') + std::string(1U << 20U, 'y')));
+  // Of a sparse file the literal bytes alone are written.
+  PlannedFile sparse("head");
+  sparse.append(**source, 0, 1U << 20U);
+  REQUIRE(shardwright::write_file(Disk(), dir.file("sparse"), sparse, {.sparse = true}));
+  CHECK((read_file(dir.file("sparse")) == "head" + std::string(1U << 20U, '\0')));
 }
 
 }  // namespace

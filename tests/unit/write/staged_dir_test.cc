@@ -9,6 +9,7 @@
 
 #include "faults.h"
 #include "support/temp_dir.h"
+#include "support/unprivileged.h"
 #include "write/write_file.h"
 
 namespace shardwright {
@@ -229,6 +230,46 @@ TEST_CASE("write: a target or a staged folder that goes away is told") {
   REQUIRE_FALSE(published);
   CHECK(published.error().code == ErrorCode::kNotFound);
   CHECK(whole_snapshot(dir.path()).size() == 1);
+}
+
+TEST_CASE("write: a target that may not be listed is refused") {
+  const TempDir dir;
+  write_file(dir.file("out/x"), "x");
+  REQUIRE(::chmod(dir.path().c_str(), 0777) == 0);
+  REQUIRE(::chmod(dir.file("out").c_str(), 0711) == 0);
+  const test::Unprivileged nobody;
+  if (!nobody.holds()) return;
+  if (::geteuid() != 65534) REQUIRE(::chmod(dir.file("out").c_str(), 0311) == 0);
+  const Status accepted = StagedDir::accepts(dir.file("out"), Existing::kRefuse);
+  REQUIRE_FALSE(accepted);
+  CHECK(accepted.error().message == "opening '" + dir.file("out") + "': Permission denied");
+}
+
+TEST_CASE("write: what was staged in the current folder and went away is told") {
+  const TempDir dir;
+  REQUIRE(Disk().make_folder(dir.file("out")));
+  const std::string here = real_path(".").value();
+  REQUIRE(::chdir(dir.file("out").c_str()) == 0);
+  const std::string last[] = {"config.json", "absent.json"};
+  Status gone = ok();
+  {
+    const Disk disk = test::meddled_disk(DiskStep::kSyncFolder, "", [](const std::string& path) {
+      std::filesystem::remove_all(path);
+    });
+    auto staged = StagedDir::create(disk, ".");
+    REQUIRE(staged);
+    gone = staged->publish(last);
+  }
+  const Disk disk;
+  auto staged = StagedDir::create(disk, ".");
+  REQUIRE(staged);
+  REQUIRE(write_text(disk, join_path(staged->path(), "config.json"), "{}"));
+  const Status published = staged->publish(last);
+  REQUIRE(::chdir(here.c_str()) == 0);
+  REQUIRE_FALSE(gone);
+  CHECK(gone.error().code == ErrorCode::kNotFound);
+  CHECK(published);
+  CHECK(whole_snapshot(dir.file("out")) == Snapshot{{"config.json", "644:{}"}});
 }
 
 TEST_CASE("write: a mount point is filled from inside, and holds nothing after an error") {

@@ -219,6 +219,22 @@ TEST_CASE("write: each step of many files may be refused, and the next run goes 
   }
 }
 
+TEST_CASE("write: a file of whole blocks is written past the page cache to its last byte") {
+  const test::InMemory fast;
+  const TempDir dir;
+  Countdown none({0});
+  PlannedFile content("");
+  content.append(
+      [](std::uint64_t, MutableBytes into) {
+        std::ranges::fill(into, std::byte{'x'});
+        return ok();
+      },
+      kDirectFrom);
+  const std::vector<FileToWrite> files = {{dir.file("a"), &content}};
+  REQUIRE(write_files(Disk(), files, none));
+  CHECK((read_file(dir.file("a")) == std::string(kDirectFrom, 'x')));
+}
+
 TEST_CASE("write: many files stop where they are asked to, and are counted") {
   const test::InMemory fast;
   const PlannedFile content("head");
