@@ -97,7 +97,8 @@ FolderEntry describe_at(int folder, const std::string& name) {
   }
   entry.is_link = S_ISLNK(status.st_mode);
   if (entry.is_link && ::fstatat(folder, name.c_str(), &status, 0) != 0) {
-    entry.kind = errno == EACCES ? EntryKind::kOther : EntryKind::kDangling;
+    const bool nowhere = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
+    entry.kind = nowhere ? EntryKind::kDangling : EntryKind::kOther;
     return entry;
   }
   entry.kind = S_ISREG(status.st_mode)   ? EntryKind::kFile

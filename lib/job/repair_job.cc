@@ -17,6 +17,7 @@
 #include "job/check_model.h"
 #include "job/find_rule.h"
 #include "job/rehearse.h"
+#include "job/repair_on.h"
 #include "repair/apply.h"
 #include "repair/stored.h"
 #include "repair/verify.h"
@@ -44,7 +45,7 @@ Result<std::string> folder_of(const std::string& path) {
 }
 
 // An unfinished switch: finished by a repair in place, in the way of everything else.
-Status settle(const std::string& folder, const RepairOptions& options) {
+Status settle(const Disk& disk, const std::string& folder, const RepairOptions& options) {
   SW_TRY(const bool half, is_half_switched(folder));
   if (!half) return ok();
   if (!options.output.empty() || options.dry_run) {
@@ -53,7 +54,6 @@ Status settle(const std::string& folder, const RepairOptions& options) {
                              "--in-place' finishes it, 'repair --undo' takes it back",
                              quoted(folder, kShownPath))};
   }
-  const Disk disk;
   SW_TRY(const InPlace finished, InPlace::begin(disk, folder));
   return ok();
 }
@@ -106,9 +106,11 @@ std::string refusal(const Rehearsal& rehearsal, const RepairOptions& options) {
 
 class RepairRun {
  public:
-  RepairRun(const Rehearsal& rehearsal, std::shared_ptr<const Catalogue> catalogue,
-            const RepairOptions& options, RepairReport& report)
-      : rehearsal_(rehearsal),
+  RepairRun(const Disk& disk, const Rehearsal& rehearsal,
+            std::shared_ptr<const Catalogue> catalogue, const RepairOptions& options,
+            RepairReport& report)
+      : disk_(disk),
+        rehearsal_(rehearsal),
         catalogue_(std::move(catalogue)),
         options_(options),
         report_(report),
@@ -203,12 +205,12 @@ class RepairRun {
       report_.notes.push_back("left out " + name);
   }
 
+  const Disk& disk_;
   const Rehearsal& rehearsal_;
   std::shared_ptr<const Catalogue> catalogue_;
   const RepairOptions& options_;
   RepairReport& report_;
   Meter meter_;
-  const Disk disk_;
 };
 
 void describe(const Rehearsal& rehearsal, RepairReport& report) {
@@ -227,11 +229,16 @@ void describe(const Rehearsal& rehearsal, RepairReport& report) {
 }  // namespace
 
 Result<RepairReport> repair(const std::string& path, const RepairOptions& options) {
+  return repair_on(Disk(), path, options);
+}
+
+Result<RepairReport> repair_on(const Disk& disk, const std::string& path,
+                               const RepairOptions& options) {
   SW_TRY_OK(validate({options.check.select, options.check.ignore, options.check.severity}));
   SW_TRY(auto catalogue, load_catalogue(options.check.rules_dir));
   if (!options.check.arch.empty()) SW_TRY_OK(find_rule(*catalogue, options.check.arch));
   SW_TRY(const std::string folder, folder_of(path));
-  SW_TRY_OK(settle(folder, options));
+  SW_TRY_OK(settle(disk, folder, options));
   SW_TRY(Checkpoint checkpoint, open_checkpoint(path, open_options(options.check)));
   if (!options.output.empty()) SW_TRY_OK(check_places(checkpoint, options.output));
 
@@ -245,7 +252,7 @@ Result<RepairReport> repair(const std::string& path, const RepairOptions& option
     return report;
   }
   if (options.check.monitor.stopped()) return Error{ErrorCode::kInterrupted, "interrupted"};
-  RepairRun run(rehearsal, std::move(catalogue), options, report);
+  RepairRun run(disk, rehearsal, std::move(catalogue), options, report);
   Status written = in_place ? run.in_place() : run.to_output();
   if (written) return report;
   Error error = std::move(written).error();

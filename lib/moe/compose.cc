@@ -217,10 +217,10 @@ class Composer {
                              quoted(tensor.name), shape_text(tensor.shape))};
   }
 
-  [[nodiscard]] Change change_of(const Piece& piece) const {
+  [[nodiscard]] ElementChange change_of(const Piece& piece) const {
     Letters letters{};
-    Change change{.noise = piece.expert->noise,
-                  .key = random_key(task_.seed, piece.name, piece.number)};
+    ElementChange change{.noise = piece.expert->noise,
+                         .key = random_key(task_.seed, piece.name, piece.number)};
     if (task_.rule.down.match(piece.name, letters)) change.scale = piece.expert->scale;
     return change;
   }

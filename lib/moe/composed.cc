@@ -22,7 +22,8 @@ void Composed::add(const ExpectedTensor& tensor, ViewTensor made, Origin origin)
   origins[tensor.name] = std::move(origin);
 }
 
-ViewTensor changed_tensor(const ViewTensor& from, const Change& change, OwnedSources& sources) {
+ViewTensor changed_tensor(const ViewTensor& from, const ElementChange& change,
+                          OwnedSources& sources) {
   if (change.is_none()) return from;
   auto source = changed_source(from.tensor, change);
   ViewTensor made = from;

@@ -42,7 +42,8 @@ struct Composed {
 };
 
 // The tensor after a change, read as F32; as it is where there is none.
-ViewTensor changed_tensor(const ViewTensor& from, const Change& change, OwnedSources& sources);
+ViewTensor changed_tensor(const ViewTensor& from, const ElementChange& change,
+                          OwnedSources& sources);
 
 // Gives the plan the tensors, each as it is stored or in the dtype that `dtype_of` says.
 void plan_tensors(const Composed& composed,

@@ -50,7 +50,8 @@ std::shared_ptr<const ByteSource> computed(std::uint64_t elements, Compute compu
 
 }  // namespace
 
-std::shared_ptr<const ByteSource> changed_source(const Tensor& tensor, const Change& change) {
+std::shared_ptr<const ByteSource> changed_source(const Tensor& tensor,
+                                                 const ElementChange& change) {
   return computed(element_count(tensor.shape).value_or(0),
                   [tensor, change](std::uint64_t first, std::size_t count, float* to) -> Status {
                     std::vector<std::byte> raw;

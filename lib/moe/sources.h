@@ -12,7 +12,7 @@
 namespace shardwright {
 
 // What is done to each element of a tensor: x * scale + plus + noise * a number of N(0, 1).
-struct Change {
+struct ElementChange {
   double scale = 1;
   double plus{};
   double noise{};
@@ -22,7 +22,7 @@ struct Change {
 };
 
 // The tensor as F32, changed. `tensor`'s bytes must outlive it.
-std::shared_ptr<const ByteSource> changed_source(const Tensor& tensor, const Change& change);
+std::shared_ptr<const ByteSource> changed_source(const Tensor& tensor, const ElementChange& change);
 
 // Numbers of N(0, 1), or uniform ones between -`bound` and `bound` where that is above 0; F32.
 std::shared_ptr<const ByteSource> random_source(std::uint64_t elements, const RandomKey& key,

@@ -25,17 +25,22 @@ bool is_weights(std::string_view name) {
                              [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
-std::optional<mode_t> mode_of(const Checkpoint& checkpoint, const OutcomeFile& file) {
-  if (file.was.empty()) return std::nullopt;
-  return checkpoint.folder->describe(file.was).mode;
+// None where the file is new.
+Result<std::optional<mode_t>> mode_of(const Checkpoint& checkpoint, const OutcomeFile& file) {
+  if (file.was.empty()) return std::optional<mode_t>();
+  const FolderEntry was = checkpoint.folder->describe(file.was);
+  if (was.kind == EntryKind::kFile) return std::optional(was.mode);
+  return Error{ErrorCode::kIo, fmt::format("{} is no file any more, or cannot be looked at",
+                                           quoted(join_path(checkpoint.directory, file.was)))};
 }
 
 Result<WriteCount> write_content(const Disk& disk, const Checkpoint& checkpoint,
                                  const OutcomeFile& file, const std::string& path, bool digest,
                                  const StageOptions& options) {
+  SW_TRY(const std::optional<mode_t> mode, mode_of(checkpoint, file));
   return write_file(disk, path, *file.content,
                     {.threads = options.threads,
-                     .mode = mode_of(checkpoint, file),
+                     .mode = mode,
                      .share = !options.copy,
                      .digest = digest,
                      .meter = options.meter});
@@ -54,14 +59,11 @@ Result<StageCount> stage_folder(const Disk& disk, const Checkpoint& checkpoint,
                                 const StageOptions& options) {
   StageCount count;
   CarryCount carried;
-  const CarryOptions carry{.copy = options.copy,
-                           .threads = options.threads,
-                           .skip =
-                               [&](std::string_view name) {
-                                 const std::string key(name);
-                                 return outcome.gone.contains(key) || outcome.files.contains(key);
-                               },
-                           .is_weights = is_weights};
+  const CarryOptions carry{
+      .copy = options.copy,
+      .threads = options.threads,
+      .skip = [&](std::string_view name) { return outcome.gone.contains(std::string(name)); },
+      .is_weights = is_weights};
   // The largest first: what does not fit fails early.
   for (const auto& [name, file] : outcome.files) {
     SW_TRY_OK(make_folders_above(disk, to, name));
@@ -99,9 +101,8 @@ Result<std::vector<Change>> stage_changes(const Disk& disk, const Checkpoint& ch
     SW_TRY_OK(make_folders_above(disk, work.staging(), name));
     const std::string path = join_path(work.staging(), name);
     const std::string from = join_path(work.folder(), file.was);
-    Change change{.name = name,
-                  .kind = exists(join_path(work.folder(), name)) ? ChangeKind::kReplaced
-                                                                 : ChangeKind::kAdded};
+    SW_TRY(const bool replaces, is_there(join_path(work.folder(), name)));
+    Change change{.name = name, .kind = replaces ? ChangeKind::kReplaced : ChangeKind::kAdded};
     if (file.content) {
       SW_TRY(const WriteCount written, write_content(disk, checkpoint, file, path, true, options));
       count.written += written.written;
@@ -126,7 +127,8 @@ Result<std::vector<Change>> stage_changes(const Disk& disk, const Checkpoint& ch
   if (changes.size() < 2) return changes;
   for (const std::string& name : entries) {
     if (std::ranges::find(changes, name, &Change::name) != changes.end()) continue;
-    if (!exists(join_path(work.folder(), name))) continue;
+    SW_TRY(const bool there, is_there(join_path(work.folder(), name)));
+    if (!there) continue;
     changes.push_back({.name = name, .kind = ChangeKind::kKept, .hidden = true});
   }
   std::ranges::stable_sort(changes, {}, [&](const Change& change) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -82,11 +81,6 @@ Result<HeaderImage> image_of(const DraftShard& shard, const std::vector<TensorSp
 
 }  // namespace
 
-DraftTensor* DraftShard::find(std::string_view name) {
-  const auto found = std::ranges::find(tensors, name, &DraftTensor::name);
-  return found != tensors.end() ? &*found : nullptr;
-}
-
 std::uint64_t bytes_of(const DraftTensor& tensor) {
   std::uint64_t bytes = 0;
   for (const TensorPart& part : tensor.parts)
@@ -114,17 +108,14 @@ Result<DraftShard> draft_of(const Checkpoint& checkpoint, std::size_t shard) {
     return Error{ErrorCode::kMalformed, fmt::format("{} cannot be read", quoted(now.file))};
   }
   std::vector<const Tensor*> stored;
-  std::unordered_set<std::string_view> seen;
-  // From the last on: of two equal names in one header the reference library keeps the last.
-  for (auto tensor = checkpoint.tensors.rbegin(); tensor != checkpoint.tensors.rend(); ++tensor) {
-    if (tensor->shard != shard || !seen.insert(tensor->name).second) continue;
-    if (!tensor->readable) {
+  for (const Tensor& tensor : checkpoint.tensors) {  // of equal names a header has the last alone
+    if (tensor.shard != shard) continue;
+    if (!tensor.readable) {
       return Error{ErrorCode::kMalformed,
-                   fmt::format("{} in {} cannot be read", quoted(tensor->name), quoted(now.file))};
+                   fmt::format("{} in {} cannot be read", quoted(tensor.name), quoted(now.file))};
     }
-    stored.push_back(&*tensor);
+    stored.push_back(&tensor);
   }
-  std::ranges::reverse(stored);
   std::ranges::stable_sort(stored, {}, &Tensor::offset);
   DraftShard draft{.from = now.file, .file = now.file, .metadata = now.header->metadata};
   draft.tensors.reserve(stored.size());

@@ -30,8 +30,6 @@ struct DraftShard {
   std::vector<DraftTensor> tensors{};  // in file order
   std::vector<std::pair<std::string, std::string>> metadata{};
   bool rewritten{};  // otherwise its bytes stay, and only its name may change
-
-  [[nodiscard]] DraftTensor* find(std::string_view name);
 };
 
 std::uint64_t bytes_of(const DraftTensor& tensor);

@@ -41,8 +41,7 @@ class Preview final : public Folder {
 
  private:
   [[nodiscard]] bool hides(std::string_view name) const {
-    const std::string key(name);
-    return outcome_.gone.contains(key) || outcome_.files.contains(key);
+    return outcome_.gone.contains(std::string(name));
   }
 
   [[nodiscard]] FolderEntry describe_new(const std::string& name, const OutcomeFile& file) const {

@@ -96,19 +96,10 @@ Status apply_form(Workshop& work, const Stored& stored, TieForm form) {
     return Error{ErrorCode::kInvalidArgument,
                  "no rule describes this model, so nobody knows what it ties"};
   }
-  switch (form) {
-    case TieForm::kAsFound:
-      return ok();
-    case TieForm::kDrop:
-      return drop(work, stored);
-    case TieForm::kMaterialize:
-      return model.expected->tie.tied ? materialize(work, stored) : ok();
-    case TieForm::kUntie:
-      if (!model.expected->tie.tied) return ok();
-      SW_TRY_OK(materialize(work, stored));
-      return set_flags(work, model, "false");
-  }
-  return ok();
+  if (form == TieForm::kDrop) return drop(work, stored);
+  if (!model.expected->tie.tied) return ok();
+  SW_TRY_OK(materialize(work, stored));
+  return form == TieForm::kUntie ? set_flags(work, model, "false") : ok();
 }
 
 }  // namespace shardwright

@@ -78,6 +78,9 @@ class Carrier {
         SW_TRY_OK(one_file(entry, from, to, inner));
       } else if (entry.kind == EntryKind::kFolder) {
         SW_TRY_OK(sub_folder(entry, from, to, inner));
+      } else if (entry.kind == EntryKind::kOther && entry.inode == 0) {
+        return Error{ErrorCode::kIo, fmt::format("{} cannot be looked at",
+                                                 quoted(join_path(from, entry.name), kShownPath))};
       } else {
         leave_out(inner, entry.kind == EntryKind::kDangling ? "a link that leads nowhere"
                                                             : "no file and no folder");
@@ -157,10 +160,12 @@ Status carry_file(const Disk& disk, const std::string& from, const std::string& 
 }
 
 Status keep_owner(const Disk& disk, const std::string& was, const std::string& path) {
+  if (was.empty()) return ok();
   struct stat before{};
   struct stat now{};
-  if (was.empty() || ::stat(was.c_str(), &before) != 0 || ::stat(path.c_str(), &now) != 0) {
-    return ok();
+  if (::stat(was.c_str(), &before) != 0 || ::stat(path.c_str(), &now) != 0) {
+    return Error{ErrorCode::kIo, fmt::format("{} or {} cannot be looked at",
+                                             quoted(was, kShownPath), quoted(path, kShownPath))};
   }
   if (before.st_uid == now.st_uid && before.st_gid == now.st_gid) return ok();
   SW_TRY_OK(disk.set_owner(path, before.st_uid, before.st_gid));

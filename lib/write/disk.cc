@@ -107,9 +107,9 @@ Result<OutFile> Disk::reopen(const std::string& path, bool direct) const {
 
 Status Disk::allocate(const OutFile& file, std::uint64_t offset, std::uint64_t bytes) const {
   if (bytes == 0) return ok();
-  if (!may(DiskStep::kAllocate, file.path)) return failed("reserving space for", file.path);
-  while (::fallocate(file.fd.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(bytes)) !=
-         0) {
+  while (!may(DiskStep::kAllocate, file.path) ||
+         ::fallocate(file.fd.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(bytes)) !=
+             0) {
     if (errno == EINTR) continue;
     // Not posix_fallocate: where there is none, it would write a byte into every block.
     if (errno == EOPNOTSUPP || errno == ENOSYS) return ok();
@@ -121,9 +121,10 @@ Status Disk::allocate(const OutFile& file, std::uint64_t offset, std::uint64_t b
 Status Disk::write(const OutFile& file, std::uint64_t offset, Bytes bytes) const {
   bool indirect = !file.direct;
   while (!bytes.empty()) {
-    if (!may(DiskStep::kWrite, file.path)) return failed("writing", file.path);
     const ssize_t wrote =
-        ::pwrite(file.fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        may(DiskStep::kWrite, file.path)
+            ? ::pwrite(file.fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset))
+            : -1;
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote < 0 && errno == EINVAL && !indirect) {
       // Other needs than ours, or another thread has just been here: through the page cache, then.
@@ -200,19 +201,17 @@ Status Disk::set_folder_mode(const std::string& path, mode_t mode) const {
 }
 
 Status Disk::set_owner(const std::string& path, uid_t owner, gid_t group) const {
-  const bool done =
-      may(DiskStep::kSetOwner, path) && (::lchown(path.c_str(), owner, group) == 0 ||
-                                         errno == EPERM || errno == EINVAL || errno == EOPNOTSUPP);
-  return status_of(done, "setting the owner of", path);
+  const bool done = may(DiskStep::kSetOwner, path) && ::lchown(path.c_str(), owner, group) == 0;
+  const bool stays = !done && (errno == EPERM || errno == EINVAL || errno == EOPNOTSUPP);
+  return status_of(done || stays, "setting the owner of", path);
 }
 
 Status Disk::sync_folder(const std::string& path) const {
-  if (!may(DiskStep::kSyncFolder, path)) return failed("syncing", path);
   const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder) return failed("syncing", path);
+  const bool done = may(DiskStep::kSyncFolder, path) && ::fsync(folder.get()) == 0;
   // Some network file systems have no fsync for folders; their renames are synchronous.
-  const bool done = ::fsync(folder.get()) == 0 || errno == EINVAL || errno == ENOTSUP;
-  return status_of(done, "syncing", path);
+  return status_of(done || errno == EINVAL || errno == ENOTSUP, "syncing", path);
 }
 
 Result<bool> Disk::link(const std::string& from, const std::string& to) const {
@@ -229,8 +228,10 @@ Status Disk::rename(const std::string& from, const std::string& to) const {
 }
 
 Status Disk::rename_new(const std::string& from, const std::string& to) const {
-  if (!may(DiskStep::kRename, to)) return failed("moving a file to", to);
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return ok();
+  if (may(DiskStep::kRename, to) &&
+      ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+    return ok();
+  }
   if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) {
     return failed("moving a file to", to);
   }

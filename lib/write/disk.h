@@ -53,8 +53,8 @@ enum class DiskStep : std::uint8_t {
 
 class Disk {
  public:
-  // Asked before each step: 0 lets it happen, any other value is the errno that it fails with.
-  // Called from any thread.
+  // Asked before each step: 0 lets it happen, any other value is the errno that it fails with, and
+  // is taken for the system's own. Called from any thread.
   using Gate = std::function<int(DiskStep step, const std::string& path)>;
 
   Disk() = default;

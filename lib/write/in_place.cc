@@ -44,7 +44,8 @@ Status tidy(const Disk& disk, const std::string& folder) {
 Status remove_entry(const Disk& disk, const std::string& folder, const std::string& name) {
   const std::string undo = join_path(folder, kUndoFolder);
   const std::string going = join_path(undo, std::string(kGoing) + name);
-  if (!exists(join_path(undo, name))) return ok();
+  SW_TRY(const bool there, is_there(join_path(undo, name)));
+  if (!there) return ok();
   SW_TRY_OK(disk.remove_tree(going));
   SW_TRY_OK(disk.rename(join_path(undo, name), going));
   SW_TRY_OK(disk.sync_folder(undo));
@@ -58,13 +59,17 @@ Status recover(const Disk& disk, const std::string& folder, bool back) {
   for (const UndoEntry& entry : entries) {
     if (!entry.manifest) {
       // Staged and never switched; with old files in it, it is not ours to judge.
-      if (!exists(join_path(entry.path, "before")))
-        SW_TRY_OK(remove_entry(disk, folder, entry.name));
+      SW_TRY(const bool has_old, is_there(join_path(entry.path, "before")));
+      if (!has_old) SW_TRY_OK(remove_entry(disk, folder, entry.name));
     } else if (!entry.manifest->done && back) {
       SW_TRY_OK(switch_back(disk, folder, entry));
       SW_TRY_OK(remove_entry(disk, folder, entry.name));
     } else if (!entry.manifest->done) {
       SW_TRY_OK(switch_by_rename(disk, folder, entry));
+    } else {
+      // What a switch that is done may have left.
+      SW_TRY_OK(disk.remove_tree(join_path(entry.path, "after")));
+      SW_TRY_OK(disk.remove_tree(join_path(join_path(entry.path, "before"), kUndoFolder)));
     }
     if (entry.manifest && !entry.manifest->undoes.empty() && (entry.manifest->done || !back)) {
       SW_TRY_OK(remove_entry(disk, folder, entry.manifest->undoes));
@@ -115,7 +120,9 @@ InPlace::InPlace(InPlace&& other) noexcept
 InPlace::~InPlace() {
   // Nobody can be told of a failure here; the next run tries again. With a manifest it is a
   // published change, or one that recover() must finish.
-  if (entry_.path.empty() || exists(join_path(entry_.path, "manifest.json"))) return;
+  if (entry_.path.empty()) return;
+  const auto published = is_there(join_path(entry_.path, "manifest.json"));
+  if (!published || *published) return;
   static_cast<void>(remove_entry(*disk_, folder_, entry_.name));
   static_cast<void>(tidy(*disk_, folder_));
 }

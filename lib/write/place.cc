@@ -152,6 +152,13 @@ bool exists(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
+Result<bool> is_there(const std::string& path) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  return failed("looking at", path);
+}
+
 bool is_mount_root(const std::string& path) {
   struct statx status{};
   if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status) != 0) return false;
@@ -247,7 +254,8 @@ Result<StagingFolder> make_staging_folder(const Disk& disk, const std::string& f
     auto lock = FolderLock::take(path);
     if (lock) return StagingFolder{std::move(path), std::move(*lock)};
     if (lock.error().code == ErrorCode::kUnsupported) return StagingFolder{std::move(path), {}};
-    // Somebody took it for remains before it was locked.
+    // Somebody took it for remains before it was locked, and removes it.
+    static_cast<void>(disk.remove_folder(path));
     if (i == kTries) return std::move(lock).error();
   }
 }

@@ -39,6 +39,8 @@ bool says_disk_is_full(const Error& error);
 std::string remedy_of_full_disk(std::uint64_t bytes);
 
 bool exists(const std::string& path);  // a link counts, wherever it leads
+// The same where more hangs on it than the next error: kIo where the system does not say.
+Result<bool> is_there(const std::string& path);
 bool is_mount_root(const std::string& path);
 bool is_current_folder(const std::string& path);  // of this process, or above it
 

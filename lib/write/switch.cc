@@ -13,13 +13,29 @@
 namespace shardwright {
 namespace {
 
-struct Places {
-  Places(const std::string& folder, const UndoEntry& entry, const Change& change)
-      : now(join_path(folder, change.name)),
-        before(join_path(join_path(entry.path, "before"), change.name)),
-        after(join_path(join_path(entry.path, "after"), change.name)) {}
-  std::string now, before, after;
+struct Place {
+  std::string path{};
+  bool there{};
 };
+
+struct Places {
+  Place now{}, before{}, after{};
+};
+
+Result<Place> look_at(std::string path) {
+  SW_TRY(const bool there, is_there(path));
+  return Place{std::move(path), there};
+}
+
+// Where a file that changes is. A look that fails is an error: a file that was not seen would be
+// passed over, and the old one with it.
+Result<Places> places_of(const std::string& folder, const UndoEntry& entry, const Change& change) {
+  Places places;
+  SW_TRY(places.now, look_at(join_path(folder, change.name)));
+  SW_TRY(places.before, look_at(join_path(join_path(entry.path, "before"), change.name)));
+  SW_TRY(places.after, look_at(join_path(join_path(entry.path, "after"), change.name)));
+  return places;
+}
 
 class Renames {
  public:
@@ -48,16 +64,17 @@ class Renames {
     SW_TRY_OK(sync_parents());
     SW_TRY_OK(each(true, &Renames::take_out));
     SW_TRY_OK(sync_parents());
-    SW_TRY_OK(remove_manifest(disk_, entry_.path));
-    return disk_.remove_tree(before_);
+    // It holds no file any more; without a manifest it would be nobody's to remove.
+    SW_TRY_OK(disk_.remove_tree(before_));
+    return remove_manifest(disk_, entry_.path);
   }
 
  private:
   Status each(bool hidden, Status (Renames::*step)(const Change&, const Places&)) {
     for (const Change& change : entry_.manifest->changes) {
-      if (change.hidden == hidden) {
-        SW_TRY_OK((this->*step)(change, Places(folder_, entry_, change)));
-      }
+      if (change.hidden != hidden) continue;
+      SW_TRY(const Places places, places_of(folder_, entry_, change));
+      SW_TRY_OK((this->*step)(change, places));
     }
     return ok();
   }
@@ -66,7 +83,9 @@ class Renames {
   Status hide_all() {
     const std::vector<Change>& changes = entry_.manifest->changes;
     for (auto change = changes.rbegin(); change != changes.rend(); ++change) {
-      if (change->hidden) SW_TRY_OK(hide(*change, Places(folder_, entry_, *change)));
+      if (!change->hidden) continue;
+      SW_TRY(const Places places, places_of(folder_, entry_, *change));
+      SW_TRY_OK(hide(*change, places));
     }
     return ok();
   }
@@ -88,9 +107,9 @@ class Renames {
     switch (change.kind) {
       case ChangeKind::kReplaced:
       case ChangeKind::kAdded:
-        return !exists(places.after);
+        return !places.after.there;
       case ChangeKind::kRemoved:
-        return exists(places.before);
+        return places.before.there;
       case ChangeKind::kKept:
         return false;
     }
@@ -98,31 +117,31 @@ class Renames {
   }
 
   Status hide(const Change& change, const Places& places) {
-    if (is_in(change, places) || exists(places.before) || !exists(places.now)) return ok();
-    return disk_.rename(places.now, places.before);
+    if (is_in(change, places) || places.before.there || !places.now.there) return ok();
+    return disk_.rename(places.now.path, places.before.path);
   }
 
   // A second name for the old file, so that the new one can take its name in one step.
   Status save(const Change& change, const Places& places) {
-    if (change.kind != ChangeKind::kReplaced || is_in(change, places) || exists(places.before) ||
-        !exists(places.now)) {
+    if (change.kind != ChangeKind::kReplaced || is_in(change, places) || places.before.there ||
+        !places.now.there) {
       return ok();
     }
-    SW_TRY(const bool linked, disk_.link(places.now, places.before));
-    return linked ? ok() : disk_.rename(places.now, places.before);
+    SW_TRY(const bool linked, disk_.link(places.now.path, places.before.path));
+    return linked ? ok() : disk_.rename(places.now.path, places.before.path);
   }
 
   Status put_in(const Change& change, const Places& places) {
     switch (change.kind) {
       case ChangeKind::kReplaced:
-        return is_in(change, places) ? ok() : disk_.rename(places.after, places.now);
+        return is_in(change, places) ? ok() : disk_.rename(places.after.path, places.now.path);
       case ChangeKind::kAdded:
-        return is_in(change, places) ? ok() : disk_.rename_new(places.after, places.now);
+        return is_in(change, places) ? ok() : disk_.rename_new(places.after.path, places.now.path);
       case ChangeKind::kRemoved:
-        if (is_in(change, places) || !exists(places.now)) return ok();
-        return disk_.rename(places.now, places.before);
+        if (is_in(change, places) || !places.now.there) return ok();
+        return disk_.rename(places.now.path, places.before.path);
       case ChangeKind::kKept:
-        return exists(places.before) ? disk_.rename(places.before, places.now) : ok();
+        return bring_back(places);
     }
     return ok();
   }
@@ -130,11 +149,15 @@ class Renames {
   // The opposite of save, hide and put_in, wherever they stopped.
   Status take_out(const Change& change, const Places& places) {
     const bool brings = change.kind == ChangeKind::kReplaced || change.kind == ChangeKind::kAdded;
-    if (brings && !exists(places.after) && exists(places.now)) {
-      SW_TRY_OK(disk_.rename(places.now, places.after));
+    if (brings && !places.after.there && places.now.there) {
+      SW_TRY_OK(disk_.rename(places.now.path, places.after.path));
     }
     // Where both are still names of one file, this does nothing, as it should.
-    return exists(places.before) ? disk_.rename(places.before, places.now) : ok();
+    return bring_back(places);
+  }
+
+  Status bring_back(const Places& places) {
+    return places.before.there ? disk_.rename(places.before.path, places.now.path) : ok();
   }
 
   const Disk& disk_;
@@ -161,9 +184,9 @@ Result<bool> build_other(const Disk& disk, const std::string& folder, const std:
   for (const Change& change : changes) {
     if (change.kind != ChangeKind::kReplaced && change.kind != ChangeKind::kAdded) continue;
     if (!linked) return false;
-    const Places places(folder, entry, change);
+    const std::string after = join_path(join_path(entry.path, "after"), change.name);
     SW_TRY_OK(make_folders_above(disk, other, change.name));
-    SW_TRY(linked, disk.link(places.after, join_path(other, change.name)));
+    SW_TRY(linked, disk.link(after, join_path(other, change.name)));
   }
   if (!linked) return false;
   const std::string undo = join_path(other, kUndoFolder);
@@ -238,14 +261,14 @@ Status switch_back(const Disk& disk, const std::string& folder, const UndoEntry&
 Status finish_exchange(const Disk& disk, const std::string& folder,
                        const std::vector<UndoEntry>& entries) {
   const std::string other = other_folder(folder);
-  if (!exists(other)) return ok();
+  SW_TRY(const bool is_left, is_there(other));
+  if (!is_left) return ok();
   for (const UndoEntry& entry : entries) {
     if (!entry.manifest) continue;
     if (!entry.manifest->done) return disk.remove_tree(other);  // it was never exchanged
-    const bool known = exists(join_path(join_path(other, kUndoFolder), entry.name));
-    if (known && !exists(join_path(entry.path, "before"))) {
-      return keep_old(disk, folder, entry.name);
-    }
+    SW_TRY(const bool known, is_there(join_path(join_path(other, kUndoFolder), entry.name)));
+    SW_TRY(const bool has_old, is_there(join_path(entry.path, "before")));
+    if (known && !has_old) return keep_old(disk, folder, entry.name);
   }
   return ok();  // nothing tells what it is: it stays
 }

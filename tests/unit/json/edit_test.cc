@@ -48,6 +48,14 @@ TEST_CASE("json: an absent member is inserted as its neighbours are written") {
   CHECK(set("{\n  \"a\": {\n  }\n}", "/a/b", "2") == "{\n  \"a\": {\n    \"b\": 2\n  }\n}");
 }
 
+TEST_CASE("json: the first line that is indented says how, whatever blank lines are there") {
+  CHECK(set("{\n\n  \n   \r\n\t\"a\": {\n}\n}", "/a/b", "2") ==
+        "{\n\n  \n   \r\n\t\"a\": {\n\t\t\"b\": 2\n\t}\n}");
+  CHECK(set("{\r\n}\r\n", "/a", "1") == "{\r\n  \"a\": 1\r\n}\r\n");
+  CHECK(set("\n{}", "/a", "1") == "\n{\n  \"a\": 1\n}");
+  CHECK(set("{}\n    ", "/a", "1") == "{\n  \"a\": 1\n}\n    ");
+}
+
 TEST_CASE("json: a member goes with its comma") {
   CHECK(removed(R"({"a": 1, "b": 2, "c": 3})", "/a") == R"({"b": 2, "c": 3})");
   CHECK(removed(R"({"a": 1, "b": 2, "c": 3})", "/b") == R"({"a": 1, "c": 3})");
@@ -83,6 +91,12 @@ TEST_CASE("json: edits that cannot be made say why") {
   CHECK(set("{}", "/a",
             "\xEF\xBB\xBF"
             "1") == "error: the new value is no JSON: line 1, column 1: expected a value");
+  CHECK(set("{\"a\": \"\xFF\"}", "/a", "1") == "error: line 1, column 8: bytes that are not UTF-8");
+  CHECK(set("{} {}", "/a", "1") == "error: line 1, column 4: text after the end of the value");
+  CHECK(set("[", "", "1") == "error: line 1, column 2: the text ends too early");
+  CHECK(set("{}", "/~", "1") == "error: '/~' is no JSON pointer");
+  CHECK(removed("{}", "a") == "error: 'a' is no JSON pointer");
+  CHECK(removed("[", "/0") == "error: line 1, column 2: the text ends too early");
   CHECK(set("{}", "a", "1") == "error: 'a' is no JSON pointer");
   CHECK(set("{}", "/~2", "1") == "error: '/~2' is no JSON pointer");
   CHECK(removed("{}", "") == "error: the whole document cannot be removed");

@@ -76,9 +76,29 @@ TEST_CASE("json: what Python writes for numbers that are none is read as null") 
     CHECK(value.is_null());
   CHECK(*document->root.find("b")->string() == "NaN");
   CHECK(document->root.find("NaN")->is_null());
+  CHECK(parse("[-Infinity]")->non_finite == 1);
   CHECK(error_of("[NaN,\n Infinity, Nan]") == "line 2, column 12: expected a value");
   CHECK(error_of("[-NaN]") == "line 1, column 2: expected a value");
   CHECK(error_of("[NaNs]") == "line 1, column 5: expected ',' or ']'");
+}
+
+TEST_CASE("json: two values say the same, however they are written") {
+  const auto same = [](std::string_view a, std::string_view b) {
+    const bool forwards = says_the_same(value_of(a), value_of(b));
+    CHECK(forwards == says_the_same(value_of(b), value_of(a)));
+    return forwards;
+  };
+  CHECK(same("1e6", "1000000"));
+  CHECK(same(R"({"a": 1, "b": {"c": [1, null]}})", R"({"b": {"c": [1, null]}, "a": 1.0})"));
+  CHECK(same("{}", "{}"));
+  CHECK(same("\"x\"", R"("\u0078")"));
+  CHECK_FALSE(same("1", "2"));
+  CHECK_FALSE(same("1", "\"1\""));
+  CHECK_FALSE(same("{}", "[]"));
+  CHECK_FALSE(same("[1]", "[1.5]"));
+  CHECK_FALSE(same(R"({"a": 1})", R"({"a": 1, "b": 2})"));
+  CHECK_FALSE(same(R"({"a": 1, "b": 2})", R"({"a": 1, "c": 2})"));
+  CHECK_FALSE(same(R"({"a": {"b": 1}})", R"({"a": {"b": 2}})"));
 }
 
 TEST_CASE("json: a byte-order mark is recorded and passed over") {

@@ -15,8 +15,8 @@ namespace shardwright {
 namespace {
 
 // A mixture that consists of a config.
-struct Stored {
-  explicit Stored(const std::string& config) : catalogue(Catalogue::builtin()) {
+struct StoredWeights {
+  explicit StoredWeights(const std::string& config) : catalogue(Catalogue::builtin()) {
     auto opened = open_checkpoint(test::memory_fixture(
         R"({"files": {"config.json": {"json": )" + config +
         R"(}, "model.safetensors": {"tensors": {"a": {"dtype": "F32", "shape": [1]}}}}})"));
@@ -54,14 +54,14 @@ std::string with(const std::string& model_type, const std::string& more) {
 // A key of the config when those experts are kept, or what stands in the way.
 std::string pruned(const std::string& model_type, const std::string& more,
                    const std::vector<std::uint64_t>& kept, std::string_view key) {
-  const Stored stored(with(model_type, more));
+  const StoredWeights stored(with(model_type, more));
   const auto made = pruned_config(stored.input(), kept);
   return made ? under(made->document.root, key) : made.error().message;
 }
 
 std::size_t notes_of(const std::string& model_type, const std::string& more,
                      const std::vector<std::uint64_t>& kept) {
-  const Stored stored(with(model_type, more));
+  const StoredWeights stored(with(model_type, more));
   const auto made = pruned_config(stored.input(), kept);
   REQUIRE(made);
   return made->notes.size();
@@ -115,7 +115,7 @@ TEST_CASE("experts: groups of experts stay even, or the reason is said") {
 }
 
 TEST_CASE("experts: a dense config has what the dense class lacks, and nothing of experts") {
-  const Stored stored(with("qwen3_moe", R"("num_experts": 4, "moe_intermediate_size": 32,
+  const StoredWeights stored(with("qwen3_moe", R"("num_experts": 4, "moe_intermediate_size": 32,
       "norm_topk_prob": true, "auto_map": {"A": "b"})"));
   const auto rules = mixture_rules();
   REQUIRE(rules);

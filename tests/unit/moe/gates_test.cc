@@ -93,7 +93,7 @@ TEST_CASE("moe: a tensor changed is read as F32, and noise has the size that is 
   for (float& value : noisy)
     value -= 3;
   CHECK(moments_of(noisy).deviation == doctest::Approx(0.25).epsilon(0.03));
-  CHECK(Change{}.is_none());
+  CHECK(ElementChange{}.is_none());
 }
 
 }  // namespace shardwright

@@ -129,5 +129,44 @@ TEST_CASE("plan: what is unsafe, or gone, is not applied unasked") {
   CHECK(unwanted->changes.empty());
 }
 
+TEST_CASE("plan: what is dropped is not renamed, shaped or turned besides") {
+  const CheckedModel model = test::checked(R"({"files": {"model.safetensors": {"tensors": {
+      "a": {"dtype": "U8", "shape": [1, 4], "fill": "iota"},
+      "b": {"dtype": "U8", "shape": [1, 4], "fill": "same:a"}}}}})");
+  for (const Edit& other :
+       {Edit(edit::RenameTensor{kShard, "b", "c"}), Edit(edit::ReshapeTensor{kShard, "b", {4}}),
+        Edit(edit::TransposeTensor{kShard, "b"})}) {
+    const auto plan = plan_fixes(
+        model.model, {wanting("ST100", {edit::DropTensor{kShard, "b"}}), wanting("ST200", {other})},
+        {.unsafe = true});
+    REQUIRE(plan);
+    CHECK(plan->notes.empty());
+    REQUIRE(plan->steps.size() == 1);
+    CHECK(plan->steps[0].op == "drop");
+    CHECK(plan->steps[0].why == "every byte of it is in 'a' of 'model.safetensors', which stays");
+  }
+  // Of what no rule describes the config is what expects.
+  const auto plan =
+      plan_fixes(model.model, {wanting("ST100", {edit::RenameTensor{kShard, "b", "c"}})}, {});
+  REQUIRE(plan);
+  CHECK(plan->steps.at(0).why == "to 'c': the name that the config expects");
+}
+
+TEST_CASE(
+    "plan: two fixes that want the same are applied together, and a loaded shard is no stray") {
+  const CheckedModel model = test::checked(kPlanned);
+  const Edit set = edit::SetJson{"config.json", "/vocab_size", "1"};
+  const auto plan =
+      plan_fixes(model.model, {wanting("CF100", {set}), wanting("CF200", {set})}, {.unsafe = true});
+  REQUIRE(plan);
+  CHECK(plan->notes.empty());
+  CHECK(plan->changes.size() == 1);
+  for (const char* file : {"model.safetensors", "absent.safetensors"}) {
+    CHECK(one_left(edit::DropFile{file}) ==
+          std::vector<std::string>{"'do what ST100 wants' (ST100) is left: '" + std::string(file) +
+                                   "' is no file beside the model"});
+  }
+}
+
 }  // namespace
 }  // namespace shardwright

@@ -35,8 +35,22 @@ TEST_CASE("verify: other bytes, another name, dtype or number of tensors are fou
   CHECK(judged(R"({"rule": "llama", "config": {"num_hidden_layers": 1},
                    "dtype": {"model.norm.weight": "F64"}})") == failing);
   CHECK(judged(R"({"rule": "llama", "config": {"num_hidden_layers": 1},
+                   "shape": {"model.norm.weight": [2, 4]}, "fill": {"model.norm.weight": "one"}})")
+            .ends_with("another program writes to these files"));
+  CHECK(judged(R"({"rule": "llama", "config": {"num_hidden_layers": 1},
                    "drop": ["model.norm.weight"]})")
             .ends_with(" were planned"));
+}
+
+TEST_CASE("verify: the same bytes in another shape are not what was planned") {
+  const auto model = [](std::string_view shape) {
+    return test::checked(R"({"files": {"model.safetensors": {"tensors": {
+        "a": {"dtype": "U8", "fill": "iota", "shape": )" +
+                         std::string(shape) + "}}}}}");
+  };
+  const CheckedModel planned = model("[2, 3]");
+  CHECK(verify_staged(planned.model, model("[2, 3]").model));
+  CHECK_FALSE(verify_staged(planned.model, model("[3, 2]").model));
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include "safetensors/header.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
+#include <tuple>
 
 #include <doctest/doctest.h>
 
@@ -123,6 +125,75 @@ TEST_CASE("safetensors: defects are counted all and kept within bounds") {
   CHECK(header.count(DefectKind::kEntryMalformed) == 30'000);
   CHECK(header.defects.size() == Header::kMaxDefects);
   CHECK(header.tensors.empty());
+}
+
+// The header of so many tensors with this entry.
+Header repeated(std::string_view entry, std::size_t times) {
+  std::string text = "{";
+  for (std::size_t i = 0; i < times; ++i) {
+    text += (i > 0 ? ",\"" : "\"") + std::to_string(i) + "\":";
+    text += entry;
+  }
+  text += '}';
+  return parse_header(text, 8 + text.size() + 64);
+}
+
+TEST_CASE("safetensors: no kind of defect is kept without end") {
+  using enum DefectKind;
+  constexpr std::size_t kTimes = Header::kMaxDefects + 3;
+  const auto check = [](const Header& header, DefectKind kind, std::uint64_t count) {
+    CAPTURE(static_cast<int>(kind));
+    CHECK(header.count(kind) == count);
+    CHECK(std::ranges::count(header.defects, kind, &Defect::kind) == Header::kMaxDefects);
+  };
+  for (const auto& [kind, each, entry] : {
+           std::tuple{kEntryMalformed, 3U, "{}"},
+           std::tuple{kEntryMalformed, 4U, "[1,2,3,4]"},
+           std::tuple{kEntryMalformed, 1U, R"({"dtype":5,"shape":[],"data_offsets":[0,4]})"},
+           std::tuple{kEntryMalformed, 1U,
+                      R"({"dtype":{"F32":1},"shape":[],"data_offsets":[0,4]})"},
+           std::tuple{kEntryMalformed, 1U, R"({"dtype":"F32","shape":{},"data_offsets":[0,4]})"},
+           std::tuple{kEntryMalformed, 1U, R"({"dtype":"F32","shape":[-1],"data_offsets":[0,4]})"},
+           std::tuple{kEntryMalformed, 1U, R"({"dtype":"F32","shape":[],"data_offsets":[0,4,8]})"},
+           std::tuple{kUnknownDType, 1U, R"({"dtype":"F31","shape":[],"data_offsets":[0,4]})"},
+           std::tuple{kUnknownKey, 1U, R"({"x":1,"dtype":"F32","shape":[],"data_offsets":[0,4]})"},
+           std::tuple{kDuplicateKey, 1U,
+                      R"({"shape":[],"dtype":"F32","shape":[],"data_offsets":[0,4]})"},
+           std::tuple{kUnusualForm, 1U, R"(["F32",[],[0,4]])"},
+           std::tuple{kShapeOverflow, 1U,
+                      R"({"dtype":"F32","shape":[9223372036854775808,2],"data_offsets":[0,4]})"},
+           std::tuple{kSubByte, 1U, R"({"dtype":"F4","shape":[1],"data_offsets":[0,4]})"},
+           std::tuple{kRangeReversed, 1U, R"({"dtype":"F32","shape":[],"data_offsets":[4,0]})"},
+           std::tuple{kRangeSize, 1U, R"({"dtype":"F32","shape":[],"data_offsets":[0,5]})"},
+           std::tuple{kRangePastData, 1U, R"({"dtype":"U8","shape":[65],"data_offsets":[0,65]})"},
+       }) {
+    CAPTURE(entry);
+    const Header header = repeated(entry, kTimes);
+    check(header, kind, each * kTimes);
+  }
+  check(repeated(R"({"dtype":"U8","shape":[8],"data_offsets":[0,8]})", kTimes), kOverlap,
+        kTimes - 1);
+  std::string metadata = R"({"__metadata__":{"a":"")";
+  for (std::size_t i = 0; i < kTimes; ++i)
+    metadata += R"(,"a":"","b":1)";
+  metadata += "}";
+  for (std::size_t i = 0; i < kTimes; ++i)
+    metadata += R"(,"__metadata__":{})";
+  metadata += "}";
+  const Header header = parse_header(metadata, 8 + metadata.size());
+  check(header, kDuplicateMetadata, kTimes);
+  check(header, kMetadataMalformed, kTimes);
+  check(header, kDuplicateKey, kTimes);
+}
+
+TEST_CASE("safetensors: a header that breaks off inside a dtype is no JSON") {
+  for (const char* text : {R"({"a":{"dtype":{"F32":[}}})", R"({"a":{"dtype":{"F32":)",
+                           R"({"a":{"dtype":{"F32":null)", R"({"a":{"dtype":{)"}) {
+    const Header header = parse_header(text, 8 + std::string_view(text).size());
+    CHECK(header.count(DefectKind::kNotJson) == 1);
+    CHECK(header.tensors.empty());
+    CHECK_FALSE(header.usable());
+  }
 }
 
 TEST_CASE("safetensors: many extents stay where they were stored") {

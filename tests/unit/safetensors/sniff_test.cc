@@ -53,6 +53,13 @@ TEST_CASE("safetensors: what may be safetensors is taken for nothing else") {
   CHECK(what(file(100'000'000, " {\"a\"")) == "a safetensors file");
   CHECK(what(file(~std::uint64_t{0}, "\x01\x02")) == "a safetensors file");  // no idea: noise
   CHECK(what("\xC3\x28\xA0\xA1\xFF\xFE tail") == "a safetensors file");
+  CHECK(what(file(3, "\n{}")) == "a safetensors file");
+  for (const char* noise : {"\x80\x01}\xFF\xFF\xFF", "\x80\x06}\xFF\xFF\xFF",
+                            "\x80\x02?\xFF\xFF\xFF", "a\x7F", "a\x0E"})
+    CHECK_MESSAGE(what(noise) == "a safetensors file", noise);
+  CHECK(what("\x80\x02") == "a safetensors file");
+  CHECK(what("\x80") == "a text");          // a character that is cut off
+  CHECK(what("", 100) == "an empty file");  // nothing of it could be read
 }
 
 }  // namespace

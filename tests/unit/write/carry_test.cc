@@ -126,7 +126,12 @@ TEST_CASE("write: links to folders lead neither out of the model nor in circles"
   REQUIRE(::symlink("../b", dir.file("from/a/to_b").c_str()) == 0);
   REQUIRE(::symlink("../a", dir.file("from/b/to_a").c_str()) == 0);
   REQUIRE(::symlink("../outside", dir.file("from/out").c_str()) == 0);
+  write_file(dir.file("from/b/deep/three"), "3");
+  REQUIRE(::symlink("../../outside/secret", dir.file("from/b/copy").c_str()) == 0);
   const CarryCount count = carry(Disk(), dir.file("from"), dir.file("to"));
+  CHECK(read_file(dir.file("to/a/to_b/deep/three")) == "3");
+  CHECK(read_file(dir.file("to/b/copy")) == "3");
+  CHECK(inode_of(dir.file("to/b/copy")) != inode_of(dir.file("outside/secret")));
   CHECK(count.left_out ==
         std::vector<std::string>{"'a/to_b/to_a': a link to a folder, reached through another",
                                  "'b/to_a/to_b': a link to a folder, reached through another",
@@ -140,6 +145,7 @@ TEST_CASE("write: a second folder of hard links keeps links as links") {
   write_file(dir.file("from/x"), "x");
   write_file(dir.file("from/sub/y"), "y");
   REQUIRE(::symlink("../elsewhere", dir.file("from/link").c_str()) == 0);
+  REQUIRE(::symlink("sub", dir.file("from/linked_sub").c_str()) == 0);
   REQUIRE(::chmod(dir.file("from").c_str(), 0710) == 0);
   REQUIRE(Disk().make_folder(dir.file("to")));
   const auto linked = link_folder(Disk(), dir.file("from"), dir.file("to"),
@@ -149,6 +155,7 @@ TEST_CASE("write: a second folder of hard links keeps links as links") {
   CHECK(snapshot(dir.file("to")) == snapshot(dir.file("from")));
   CHECK(mode_of(dir.file("to")) == 0710);
   CHECK(inode_of(dir.file("to/sub/y")) == inode_of(dir.file("from/sub/y")));
+  CHECK(sync_folders(Disk(), dir.file("to")));
   const Disk no_links(
       [](DiskStep step, const std::string&) { return step == DiskStep::kLink ? EPERM : 0; });
   REQUIRE(Disk().make_folder(dir.file("to2")));

@@ -100,6 +100,7 @@ TEST_CASE("write: names of unfinished work are recognised, and only those") {
   CHECK_FALSE(is_staging_name("out.shardwright-a1b2c3"));
   CHECK_FALSE(is_staging_name(".out.shardwright-a1b2c34"));
   CHECK_FALSE(is_staging_name(".shardwright-undo"));
+  CHECK_FALSE(is_staging_name(".shardwright-a1b2c3"));
 }
 
 TEST_CASE("write: remains of a killed run go, those of a living one stay") {

@@ -1,12 +1,15 @@
 #include "faults.h"
 
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -49,10 +52,27 @@ Disk faulty_disk(const Fault& fault, std::shared_ptr<std::atomic<int>> count) {
   if (!count) count = std::make_shared<std::atomic<int>>();
   return Disk([fault, count](DiskStep step, const std::string&) {
     if (fault.no_exchange && step == DiskStep::kExchange) return EINVAL;
+    if (std::ranges::find(fault.lacks, step) != fault.lacks.end()) return EOPNOTSUPP;
     const int now = count->fetch_add(1);
     if (fault.at < 0 || now < fault.at || (now > fault.at && !fault.lasting)) return 0;
     if (fault.exit) ::_exit(kStopped);
     return fault.number;
+  });
+}
+
+Disk disk_without(std::vector<DiskStep> steps, int number) {
+  return Disk([steps = std::move(steps), number](DiskStep step, const std::string&) {
+    return std::ranges::find(steps, step) != steps.end() ? number : 0;
+  });
+}
+
+Disk meddled_disk(DiskStep step, std::string ending,
+                  std::function<void(const std::string& path)> deed) {
+  const auto done = std::make_shared<std::atomic<bool>>();
+  return Disk([step, ending = std::move(ending), deed = std::move(deed), done](
+                  DiskStep now, const std::string& path) {
+    if (now == step && path.ends_with(ending) && !done->exchange(true)) deed(path);
+    return 0;
   });
 }
 
@@ -96,6 +116,15 @@ InMemory::InMemory() {
 
 InMemory::~InMemory() {
   before_.empty() ? ::unsetenv("TMPDIR") : ::setenv("TMPDIR", before_.c_str(), 1);
+}
+
+Mount::Mount(std::string path, const char* options) : path_(std::move(path)) {
+  mounted_ = ::mount("none", path_.c_str(), "tmpfs", 0, options) == 0;
+  if (!mounted_) MESSAGE("skipped: mounting a tmpfs is not permitted here");
+}
+
+Mount::~Mount() {
+  if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
 }
 
 std::uint64_t inode_of(const std::string& path) {

@@ -7,21 +7,32 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "write/disk.h"
 
 namespace shardwright::test {
 
-// Counts steps; says `number` at step `at` (from 0), or at every step from there on.
+// Counts steps, but for those that cannot be had; says `number` at step `at` (from 0), or at every
+// step from there on.
 struct Fault {
   int at{-1};
   int number{};
   bool lasting{};
   bool exit{};  // the process ends instead
   bool no_exchange{};
+  std::vector<DiskStep> lacks{};  // what the file system cannot have at all
 };
 
 Disk faulty_disk(const Fault& fault, std::shared_ptr<std::atomic<int>> count = {});
+
+// A file system that cannot have these steps, and says so with `number`.
+Disk disk_without(std::vector<DiskStep> steps, int number);
+
+// Another program at work: does `deed` once, before the first step of this kind whose path ends
+// with `ending`.
+Disk meddled_disk(DiskStep step, std::string ending,
+                  std::function<void(const std::string& path)> deed);
 
 // The steps of `work`, which must succeed.
 int count_steps(const std::function<void(const Disk&)>& work);
@@ -48,6 +59,20 @@ class InMemory {
 
  private:
   std::string before_;
+};
+
+// A file system in memory, mounted while it lives. That needs root: false where it may not be.
+class Mount {
+ public:
+  explicit Mount(std::string path, const char* options = "size=1m");
+  Mount(const Mount&) = delete;
+  Mount& operator=(const Mount&) = delete;
+  ~Mount();
+  explicit operator bool() const { return mounted_; }
+
+ private:
+  std::string path_;
+  bool mounted_{};
 };
 
 std::uint64_t inode_of(const std::string& path);

@@ -3,95 +3,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include <doctest/doctest.h>
 
-#include "faults.h"
 #include "support/temp_dir.h"
+#include "unit/write/changed_folder.h"
 #include "write/undo.h"
 #include "write/write_file.h"
 
 namespace shardwright {
 namespace {
 
-using test::Fault;
+using test::change;
+using test::change_one;
+using test::check_tidy;
 using test::faulty_disk;
 using test::inode_of;
+using test::kNewFolder;
+using test::kOldFolder;
+using test::make_old;
 using test::read_file;
+using test::replaced;
 using test::Snapshot;
 using test::snapshot;
 using test::stops_at;
 using test::TempDir;
-using test::whole_snapshot;
 using test::write_file;
-
-const Snapshot kOld = {
-    {"config.json", "644:config"}, {"model.safetensors.index.json", "644:old index"},
-    {"one", "600:old one"},        {"two", "644:two"},
-    {"stays", "644:stays"},        {"link", "-> ../elsewhere"},
-    {"sub", "folder 755"},         {"sub/three", "644:old three"}};
-const Snapshot kNew = {
-    {"config.json", "644:config"}, {"model.safetensors.index.json", "644:new index"},
-    {"one", "600:new one"},        {"four", "644:four"},
-    {"stays", "644:stays"},        {"link", "-> ../elsewhere"},
-    {"sub", "folder 755"},         {"sub/three", "644:new three"}};
-
-void make_old(const std::string& folder) {
-  write_file(folder + "/config.json", "config");
-  write_file(folder + "/model.safetensors.index.json", "old index");
-  write_file(folder + "/one", "old one");
-  write_file(folder + "/two", "two");
-  write_file(folder + "/stays", "stays");
-  write_file(folder + "/sub/three", "old three");
-  REQUIRE(::symlink("../elsewhere", (folder + "/link").c_str()) == 0);
-  REQUIRE(::chmod((folder + "/one").c_str(), 0600) == 0);
-}
-
-Change replaced(const std::string& name, std::string_view text, bool hidden = false) {
-  return {.name = name,
-          .kind = ChangeKind::kReplaced,
-          .hidden = hidden,
-          .bytes = text.size(),
-          .digest = digest_of(std::as_bytes(std::span(text)))};
-}
-
-// One of each kind.
-Status change(const Disk& disk, const std::string& folder) {
-  auto work = InPlace::begin(disk, folder);
-  if (!work) return std::move(work).error();
-  const std::string& at = work->staging();
-  if (auto made = make_folders_above(disk, at, "sub/three"); !made) return made;
-  for (const auto& [name, text, mode] :
-       {std::tuple{"one", "new one", 0600U}, std::tuple{"four", "four", 0644U},
-        std::tuple{"model.safetensors.index.json", "new index", 0644U},
-        std::tuple{"sub/three", "new three", 0644U}}) {
-    if (auto wrote = write_text(disk, join_path(at, name), text, mode); !wrote) return wrote;
-  }
-  Change added = replaced("four", "four");
-  added.kind = ChangeKind::kAdded;
-  return work->publish({replaced("model.safetensors.index.json", "new index", true),
-                        {.name = "config.json", .kind = ChangeKind::kKept, .hidden = true},
-                        replaced("one", "new one"),
-                        replaced("sub/three", "new three"),
-                        added,
-                        {.name = "two", .kind = ChangeKind::kRemoved}});
-}
-
-Status change_one(const Disk& disk, const std::string& folder) {
-  auto work = InPlace::begin(disk, folder);
-  if (!work) return std::move(work).error();
-  if (auto wrote = write_text(disk, join_path(work->staging(), "one"), "new one", 0600); !wrote)
-    return wrote;
-  return work->publish({replaced("one", "new one")});
-}
-
-// No remains beside the folder, and in it only what undo needs.
-void check_tidy(const TempDir& dir, bool undoable) {
-  for (const auto& [name, text] : whole_snapshot(dir.path())) {
-    CHECK_MESSAGE(name.substr(0, 5) == "model", name);
-    CHECK_MESSAGE((undoable || name.find(".shardwright") == std::string::npos), name);
-    CHECK_MESSAGE(name.find("/after/") == std::string::npos, name);
-  }
-}
 
 TEST_CASE("write: a change in place keeps what it replaced, and undo puts the same files back") {
   for (const bool exchange : {true, false}) {
@@ -104,7 +42,7 @@ TEST_CASE("write: a change in place keeps what it replaced, and undo puts the sa
     const Disk disk = faulty_disk({.no_exchange = !exchange});
     const Status done = change(disk, model);
     REQUIRE_MESSAGE(done, done.error().message);
-    CHECK(snapshot(model) == kNew);
+    CHECK(snapshot(model) == kNewFolder);
     CHECK(inode_of(model + "/.shardwright-undo/0001/before/one") == one);
     check_tidy(dir, true);
 
@@ -112,10 +50,10 @@ TEST_CASE("write: a change in place keeps what it replaced, and undo puts the sa
     REQUIRE(lines);
     CHECK(*lines == std::vector<std::string>{"one", "sub/three", "four", "two",
                                              "model.safetensors.index.json"});
-    CHECK(snapshot(model) == kNew);
+    CHECK(snapshot(model) == kNewFolder);
     const auto undone = undo_last(disk, model, false);
     REQUIRE_MESSAGE(undone, undone.error().message);
-    CHECK(snapshot(model) == kOld);
+    CHECK(snapshot(model) == kOldFolder);
     CHECK(inode_of(model + "/one") == one);
     CHECK(inode_of(model + "/two") == two);
     check_tidy(dir, false);
@@ -132,7 +70,7 @@ TEST_CASE("write: one changed file needs no exchange of folders") {
   CHECK(inode_of(model) == folder);
   CHECK(read_file(model + "/one") == "new one");
   REQUIRE(undo_last(Disk(), model, false));
-  CHECK(snapshot(model) == kOld);
+  CHECK(snapshot(model) == kOldFolder);
   CHECK(inode_of(model + "/one") == one);
   check_tidy(dir, false);
 }
@@ -149,7 +87,7 @@ TEST_CASE("write: the current folder of this process is not exchanged") {
   REQUIRE(back == 0);
   REQUIRE(done);
   CHECK(inode_of(model) == folder);
-  CHECK(snapshot(model) == kNew);
+  CHECK(snapshot(model) == kNewFolder);
 }
 
 TEST_CASE("write: changes in place stack, and undo takes them back one by one") {
@@ -162,11 +100,11 @@ TEST_CASE("write: changes in place stack, and undo takes them back one by one") 
     REQUIRE(change_one(disk, model));
     const auto middle = snapshot(model);
     REQUIRE(change(disk, model));
-    CHECK(snapshot(model) == kNew);
+    CHECK(snapshot(model) == kNewFolder);
     REQUIRE(undo_last(disk, model, false));
     CHECK(snapshot(model) == middle);
     REQUIRE(undo_last(disk, model, false));
-    CHECK(snapshot(model) == kOld);
+    CHECK(snapshot(model) == kOldFolder);
     check_tidy(dir, false);
     CHECK(undo_last(disk, model, false).error().message ==
           "there is no repair in place to undo in '" + model + "'");
@@ -181,7 +119,7 @@ TEST_CASE("write: forgetting deletes what undo needs, and nothing else") {
     const Disk disk = faulty_disk({.no_exchange = !exchange});
     REQUIRE(change(disk, model));
     REQUIRE(forget_all(disk, model));
-    CHECK(snapshot(model) == kNew);
+    CHECK(snapshot(model) == kNewFolder);
     check_tidy(dir, false);
     CHECK(forget_all(disk, model).error().code == ErrorCode::kNotFound);
   }
@@ -205,7 +143,7 @@ TEST_CASE("write: undo stops where a file was changed since, and names it") {
         "'two' is there again since the repair: move it away before the undo");
   REQUIRE(::unlink((model + "/two").c_str()) == 0);
   REQUIRE(undo_last(Disk(), model, false));
-  Snapshot expected = kOld;
+  Snapshot expected = kOldFolder;
   expected["stays"] = "644:edited";
   CHECK(snapshot(model) == expected);
 }
@@ -253,16 +191,16 @@ TEST_CASE("write: an error at any step of a change in place leaves the old or th
         failed = count->load() > at;
         if (!done) ++errors;
         const auto expected =
-            one ? read_file(model + "/one") == "new one" : snapshot(model) == kNew;
+            one ? read_file(model + "/one") == "new one" : snapshot(model) == kNewFolder;
         CHECK(expected == done.has_value());
-        if (!done) CHECK(snapshot(model) == kOld);
+        if (!done) CHECK(snapshot(model) == kOldFolder);
         // Whatever was left to do, the next run does.
         REQUIRE(recover(Disk(), model));
         if (!done) check_tidy(dir, false);
         if (done) {
           const auto undone = undo_last(Disk(), model, false);
           REQUIRE_MESSAGE(undone, undone.error().message);
-          CHECK(snapshot(model) == kOld);
+          CHECK(snapshot(model) == kOldFolder);
         }
       }
       CHECK(errors > 5);
@@ -286,9 +224,9 @@ TEST_CASE("write: a run killed at any step of a change in place leaves the old o
       stopped = stops_at(at, !exchange,
                          [&](const Disk& disk) { static_cast<void>(change(disk, model)); });
       const auto seen = snapshot(model);
-      if (seen == kOld) {
+      if (seen == kOldFolder) {
         ++old_states;
-      } else if (seen == kNew) {
+      } else if (seen == kNewFolder) {
         ++new_states;
       } else {
         ++hidden_states;
@@ -301,12 +239,12 @@ TEST_CASE("write: a run killed at any step of a change in place leaves the old o
       const bool half = is_half_switched(model).value();
       REQUIRE(recover(Disk(), model, back));
       const auto after = snapshot(model);
-      CHECK(after == (half ? (back ? kOld : kNew) : seen));
-      if (after == kNew) {
+      CHECK(after == (half ? (back ? kOldFolder : kNewFolder) : seen));
+      if (after == kNewFolder) {
         const auto undone = undo_last(Disk(), model, false);
         REQUIRE_MESSAGE(undone, undone.error().message);
       }
-      CHECK(snapshot(model) == kOld);
+      CHECK(snapshot(model) == kOldFolder);
       check_tidy(dir, false);
     }
     CHECK(old_states > 5);
@@ -330,11 +268,12 @@ TEST_CASE("write: an undo that is killed at any step can be finished") {
         static_cast<void>(undo_last(disk, model, false));
       });
       const auto seen = snapshot(model);
-      CHECK((seen == kOld || seen == kNew || (!exchange && !seen.contains("config.json"))));
+      CHECK((seen == kOldFolder || seen == kNewFolder ||
+             (!exchange && !seen.contains("config.json"))));
       // By the next undo, or by another run that comes between.
       if (at % 2 == 0) REQUIRE(recover(Disk(), model));
-      if (snapshot(model) != kOld) REQUIRE(undo_last(Disk(), model, false));
-      CHECK(snapshot(model) == kOld);
+      if (snapshot(model) != kOldFolder) REQUIRE(undo_last(Disk(), model, false));
+      CHECK(snapshot(model) == kOldFolder);
       REQUIRE(recover(Disk(), model));
       check_tidy(dir, false);
     }

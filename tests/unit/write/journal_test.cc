@@ -1,5 +1,10 @@
 #include "write/journal.h"
 
+#include <cerrno>
+#include <filesystem>
+#include <string>
+#include <vector>
+
 #include <doctest/doctest.h>
 
 #include "faults.h"
@@ -76,6 +81,71 @@ TEST_CASE(
     CHECK(read.has_value() == (at >= head));
     if (read) CHECK(read->tiles.size() < 2);
   }
+}
+
+// A line as it is written, whatever it says.
+std::string line(std::string_view text) {
+  return digest_text(digest_of(std::as_bytes(std::span(text)))).substr(0, 16) + " " +
+         std::string(text) + "\n";
+}
+
+TEST_CASE("write: a journal of whole lines that say nothing known is none, or ends there") {
+  const TempDir dir;
+  const std::string digest(32, 'a');
+  const std::string first = line("shardwright journal 1");
+  const std::string fact = line("plan " + digest + " what");
+  const std::string tile = line("tile 1 0 10 " + digest);
+  const auto read = [&dir](const std::string& text) {
+    test::write_file(dir.file(kJournalName), text);
+    return read_journal(dir.path());
+  };
+  REQUIRE(read(first + fact + line("tiles") + tile));
+  CHECK(!read(line("shardwright journal 2") + fact + line("tiles")));
+  for (const std::string& wrong :
+       {std::string("plan"), "fact " + digest + " what", "plan " + digest,
+        std::string("plan abc what"), "plan " + std::string(32, 'g') + " what"}) {
+    CAPTURE(wrong);
+    CHECK(!read(first + fact + line(wrong) + line("tiles")));
+  }
+  CHECK(!read(first + fact + "short\n" + line("tiles")));
+  CHECK(!read(first + fact + std::string(16, 'a') + "_text\n" + line("tiles")));
+  for (const std::string& wrong :
+       {std::string("tile"), "tale 1 0 10 " + digest, std::string("tile "), std::string("tile 1"),
+        std::string("tile 1 "), std::string("tile 1 0 "), "tile 1 x 10 " + digest,
+        "tile 1 0 10, " + digest, "tile 99999999999999999999 0 10 " + digest,
+        std::string("tile 1 0 10 abc")}) {
+    CAPTURE(wrong);
+    const std::string good = first + fact + line("tiles") + tile;
+    const auto contents = read(good + line(wrong) + tile);
+    REQUIRE(contents);
+    CHECK(contents->tiles.size() == 1);
+    CHECK(contents->bytes == good.size());
+  }
+  std::filesystem::resize_file(dir.file(kJournalName), 1025ULL << 20U);
+  CHECK(!read_journal(dir.path()));
+}
+
+TEST_CASE("write: each step of making a journal, or of going on with it, may be refused") {
+  const TempDir dir;
+  const std::string path = "'" + dir.file(kJournalName) + "'";
+  const auto message = [](const Result<Journal>& journal) {
+    return journal ? "" : journal.error().message;
+  };
+  for (int at = 0; at < 2; ++at) {
+    const Disk disk = test::faulty_disk({.at = at, .number = EIO});
+    CHECK(message(Journal::create(disk, dir.path(), kFacts)) ==
+          (at == 0 ? "creating " : "writing ") + path + ": Input/output error");
+    std::filesystem::remove(dir.file(kJournalName));
+  }
+  write_journal(dir);
+  const auto read = read_journal(dir.path());
+  REQUIRE(read);
+  for (int at = 0; at < 2; ++at) {
+    const Disk disk = test::faulty_disk({.at = at, .number = EIO});
+    CHECK(message(Journal::reopen(disk, dir.path(), *read)) ==
+          (at == 0 ? "opening " : "setting the size of ") + path + ": Input/output error");
+  }
+  CHECK(read_journal(dir.path())->tiles.size() == 2);
 }
 
 TEST_CASE("write: a journal that cannot be written ends, and is right as far as it goes") {

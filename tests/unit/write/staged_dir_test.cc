@@ -1,6 +1,5 @@
 #include "write/staged_dir.h"
 
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 
 #include "faults.h"
 #include "support/temp_dir.h"
+#include "support/unprivileged.h"
 #include "write/write_file.h"
 
 namespace shardwright {
@@ -17,6 +17,7 @@ namespace {
 
 using test::count_steps;
 using test::faulty_disk;
+using test::Mount;
 using test::read_file;
 using test::Snapshot;
 using test::snapshot;
@@ -168,23 +169,108 @@ TEST_CASE("write: a run that is killed at any step of a replacement leaves old o
   }
 }
 
-// A mount of its own needs root.
-class Mount {
- public:
-  Mount(const std::string& path, const char* options) : path_(path) {
-    mounted_ = ::mount("none", path.c_str(), "tmpfs", 0, options) == 0;
+TEST_CASE("write: an error at any step of a replacement leaves old or new") {
+  const test::InMemory fast;
+  for (const bool exchanges : {true, false}) {
+    CAPTURE(exchanges);
+    bool failed = true;
+    int news = 0;
+    for (int at = 0; failed; ++at) {
+      CAPTURE(at);
+      const TempDir dir;
+      write_file(dir.file("out/config.json"), "old");
+      auto count = std::make_shared<std::atomic<int>>();
+      const Status built =
+          build(faulty_disk({.at = at, .number = EIO, .no_exchange = !exchanges}, count),
+                dir.file("out"), Existing::kReplaceModel);
+      failed = count->load() > at;
+      const bool is_new = snapshot(dir.file("out")) == kResult;
+      if (!is_new) CHECK(read_file(dir.file("out/config.json")) == "old");
+      CHECK((!built || is_new));
+      CHECK((built || built.error().message.find("'" + dir.path()) != std::string::npos));
+      news += is_new ? 1 : 0;
+    }
+    CHECK(news > 1);
   }
-  Mount(const Mount&) = delete;
-  Mount& operator=(const Mount&) = delete;
-  ~Mount() {
-    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
-  }
-  explicit operator bool() const { return mounted_; }
+}
 
- private:
-  std::string path_;
-  bool mounted_{};
-};
+TEST_CASE("write: a mount point and the current folder are not replaced by another") {
+  const TempDir dir;
+  REQUIRE(Disk().make_folder(dir.file("out")));
+  const auto refused = [&] {
+    const auto before = snapshot(dir.file("out"));
+    const Status built = build(Disk(), dir.file("out"), Existing::kReplaceModel);
+    CHECK(snapshot(dir.file("out")) == before);
+    return built ? "" : built.error().message;
+  };
+  const std::string not_replaced = "output '" + dir.file("out") + "' is not replaced: ";
+  write_file(dir.file("out/config.json"), "old");
+  const std::string here = real_path(".").value();
+  REQUIRE(::chdir(dir.file("out").c_str()) == 0);
+  CHECK(refused() == not_replaced + "it is the current folder, and holds 'config.json'");
+  REQUIRE(::chdir(here.c_str()) == 0);
+  const Mount mount(dir.file("out"));
+  if (!mount) return;
+  write_file(dir.file("out/config.json"), "old");
+  CHECK(refused() == not_replaced + "it is a mount point, and holds 'config.json'");
+}
+
+TEST_CASE("write: a target or a staged folder that goes away is told") {
+  const TempDir dir;
+  REQUIRE(::symlink("loop", dir.file("loop").c_str()) == 0);
+  CHECK(build(Disk(), dir.file("loop"))
+            .error()
+            .message.ends_with(": Too many levels of symbolic links"));
+  CHECK(StagedDir::disk_bytes_of_remains(dir.file("no/such"), Existing::kRefuse) == 0);
+  const Disk disk;
+  auto staged = StagedDir::create(disk, dir.file("out"));
+  REQUIRE(staged);
+  std::filesystem::remove_all(staged->path());
+  const Status published = staged->publish();
+  REQUIRE_FALSE(published);
+  CHECK(published.error().code == ErrorCode::kNotFound);
+  CHECK(whole_snapshot(dir.path()).size() == 1);
+}
+
+TEST_CASE("write: a target that may not be listed is refused") {
+  const TempDir dir;
+  write_file(dir.file("out/x"), "x");
+  REQUIRE(::chmod(dir.path().c_str(), 0777) == 0);
+  REQUIRE(::chmod(dir.file("out").c_str(), 0711) == 0);
+  const test::Unprivileged nobody;
+  if (!nobody.holds()) return;
+  if (::geteuid() != 65534) REQUIRE(::chmod(dir.file("out").c_str(), 0311) == 0);
+  const Status accepted = StagedDir::accepts(dir.file("out"), Existing::kRefuse);
+  REQUIRE_FALSE(accepted);
+  CHECK(accepted.error().message == "opening '" + dir.file("out") + "': Permission denied");
+}
+
+TEST_CASE("write: what was staged in the current folder and went away is told") {
+  const TempDir dir;
+  REQUIRE(Disk().make_folder(dir.file("out")));
+  const std::string here = real_path(".").value();
+  REQUIRE(::chdir(dir.file("out").c_str()) == 0);
+  const std::string last[] = {"config.json", "absent.json"};
+  Status gone = ok();
+  {
+    const Disk disk = test::meddled_disk(DiskStep::kSyncFolder, "", [](const std::string& path) {
+      std::filesystem::remove_all(path);
+    });
+    auto staged = StagedDir::create(disk, ".");
+    REQUIRE(staged);
+    gone = staged->publish(last);
+  }
+  const Disk disk;
+  auto staged = StagedDir::create(disk, ".");
+  REQUIRE(staged);
+  REQUIRE(write_text(disk, join_path(staged->path(), "config.json"), "{}"));
+  const Status published = staged->publish(last);
+  REQUIRE(::chdir(here.c_str()) == 0);
+  REQUIRE_FALSE(gone);
+  CHECK(gone.error().code == ErrorCode::kNotFound);
+  CHECK(published);
+  CHECK(whole_snapshot(dir.file("out")) == Snapshot{{"config.json", "644:{}"}});
+}
 
 TEST_CASE("write: a mount point is filled from inside, and holds nothing after an error") {
   const TempDir dir;
@@ -192,17 +278,14 @@ TEST_CASE("write: a mount point is filled from inside, and holds nothing after a
   const auto work = [&](const Disk& disk) { return build(disk, dir.file("out")); };
   int steps = 0;
   {
-    const Mount mount(dir.file("out"), "size=1m");
-    if (!mount) {
-      MESSAGE("skipped: mounting a tmpfs is not permitted here");
-      return;
-    }
+    const Mount mount(dir.file("out"));
+    if (!mount) return;
     steps = count_steps([&](const Disk& disk) { REQUIRE(work(disk)); });
     CHECK(whole_snapshot(dir.file("out")) == kResult);
   }
   for (int at = 0; at < steps; ++at) {
     CAPTURE(at);
-    const Mount mount(dir.file("out"), "size=1m");
+    const Mount mount(dir.file("out"));
     REQUIRE(mount);
     const Status built = work(faulty_disk({.at = at, .number = EIO}));
     const auto left = whole_snapshot(dir.file("out"));
@@ -212,7 +295,7 @@ TEST_CASE("write: a mount point is filled from inside, and holds nothing after a
   bool stopped = true;
   for (int at = 0; stopped; ++at) {
     CAPTURE(at);
-    const Mount mount(dir.file("out"), "size=1m");
+    const Mount mount(dir.file("out"));
     REQUIRE(mount);
     stopped = stops_at(at, false, [&](const Disk& disk) { static_cast<void>(work(disk)); });
     const auto left = snapshot(dir.file("out"));
@@ -224,11 +307,8 @@ TEST_CASE("write: a mount point is filled from inside, and holds nothing after a
 TEST_CASE("write: a full disk is known before it is full, and nothing stays") {
   const TempDir dir;
   REQUIRE(Disk().make_folder(dir.file("small")));
-  const Mount mount(dir.file("small"), "size=1m");
-  if (!mount) {
-    MESSAGE("skipped: mounting a tmpfs is not permitted here");
-    return;
-  }
+  const Mount mount(dir.file("small"));
+  if (!mount) return;
   const Disk disk;
   {
     auto staged = StagedDir::create(disk, dir.file("small/out"));

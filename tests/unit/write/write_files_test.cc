@@ -186,6 +186,116 @@ TEST_CASE("write: files go on from any step at which their run was killed") {
   CHECK(most == 5 * kTileBytes + 25);
 }
 
+TEST_CASE("write: each step of many files may be refused, and the next run goes on") {
+  const test::InMemory fast;
+  for (const bool again : {false, true}) {
+    CAPTURE(again);
+    const auto begun = [again](const TempDir& dir) {
+      if (!again) return;
+      REQUIRE(Work(dir.path()).run(Disk()));
+      std::filesystem::resize_file(dir.file("f3"), kTileBytes);
+    };
+    const TempDir whole;
+    begun(whole);
+    const int steps =
+        test::count_steps([&whole](const Disk& disk) { REQUIRE(Work(whole.path()).run(disk)); });
+    CHECK(steps > 10);
+    for (int at = 0; at < steps; ++at) {
+      CAPTURE(at);
+      const TempDir dir;
+      begun(dir);
+      const auto done = Work(dir.path()).run(faulty_disk({.at = at, .number = EIO}));
+      if (!done) {
+        CHECK_MESSAGE(done.error().message.find("'" + dir.path()) != std::string::npos,
+                      done.error().message);
+        CHECK(done.error().message.ends_with(": Input/output error"));
+      }
+      if (at % 4 != 0) continue;  // it takes its time
+      Work next(dir.path());
+      const auto finished = next.run(Disk());
+      REQUIRE_MESSAGE(finished, finished.error().message);
+      CHECK(next.is_whole());
+    }
+  }
+}
+
+TEST_CASE("write: a file of whole blocks is written past the page cache to its last byte") {
+  const test::InMemory fast;
+  const TempDir dir;
+  Countdown none({0});
+  PlannedFile content("");
+  content.append(
+      [](std::uint64_t, MutableBytes into) {
+        std::ranges::fill(into, std::byte{'x'});
+        return ok();
+      },
+      kDirectFrom);
+  const std::vector<FileToWrite> files = {{dir.file("a"), &content}};
+  REQUIRE(write_files(Disk(), files, none));
+  CHECK((read_file(dir.file("a")) == std::string(kDirectFrom, 'x')));
+}
+
+TEST_CASE("write: many files stop where they are asked to, and are counted") {
+  const test::InMemory fast;
+  const PlannedFile content("head");
+  for (const bool stopped : {false, true}) {
+    const TempDir dir;
+    const std::vector<FileToWrite> files = {{dir.file("a"), &content}, {dir.file("b"), &content}};
+    const std::atomic<bool> stop = stopped;
+    std::uint64_t metered = 0;
+    const Monitor monitor{
+        .report = [&](const Progress& progress) { metered = std::max(metered, progress.done); },
+        .stop = &stop};
+    Meter meter(monitor, "writing", 8);
+    Countdown none({0, 0});
+    const auto status = write_files(Disk(), files, none, {.threads = 1, .meter = &meter});
+    CHECK(status.has_value() != stopped);
+    if (!status) CHECK(status.error().code == ErrorCode::kInterrupted);
+    CHECK((metered > 0) == !stopped);
+  }
+}
+
+TEST_CASE("write: what is kept of a killed run is counted, and nothing is once a run is stopped") {
+  const test::InMemory fast;
+  for (const bool stopped : {false, true}) {
+    const TempDir dir;
+    Work work(dir.path());
+    REQUIRE(work.run(Disk()));
+    const auto earlier = read_journal(dir.path());
+    REQUIRE(earlier);
+    const std::atomic<bool> stop = stopped;
+    std::uint64_t metered = 0;
+    const Monitor monitor{
+        .report = [&](const Progress& progress) { metered = std::max(metered, progress.done); },
+        .stop = &stop};
+    Meter meter(monitor, "writing", 5 * kTileBytes + 25);
+    Countdown none({0, 0, 0});
+    const auto kept =
+        write_files(Disk(), work.files, none,
+                    {.threads = 1, .meter = &meter, .resume = true, .written = earlier->tiles});
+    CHECK(kept.has_value() != stopped);
+    if (kept) CHECK(*kept == 5 * kTileBytes + 25);
+    CHECK((metered > 0) == !stopped);
+  }
+}
+
+TEST_CASE("write: work that fails ends the writing of many files") {
+  class Failing final : public Preparation {
+    State next(std::size_t /*file*/, TileRange /*range*/, Work& work) override {
+      work = [] { return Status(Error{ErrorCode::kIo, "no such work"}); };
+      return State::kWork;
+    }
+  };
+  const TempDir dir;
+  Failing failing;
+  const PlannedFile content("head");
+  const std::vector<FileToWrite> files = {{dir.file("a"), &content}};
+  const auto status = write_files(Disk(), files, failing, {.threads = 2});
+  REQUIRE(!status);
+  CHECK(status.error().message == "no such work");
+  CHECK(read_file(dir.file("a")) == std::string(4, '\0'));
+}
+
 TEST_CASE("write: what a killed run wrote is kept only with the bytes that its journal tells of") {
   const test::InMemory fast;
   const TempDir dir;
