@@ -32,7 +32,7 @@ class Renames {
     if (!exists(before_)) SW_TRY_OK(disk_.make_folder(before_));
     for (const Change& change : changes)
       SW_TRY_OK(make_folders_above(disk_, before_, change.name));
-    SW_TRY_OK(one_step ? each(true, &Renames::save) : hide_all());
+    SW_TRY_OK(one_step ? each(true, &Renames::save) : hide_all(&Renames::hide));
     SW_TRY_OK(disk_.sync_folder(folder_));
     SW_TRY_OK(each(false, &Renames::save));
     SW_TRY_OK(sync_folders(disk_, before_));
@@ -42,18 +42,30 @@ class Renames {
     return sync_parents();
   }
 
-  // From the middle of forward() to where it began: what was hidden comes back last.
+  // From the middle of forward() to where it began: what was hidden comes back last. What had come
+  // to its new place by then leaves first, or an index would stand beside shards of both states.
   Status back() {
+    const auto is_new = [this](const Change& change) {
+      return is_in(change, Places(folder_, entry_, change));
+    };
+    const std::vector<Change>& changes = entry_.manifest->changes;
+    if (changes.size() > 1 && std::ranges::any_of(changes, is_new)) {
+      SW_TRY_OK(hide_all(&Renames::hide_either));
+      SW_TRY_OK(disk_.sync_folder(folder_));
+    }
     SW_TRY_OK(each(false, &Renames::take_out));
     SW_TRY_OK(sync_parents());
     SW_TRY_OK(each(true, &Renames::take_out));
     SW_TRY_OK(sync_parents());
-    SW_TRY_OK(remove_manifest(disk_, entry_.path));
-    return disk_.remove_tree(before_);
+    // An entry that has a `before` and no manifest would be nobody's.
+    SW_TRY_OK(disk_.remove_tree(before_));
+    return remove_manifest(disk_, entry_.path);
   }
 
  private:
-  Status each(bool hidden, Status (Renames::*step)(const Change&, const Places&)) {
+  using Step = Status (Renames::*)(const Change&, const Places&);
+
+  Status each(bool hidden, Step step) {
     for (const Change& change : entry_.manifest->changes) {
       if (change.hidden == hidden) {
         SW_TRY_OK((this->*step)(change, Places(folder_, entry_, change)));
@@ -63,10 +75,10 @@ class Renames {
   }
 
   // What comes last leaves first.
-  Status hide_all() {
+  Status hide_all(Step step) {
     const std::vector<Change>& changes = entry_.manifest->changes;
     for (auto change = changes.rbegin(); change != changes.rend(); ++change) {
-      if (change->hidden) SW_TRY_OK(hide(*change, Places(folder_, entry_, *change)));
+      if (change->hidden) SW_TRY_OK((this->*step)(*change, Places(folder_, entry_, *change)));
     }
     return ok();
   }
@@ -102,6 +114,18 @@ class Renames {
     return disk_.rename(places.now, places.before);
   }
 
+  // On the way back, where it may be the new file that stands there.
+  Status hide_either(const Change& change, const Places& places) {
+    SW_TRY_OK(take_new(change, places));
+    return hide(change, places);
+  }
+
+  Status take_new(const Change& change, const Places& places) {
+    const bool brings = change.kind == ChangeKind::kReplaced || change.kind == ChangeKind::kAdded;
+    if (!brings || exists(places.after) || !exists(places.now)) return ok();
+    return disk_.rename(places.now, places.after);
+  }
+
   // A second name for the old file, so that the new one can take its name in one step.
   Status save(const Change& change, const Places& places) {
     if (change.kind != ChangeKind::kReplaced || is_in(change, places) || exists(places.before) ||
@@ -129,10 +153,7 @@ class Renames {
 
   // The opposite of save, hide and put_in, wherever they stopped.
   Status take_out(const Change& change, const Places& places) {
-    const bool brings = change.kind == ChangeKind::kReplaced || change.kind == ChangeKind::kAdded;
-    if (brings && !exists(places.after) && exists(places.now)) {
-      SW_TRY_OK(disk_.rename(places.now, places.after));
-    }
+    SW_TRY_OK(take_new(change, places));
     // Where both are still names of one file, this does nothing, as it should.
     return exists(places.before) ? disk_.rename(places.before, places.now) : ok();
   }
