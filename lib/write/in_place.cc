@@ -28,7 +28,9 @@ Status tidy(const Disk& disk, const std::string& folder) {
     SW_TRY_OK(disk.remove_tree(join_path(undo, entry.name)));
     --left;
   }
-  return left == 0 ? disk.remove_folder(undo) : ok();
+  if (left > 0) return ok();
+  SW_TRY_OK(disk.remove_folder(undo));
+  return disk.sync_folder(folder);
 }
 
 }  // namespace
