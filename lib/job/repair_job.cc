@@ -264,7 +264,12 @@ Result<RepairReport> repair_on(const Disk& disk, const std::string& path,
 
 Result<std::vector<std::string>> undo_repair(const std::string& path, bool dry_run) {
   SW_TRY(const std::string folder, folder_of(path));
-  return undo_last(Disk(), folder, dry_run);
+  auto undone = undo_last(Disk(), folder, dry_run);
+  if (undone || !says_disk_is_full(undone.error())) return undone;
+  Error error = std::move(undone).error();
+  error.message +=
+      "; make room, or free files where 'df -i' shows that none are: hardly any are needed";
+  return error;
 }
 
 Status forget_repair(const std::string& path) {

@@ -17,13 +17,6 @@ namespace {
 
 constexpr std::string_view kGoing = "removing-";
 
-Result<std::optional<FolderLock>> lock_folder(const std::string& folder) {
-  auto lock = FolderLock::take(folder);
-  if (lock) return std::optional<FolderLock>(std::move(*lock));
-  if (lock.error().code == ErrorCode::kUnsupported) return std::optional<FolderLock>();
-  return std::move(lock).error();
-}
-
 // Remains of remove_entry, and the folder where it is empty.
 Status tidy(const Disk& disk, const std::string& folder) {
   const std::string undo = join_path(folder, kUndoFolder);
@@ -35,7 +28,9 @@ Status tidy(const Disk& disk, const std::string& folder) {
     SW_TRY_OK(disk.remove_tree(join_path(undo, entry.name)));
     --left;
   }
-  return left == 0 ? disk.remove_folder(undo) : ok();
+  if (left > 0) return ok();
+  SW_TRY_OK(disk.remove_folder(undo));
+  return disk.sync_folder(folder);
 }
 
 }  // namespace

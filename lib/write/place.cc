@@ -176,6 +176,10 @@ bool is_current_folder(const std::string& path) {
   return current && is_within(*current, path);
 }
 
+bool may_be_written(const std::string& folder) {
+  return ::access(folder.c_str(), W_OK | X_OK) == 0;
+}
+
 Status make_folders_above(const Disk& disk, const std::string& top, std::string_view name) {
   for (std::size_t slash = name.find('/'); slash != std::string_view::npos;
        slash = name.find('/', slash + 1)) {
@@ -208,6 +212,13 @@ Result<FolderLock> FolderLock::take(const std::string& path) {
       return FolderLock(std::move(fd));
     }
   }
+}
+
+Result<std::optional<FolderLock>> lock_folder(const std::string& path) {
+  auto lock = FolderLock::take(path);
+  if (lock) return std::optional(std::move(*lock));
+  if (lock.error().code == ErrorCode::kUnsupported) return std::optional<FolderLock>();
+  return std::move(lock).error();
 }
 
 Result<std::vector<StagingFolder>> find_remains(const std::string& folder, std::string_view name) {

@@ -43,6 +43,7 @@ bool exists(const std::string& path);  // a link counts, wherever it leads
 Result<bool> is_there(const std::string& path);
 bool is_mount_root(const std::string& path);
 bool is_current_folder(const std::string& path);  // of this process, or above it
+bool may_be_written(const std::string& folder);   // names may be made in it
 
 // Makes the folders between `top`, which exists, and the file `name` below it.
 Status make_folders_above(const Disk& disk, const std::string& top, std::string_view name);
@@ -61,6 +62,9 @@ class FolderLock {
   explicit FolderLock(UniqueFd fd) : fd_(std::move(fd)) {}
   UniqueFd fd_;
 };
+
+// The same; none where the file system has no locks.
+Result<std::optional<FolderLock>> lock_folder(const std::string& path);
 
 struct StagingFolder {
   std::string path{};

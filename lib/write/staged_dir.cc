@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "base/utf8.h"
 #include "io/folder.h"
 #include "write/carry.h"
+#include "write/stopped.h"
 
 namespace shardwright {
 namespace {
@@ -25,6 +27,11 @@ Result<std::string> place_of(const std::string& target) {
   return place;
 }
 
+Status settle_at(const Disk& disk, const std::string& target) {
+  SW_TRY(const std::string place, place_of(target));
+  return settle(disk, place);
+}
+
 // Whether there is nothing in it but remains of killed runs, and whether there are any.
 struct Emptiness {
   std::string holds{};
@@ -35,7 +42,9 @@ struct Emptiness {
 Result<Emptiness> emptiness(const std::string& target) {
   Emptiness result;
   SW_TRY(const auto listing, open_folder(target));
+  const std::set<std::string> moved = moved_in_part(target);
   for (const FolderEntry& entry : listing->entries()) {
+    if (moved.contains(entry.name)) continue;
     if (is_staging_name(entry.name)) {
       result.remains = true;
       continue;
@@ -78,7 +87,8 @@ Result<StagedDir::Place> StagedDir::place_for(const std::string& target, Existin
     SW_TRY_OK(can_be_replaced(place.target, found));
     place.replaces = true;
   } else {
-    place.inside = found.remains || is_mount_root(place.target) || is_current_folder(place.target);
+    place.inside = found.remains || is_mount_root(place.target) ||
+                   is_current_folder(place.target) || !may_be_written(parent_of(place.target));
   }
   if (!place.inside) place.mode = status.st_mode & 07777U;
   return place;
@@ -86,6 +96,7 @@ Result<StagedDir::Place> StagedDir::place_for(const std::string& target, Existin
 
 Result<StagedDir> StagedDir::create(const Disk& disk, const std::string& target,
                                     Existing existing) {
+  SW_TRY_OK(settle_at(disk, target));
   SW_TRY(Place place, place_for(target, existing));
   SW_TRY(StagingFolder staging, make_staging_folder(disk, place.folder(), last_of(place.target)));
   return StagedDir(disk, std::move(place), std::move(staging));
@@ -99,6 +110,7 @@ Status StagedDir::accepts(const std::string& target, Existing existing) {
 Result<std::optional<StagedDir>> StagedDir::resume(
     const Disk& disk, const std::string& target, Existing existing,
     const std::function<bool(const std::string& path)>& picks) {
+  SW_TRY_OK(settle_at(disk, target));
   SW_TRY(Place place, place_for(target, existing));
   SW_TRY(auto remains, find_remains(place.folder(), last_of(place.target)));
   const auto found = std::ranges::find_if(
@@ -150,10 +162,14 @@ Status StagedDir::publish(std::span<const std::string> last) {
 }
 
 Status StagedDir::replace() {
+  // Of a run that was killed, whose result is what goes now.
+  const std::string aside = aside_of(place_.target);
+  SW_TRY_OK(disk_->remove_tree(aside));
   SW_TRY(const bool exchanged, disk_->exchange(staging_.path, place_.target));
   std::string old = staging_.path;  // its name now
   if (!exchanged) {
-    old = place_.target + ".replaced";
+    old = aside;
+    SW_TRY(const auto lock, lock_folder(place_.target));
     SW_TRY_OK(disk_->rename_new(place_.target, old));
     if (Status moved = disk_->rename_new(staging_.path, place_.target); !moved) {
       static_cast<void>(disk_->rename(old, place_.target));
@@ -174,6 +190,7 @@ Status StagedDir::fill(std::span<const std::string> last) {
   for (const std::string& name : last) {
     if (listing->find(name) != nullptr) names.push_back(name);
   }
+  SW_TRY_OK(announce_moves(*disk_, staging_.path, names));
   for (std::size_t i = 0; i < names.size(); ++i) {
     Status moved =
         disk_->rename_new(join_path(staging_.path, names[i]), join_path(place_.target, names[i]));
@@ -185,7 +202,7 @@ Status StagedDir::fill(std::span<const std::string> last) {
     return moved;
   }
   SW_TRY_OK(disk_->sync_folder(place_.target));
-  SW_TRY_OK(disk_->remove_folder(staging_.path));
+  SW_TRY_OK(disk_->remove_tree(staging_.path));  // where it fails, the destructor tries again
   staging_.path.clear();
   return disk_->sync_folder(place_.target);
 }

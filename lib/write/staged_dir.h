@@ -1,8 +1,8 @@
 // A folder that is built aside and appears whole or not at all.
 //
 // It is built beside its target, on the same file system, and renamed to it in one step. A target
-// that cannot be renamed over (a mount point, the current folder) is filled from a folder inside
-// it, with the names that make a model of it last.
+// that cannot be renamed over (a mount point, the current folder, one beside which nothing may be
+// made) is filled from a folder inside it, with the names that make a model of it last.
 #pragma once
 
 #include <cstdint>
@@ -61,7 +61,7 @@ class StagedDir {
   // Syncs the folders and moves the result to its place; its files have been synced. `last` names
   // what goes last, in this order, where the target is filled name by name. A model that is
   // replaced is there until the result is; where the file system cannot exchange the two, it is
-  // "TARGET.replaced" for a moment.
+  // ".TARGET.shardwright-replaced" for a moment, from where the next run brings it back.
   Status publish(std::span<const std::string> last = {});
 
  private:

@@ -48,7 +48,7 @@ class Renames {
     if (!exists(before_)) SW_TRY_OK(disk_.make_folder(before_));
     for (const Change& change : changes)
       SW_TRY_OK(make_folders_above(disk_, before_, change.name));
-    SW_TRY_OK(one_step ? each(true, &Renames::save) : hide_all());
+    SW_TRY_OK(one_step ? each(true, &Renames::save) : hide_all(&Renames::hide));
     SW_TRY_OK(disk_.sync_folder(folder_));
     SW_TRY_OK(each(false, &Renames::save));
     SW_TRY_OK(sync_folders(disk_, before_));
@@ -58,19 +58,32 @@ class Renames {
     return sync_parents();
   }
 
-  // From the middle of forward() to where it began: what was hidden comes back last.
+  // From the middle of forward() to where it began: what was hidden comes back last. What had come
+  // to its new place by then leaves first, or an index would stand beside shards of both states.
   Status back() {
+    const std::vector<Change>& changes = entry_.manifest->changes;
+    bool any_new = false;
+    for (const Change& change : changes) {
+      SW_TRY(const Places places, places_of(folder_, entry_, change));
+      any_new = any_new || is_in(change, places);
+    }
+    if (changes.size() > 1 && any_new) {
+      SW_TRY_OK(hide_all(&Renames::hide_either));
+      SW_TRY_OK(disk_.sync_folder(folder_));
+    }
     SW_TRY_OK(each(false, &Renames::take_out));
     SW_TRY_OK(sync_parents());
     SW_TRY_OK(each(true, &Renames::take_out));
     SW_TRY_OK(sync_parents());
-    // It holds no file any more; without a manifest it would be nobody's to remove.
+    // An entry that has a `before` and no manifest would be nobody's.
     SW_TRY_OK(disk_.remove_tree(before_));
     return remove_manifest(disk_, entry_.path);
   }
 
  private:
-  Status each(bool hidden, Status (Renames::*step)(const Change&, const Places&)) {
+  using Step = Status (Renames::*)(const Change&, const Places&);
+
+  Status each(bool hidden, Step step) {
     for (const Change& change : entry_.manifest->changes) {
       if (change.hidden != hidden) continue;
       SW_TRY(const Places places, places_of(folder_, entry_, change));
@@ -80,12 +93,12 @@ class Renames {
   }
 
   // What comes last leaves first.
-  Status hide_all() {
+  Status hide_all(Step step) {
     const std::vector<Change>& changes = entry_.manifest->changes;
     for (auto change = changes.rbegin(); change != changes.rend(); ++change) {
       if (!change->hidden) continue;
       SW_TRY(const Places places, places_of(folder_, entry_, *change));
-      SW_TRY_OK(hide(*change, places));
+      SW_TRY_OK((this->*step)(*change, places));
     }
     return ok();
   }
@@ -121,6 +134,18 @@ class Renames {
     return disk_.rename(places.now.path, places.before.path);
   }
 
+  // On the way back, where it may be the new file that stands there.
+  Status hide_either(const Change& change, const Places& places) {
+    return shows_new(change, places) ? take_new(places) : hide(change, places);
+  }
+
+  static bool shows_new(const Change& change, const Places& places) {
+    const bool brings = change.kind == ChangeKind::kReplaced || change.kind == ChangeKind::kAdded;
+    return brings && !places.after.there && places.now.there;
+  }
+
+  Status take_new(const Places& places) { return disk_.rename(places.now.path, places.after.path); }
+
   // A second name for the old file, so that the new one can take its name in one step.
   Status save(const Change& change, const Places& places) {
     if (change.kind != ChangeKind::kReplaced || is_in(change, places) || places.before.there ||
@@ -148,10 +173,7 @@ class Renames {
 
   // The opposite of save, hide and put_in, wherever they stopped.
   Status take_out(const Change& change, const Places& places) {
-    const bool brings = change.kind == ChangeKind::kReplaced || change.kind == ChangeKind::kAdded;
-    if (brings && !places.after.there && places.now.there) {
-      SW_TRY_OK(disk_.rename(places.now.path, places.after.path));
-    }
+    if (shows_new(change, places)) SW_TRY_OK(take_new(places));
     // Where both are still names of one file, this does nothing, as it should.
     return bring_back(places);
   }

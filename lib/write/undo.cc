@@ -47,12 +47,17 @@ ChangeKind opposite(ChangeKind kind) {
   return kind;
 }
 
-// The old file once more as a new one: a hard link, so that it is the same file again.
+// The old file once more as a new one: a hard link, so that it is the same file again. A copy is
+// read before the old one may go.
 Status stage_old(const Disk& disk, const std::string& from, const std::string& to) {
   SW_TRY(const bool linked, disk.link(from, to));
   if (linked) return ok();
   CarryCount count;
-  return carry_file(disk, from, to, false, {.copy = true}, count);
+  SW_TRY_OK(carry_file(disk, from, to, false, {.copy = true}, count));
+  SW_TRY(const Digest old, digest_of_file(from));
+  SW_TRY(const Digest copy, digest_of_file(to));
+  if (copy == old) return ok();
+  return Error{ErrorCode::kIo, fmt::format("{} does not hold what was written", quoted(to, 1000))};
 }
 
 std::vector<std::string> changed_names(const std::vector<Change>& changes) {
@@ -65,8 +70,7 @@ std::vector<std::string> changed_names(const std::vector<Change>& changes) {
 
 // An unfinished repair goes back, an unfinished undo goes on.
 Status lock_and_recover(const Disk& disk, const std::string& place, bool back) {
-  const auto lock = FolderLock::take(place);
-  if (!lock && lock.error().code != ErrorCode::kUnsupported) return lock.error();
+  SW_TRY(const auto lock, lock_folder(place));
   return recover(disk, place, back);
 }
 
@@ -77,7 +81,12 @@ Result<std::vector<std::string>> undo_last(const Disk& disk, const std::string& 
   SW_TRY(const std::string place, real_path(folder));
   SW_TRY(std::vector<UndoEntry> entries, undo_entries(place));
   std::erase_if(entries, [](const UndoEntry& entry) { return !entry.manifest; });
-  if (entries.empty()) return nothing(folder);
+  if (entries.empty()) {
+    // Nothing but what a run left that was killed while it tidied up.
+    if (!dry_run && exists(join_path(place, kUndoFolder)))
+      SW_TRY_OK(lock_and_recover(disk, place, false));
+    return nothing(folder);
+  }
   const UndoEntry& last = entries.back();
   const std::vector<std::string> names = changed_names(last.manifest->changes);
   if (dry_run) return names;
@@ -106,11 +115,11 @@ Result<std::vector<std::string>> undo_last(const Disk& disk, const std::string& 
 
 Status forget_all(const Disk& disk, const std::string& folder) {
   SW_TRY(const std::string place, real_path(folder));
-  SW_TRY(const std::vector<UndoEntry> entries, undo_entries(place));
-  if (entries.empty()) return nothing(folder);
-  const auto lock = FolderLock::take(place);
-  if (!lock && lock.error().code != ErrorCode::kUnsupported) return lock.error();
+  // Also of a run that was killed while it forgot, which left no entry.
+  if (!exists(join_path(place, kUndoFolder))) return nothing(folder);
+  SW_TRY(const auto lock, lock_folder(place));
   SW_TRY_OK(recover(disk, place));
+  SW_TRY(const std::vector<UndoEntry> entries, undo_entries(place));
   for (const UndoEntry& entry : entries)
     SW_TRY_OK(remove_entry(disk, place, entry.name));
   return ok();

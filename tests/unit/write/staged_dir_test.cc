@@ -160,10 +160,18 @@ TEST_CASE("write: a run that is killed at any step of a replacement leaves old o
       });
       const bool between = !std::filesystem::exists(dir.file("out"));
       CHECK_FALSE((between && exchanges));
-      const std::string place = dir.file(between ? "out.replaced" : "out");
+      const std::string place = dir.file(between ? ".out.shardwright-replaced" : "out");
       const bool is_new = snapshot(place) == kResult;
       if (!is_new) CHECK(read_file(place + "/config.json") == "old");
       news += is_new ? 1 : 0;
+      // The next run finishes, and nothing is left beside it; who may not replace finds the old
+      // one.
+      if (between) {
+        CHECK(build(Disk(), dir.file("out")).error().code == ErrorCode::kInvalidArgument);
+        CHECK(read_file(dir.file("out/config.json")) == "old");
+      }
+      REQUIRE(build(Disk(), dir.file("out"), Existing::kReplaceModel));
+      CHECK(whole_snapshot(dir.path()).size() == kResult.size() + 1);
     }
     CHECK(news > 1);
   }
@@ -301,6 +309,30 @@ TEST_CASE("write: a mount point is filled from inside, and holds nothing after a
     const auto left = snapshot(dir.file("out"));
     // With its config it is whole.
     if (left.contains("config.json")) CHECK(left == kResult);
+    // The next run finishes; one that finds the result takes away what is left beside it.
+    CHECK(static_cast<bool>(build(Disk(), dir.file("out"))) == (left != kResult));
+    CHECK(whole_snapshot(dir.file("out")) == kResult);
+  }
+}
+
+TEST_CASE(
+    "write: what a killed run moved into a mount point goes, and what others put there stays") {
+  const TempDir dir;
+  REQUIRE(Disk().make_folder(dir.file("out")));
+  bool stopped = true;
+  for (int at = 0; stopped; ++at) {
+    CAPTURE(at);
+    const Mount mount(dir.file("out"), "size=1m");
+    if (!mount) {
+      MESSAGE("skipped: mounting a tmpfs is not permitted here");
+      return;
+    }
+    stopped = stops_at(at, false,
+                       [&](const Disk& disk) { static_cast<void>(build(disk, dir.file("out"))); });
+    if (snapshot(dir.file("out")) == kResult) continue;
+    write_file(dir.file("out/note"), "theirs");
+    CHECK_FALSE(build(Disk(), dir.file("out")));
+    CHECK(snapshot(dir.file("out")) == Snapshot{{"note", "644:theirs"}});
   }
 }
 
