@@ -21,4 +21,12 @@ Fix implied_fix(const Model& model, const ImpliedValue& implied, std::string_vie
       {edit::SetJson{model.checkpoint.config->name, implied.pointer, implied.implied}});
 }
 
+std::optional<Fix> depth_fix(const Model& model, std::vector<std::string>& places) {
+  const auto& depth = model.join.implied_depth;
+  if (!depth) return std::nullopt;
+  for (const Tensor* tensor : model.join.implied_also)
+    places.emplace_back(tensor->name);
+  return implied_fix(model, *depth, kFitsAll);
+}
+
 }  // namespace shardwright

@@ -1,8 +1,10 @@
 // What checks say of a key of the config that has another value than the stored tensors imply.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "check/join.h"
 #include "shardwright/finding.h"
@@ -11,10 +13,17 @@ namespace shardwright {
 
 struct Model;
 
+inline constexpr std::string_view kFitsAll =
+    "with which every stored tensor is expected and none missing";
+
 // "'hidden_size' is 4096 in the config", or what its absence means.
 std::string stated_text(const ImpliedValue& implied);
 
 // "set '/hidden_size' to 32, WHY".
 Fix implied_fix(const Model& model, const ImpliedValue& implied, std::string_view why);
+
+// The same of the number of layers, where the stored tensors imply another; `places` are joined by
+// what follows from it.
+std::optional<Fix> depth_fix(const Model& model, std::vector<std::string>& places);
 
 }  // namespace shardwright

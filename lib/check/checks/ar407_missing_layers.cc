@@ -34,17 +34,10 @@ void missing_layers(const Model& model, const Reporter& report) {
           fmt::format("; {} has an entry for each layer that is stored", quoted(problem.pointer));
     }
   }
-  if (const auto& depth = model.join.implied_depth) {
-    for (const Tensor* tensor : model.join.implied_also)
-      finding.places.emplace_back(tensor->name);
-    finding.fix =
-        implied_fix(model, *depth, "with which every stored tensor is expected and none missing");
-    report(std::move(finding));
-    return;
-  }
-  finding.fix = no_fix(
-      "either shards are absent, or the config counts too many layers: compare it with the model "
-      "that the weights come from");
+  finding.fix = depth_fix(model, finding.places)
+                    .value_or(no_fix("either shards are absent, or the config counts too many "
+                                     "layers: compare it with the model "
+                                     "that the weights come from"));
   report(std::move(finding));
 }
 

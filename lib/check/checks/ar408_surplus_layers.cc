@@ -35,17 +35,10 @@ void surplus_layers(const Model& model, const Reporter& report) {
       "without them",
       layers_text(surplus), model.expected->layers.value_or(0),
       quoted(model.expected->layers_pointer));
-  if (const auto& depth = model.join.implied_depth) {
-    for (const Tensor* tensor : model.join.implied_also)
-      finding.places.emplace_back(tensor->name);
-    finding.fix =
-        implied_fix(model, *depth, "with which every stored tensor is expected and none missing");
-    report(std::move(finding));
-    return;
-  }
-  finding.fix = no_fix(
-      "either the config counts too few layers or the weights hold too many: compare it with the "
-      "model that the weights come from");
+  finding.fix = depth_fix(model, finding.places)
+                    .value_or(no_fix("either the config counts too few layers or the weights hold "
+                                     "too many: compare it with the "
+                                     "model that the weights come from"));
   report(std::move(finding));
 }
 

@@ -35,8 +35,7 @@ void other_setting(const Model& model, const Reporter& report) {
                  .message = fmt::format("{}, and the stored tensors are those of {}: {}",
                                         stated_text(setting->value), setting->value.implied,
                                         what_transformers_does(*setting)),
-                 .fix = implied_fix(model, setting->value,
-                                    "with which every stored tensor is expected and none missing")};
+                 .fix = implied_fix(model, setting->value, kFitsAll)};
   for (const ExpectedTensor* wanted : setting->missing)
     finding.places.emplace_back(wanted->name);
   for (const Tensor* tensor : setting->unexpected)

@@ -31,15 +31,6 @@ using test::snapshot;
 using test::TempDir;
 using test::write_file;
 
-template <typename Result>
-std::string why_of(const Result& result) {
-  return result ? "" : result.error().message;
-}
-
-std::string place_in(const TempDir& dir, std::string_view name) {
-  return "'" + dir.file(name) + "'";
-}
-
 // A folder with what can be carried in it.
 void make_source(const TempDir& dir) {
   write_file(dir.file("from/a"), "a");
@@ -67,7 +58,8 @@ TEST_CASE("write: each step of carrying a folder may be refused") {
               Snapshot{
                   {"a", "644:a"}, {"link", "644:a"}, {"sub", "folder 755"}, {"sub/b", "644:bb"}});
       } else {
-        CHECK_MESSAGE(why_of(done).find("'" + dir.file("to/")) != std::string::npos, why_of(done));
+        CHECK_MESSAGE(test::error_of(done).find("'" + dir.file("to/")) != std::string::npos,
+                      test::error_of(done));
       }
       return done.has_value();
     };
@@ -91,7 +83,7 @@ TEST_CASE("write: what goes away while a folder is carried is told") {
         carry_folder(meddled_disk(step, ending, [&](const std::string&) { deed(dir); }),
                      dir.file("from"), dir.file("to"), {}, count);
     REQUIRE_FALSE(done);
-    std::string message = why_of(done);
+    std::string message = test::error_of(done);
     const std::size_t at = message.find(dir.path());
     REQUIRE(at != std::string::npos);
     return message.erase(at, dir.path().size() + 1);
@@ -116,11 +108,12 @@ TEST_CASE("write: one file that cannot be carried, and one that is counted by a 
   REQUIRE(::mkfifo(dir.file("pipe").c_str(), 0600) == 0);
   write_file(dir.file("file"), "text");
   CarryCount count;
-  CHECK(why_of(carry_file(Disk(), dir.file("absent"), dir.file("to"), true, {}, count)) ==
-        place_in(dir, "absent") + " went away");
+  CHECK(test::error_of(carry_file(Disk(), dir.file("absent"), dir.file("to"), true, {}, count)) ==
+        test::quoted_in(dir, "absent") + " went away");
   for (const bool copy : {true, false}) {
-    CHECK(why_of(carry_file(Disk(), dir.file("pipe"), dir.file("to"), false, {.copy = copy},
-                            count)) == "opening " + place_in(dir, "pipe") + ": not a regular file");
+    CHECK(test::error_of(
+              carry_file(Disk(), dir.file("pipe"), dir.file("to"), false, {.copy = copy}, count)) ==
+          "opening " + test::quoted_in(dir, "pipe") + ": not a regular file");
   }
   CHECK_FALSE(carry_folder(Disk(), dir.file("no/such"), dir.file("to"), {}, count));
   CHECK_FALSE(carry_folder(Disk(), dir.file("file"), dir.file("to"), {}, count));
@@ -155,7 +148,7 @@ TEST_CASE("write: a folder of links is made whole, or it is said that it cannot 
   const int steps = test::count_steps([&](const Disk& disk) { CHECK(work(disk).value()); });
   for (int at = 0; at < steps; ++at) {
     CAPTURE(at);
-    CHECK(why_of(work(test::faulty_disk({.at = at, .number = EIO})))
+    CHECK(test::error_of(work(test::faulty_disk({.at = at, .number = EIO})))
               .ends_with(": Input/output error"));
     // What cannot be linked, at any depth, ends it; the rest is an error.
     const auto lacking = work(test::faulty_disk({.at = at, .number = EMLINK}));
@@ -163,18 +156,18 @@ TEST_CASE("write: a folder of links is made whole, or it is said that it cannot 
   }
   const TempDir dir;
   make_from(dir);
-  CHECK(why_of(link_folder(Disk(), dir.file("absent"), dir.file("to"), {})) ==
-        place_in(dir, "absent") + " went away");
+  CHECK(test::error_of(link_folder(Disk(), dir.file("absent"), dir.file("to"), {})) ==
+        test::quoted_in(dir, "absent") + " went away");
   CHECK_FALSE(link_folder(Disk(), dir.file("from/a"), dir.file("to"), {}));
-  CHECK(why_of(sync_folders(Disk(), dir.file("absent"))) ==
-        "opening " + place_in(dir, "absent") + ": No such file or directory");
-  CHECK(why_of(sync_folders(meddled_disk(DiskStep::kSyncFolder, "sub",
-                                         [&](const std::string& path) {
-                                           fs::remove_all(path);
-                                           fs::remove_all(dir.file("from"));
-                                         }),
-                            dir.file("from"))) ==
-        "syncing " + place_in(dir, "from") + ": No such file or directory");
+  CHECK(test::error_of(sync_folders(Disk(), dir.file("absent"))) ==
+        "opening " + test::quoted_in(dir, "absent") + ": No such file or directory");
+  CHECK(test::error_of(sync_folders(meddled_disk(DiskStep::kSyncFolder, "sub",
+                                                 [&](const std::string& path) {
+                                                   fs::remove_all(path);
+                                                   fs::remove_all(dir.file("from"));
+                                                 }),
+                                    dir.file("from"))) ==
+        "syncing " + test::quoted_in(dir, "from") + ": No such file or directory");
 }
 
 TEST_CASE("write: a mount inside a folder is not linked") {
@@ -197,8 +190,9 @@ TEST_CASE("write: a new file is its predecessor's owner's, where that may be") {
     return 0;
   });
   CHECK(keep_owner(none, "", dir.file("now")));
-  CHECK(why_of(keep_owner(none, dir.file("absent"), dir.file("now"))) ==
-        place_in(dir, "absent") + " or " + place_in(dir, "now") + " cannot be looked at");
+  CHECK(test::error_of(keep_owner(none, dir.file("absent"), dir.file("now"))) ==
+        test::quoted_in(dir, "absent") + " or " + test::quoted_in(dir, "now") +
+            " cannot be looked at");
   CHECK_FALSE(keep_owner(none, dir.file("was"), dir.file("absent")));
   CHECK(keep_owner(none, dir.file("was"), dir.file("now")));  // the same
   if (::lchown(dir.file("was").c_str(), 12345, 54321) != 0) {
@@ -207,7 +201,8 @@ TEST_CASE("write: a new file is its predecessor's owner's, where that may be") {
   }
   const Status refused =
       keep_owner(disk_without({DiskStep::kSetOwner}, EIO), dir.file("was"), dir.file("now"));
-  CHECK(why_of(refused) == "setting the owner of " + place_in(dir, "now") + ": Input/output error");
+  CHECK(test::error_of(refused) ==
+        "setting the owner of " + test::quoted_in(dir, "now") + ": Input/output error");
   CHECK(keep_owner(disk_without({DiskStep::kSetOwner}, EPERM), dir.file("was"), dir.file("now")));
   struct stat status{};
   REQUIRE(::stat(dir.file("now").c_str(), &status) == 0);
@@ -228,7 +223,9 @@ TEST_CASE("write: a small file, and one with a mode, may be refused at each step
     const auto work = [&](const Disk& disk) {
       const TempDir dir;
       const Status done = write_text(disk, dir.file("text"), "text", mode);
-      if (!done) CHECK(why_of(done).ends_with(place_in(dir, "text") + ": Input/output error"));
+      if (!done)
+        CHECK(
+            test::error_of(done).ends_with(test::quoted_in(dir, "text") + ": Input/output error"));
       return done.has_value();
     };
     const int steps = test::count_steps([&](const Disk& disk) { CHECK(work(disk)); });
@@ -257,7 +254,8 @@ TEST_CASE(
       const TempDir dir;
       const auto done = shardwright::write_file(disk, dir.file("file"), content, options);
       if (!done) {
-        CHECK(why_of(done).ends_with(place_in(dir, "file") + ": Input/output error"));
+        CHECK(
+            test::error_of(done).ends_with(test::quoted_in(dir, "file") + ": Input/output error"));
         return false;
       }
       CHECK(fs::file_size(dir.file("file")) == content.size());
@@ -300,8 +298,8 @@ TEST_CASE("write: blocks are shared with files alone, and a share that fails is 
   content.append(**source, 0, 1U << 20U);
   const auto refused =
       shardwright::write_file(disk_without({DiskStep::kShare}, EIO), dir.file("refused"), content);
-  CHECK(why_of(refused) ==
-        "sharing blocks with " + place_in(dir, "refused") + ": Input/output error");
+  CHECK(test::error_of(refused) ==
+        "sharing blocks with " + test::quoted_in(dir, "refused") + ": Input/output error");
   const auto written = shardwright::write_file(disk_without({DiskStep::kShare}, EOPNOTSUPP),
                                                dir.file("written"), content, {.digest = true});
   REQUIRE(written);

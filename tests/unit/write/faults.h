@@ -7,8 +7,10 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "support/temp_dir.h"
 #include "write/disk.h"
 
 namespace shardwright::test {
@@ -78,5 +80,16 @@ class Mount {
 std::uint64_t inode_of(const std::string& path);
 std::uint64_t links_of(const std::string& path);
 unsigned mode_of(const std::string& path);
+
+// What a result says that is none; empty where it is one.
+template <typename Result>
+std::string error_of(const Result& result) {
+  return result ? "" : result.error().message;
+}
+
+// A file's place as messages name it.
+inline std::string quoted_in(const TempDir& dir, std::string_view name) {
+  return "'" + dir.file(name) + "'";
+}
 
 }  // namespace shardwright::test

@@ -27,15 +27,6 @@ using test::snapshot;
 using test::TempDir;
 using test::write_file;
 
-template <typename Result>
-std::string message_of(const Result& result) {
-  return result ? "" : result.error().message;
-}
-
-std::string in(const TempDir& dir, std::string_view name) {
-  return "'" + dir.file(name) + "'";
-}
-
 // Refuses the first `times` of these steps.
 Disk refusing_at_first(DiskStep step, int number, int times) {
   return Disk([=, left = std::make_shared<int>(times)](DiskStep now, const std::string&) {
@@ -51,46 +42,48 @@ TEST_CASE("write: every step of a disk says what it did, and where") {
   REQUIRE(::mkfifo(dir.file("pipe").c_str(), 0600) == 0);
   const Disk disk;
   const std::string absent = dir.file("no/such");
-  CHECK(message_of(disk.make_folder(dir.file("file"))) ==
-        "making the folder " + in(dir, "file") + ": File exists");
+  CHECK(test::error_of(disk.make_folder(dir.file("file"))) ==
+        "making the folder " + test::quoted_in(dir, "file") + ": File exists");
   CHECK(disk.create(absent).error().code == ErrorCode::kNotFound);
-  CHECK(message_of(disk.reopen(absent)) == "opening '" + absent + "': No such file or directory");
-  CHECK(message_of(disk.reopen(dir.file("pipe"))) ==
-        "opening " + in(dir, "pipe") + ": not a file of a killed run");
-  CHECK(message_of(disk.rename(absent, dir.file("x"))) ==
-        "moving a file to " + in(dir, "x") + ": No such file or directory");
-  CHECK(message_of(disk.link(absent, dir.file("x"))) ==
-        "linking " + in(dir, "x") + ": No such file or directory");
-  CHECK(message_of(disk.exchange(absent, dir.file("file"))) ==
-        "exchanging " + in(dir, "file") + ": No such file or directory");
-  CHECK(message_of(disk.remove(dir.file("folder"))) ==
-        "removing " + in(dir, "folder") + ": Is a directory");
-  CHECK(message_of(disk.remove_folder(dir.file("full"))) ==
-        "removing " + in(dir, "full") + ": Directory not empty");
-  CHECK(message_of(disk.remove_tree(dir.file("file/below"))) ==
-        "removing " + in(dir, "file/below") + ": Not a directory");
-  CHECK(message_of(disk.sync_folder(dir.file("file"))) ==
-        "syncing " + in(dir, "file") + ": Not a directory");
-  CHECK(message_of(disk.set_folder_mode(absent, 0700)) ==
+  CHECK(test::error_of(disk.reopen(absent)) ==
+        "opening '" + absent + "': No such file or directory");
+  CHECK(test::error_of(disk.reopen(dir.file("pipe"))) ==
+        "opening " + test::quoted_in(dir, "pipe") + ": not a file of a killed run");
+  CHECK(test::error_of(disk.rename(absent, dir.file("x"))) ==
+        "moving a file to " + test::quoted_in(dir, "x") + ": No such file or directory");
+  CHECK(test::error_of(disk.link(absent, dir.file("x"))) ==
+        "linking " + test::quoted_in(dir, "x") + ": No such file or directory");
+  CHECK(test::error_of(disk.exchange(absent, dir.file("file"))) ==
+        "exchanging " + test::quoted_in(dir, "file") + ": No such file or directory");
+  CHECK(test::error_of(disk.remove(dir.file("folder"))) ==
+        "removing " + test::quoted_in(dir, "folder") + ": Is a directory");
+  CHECK(test::error_of(disk.remove_folder(dir.file("full"))) ==
+        "removing " + test::quoted_in(dir, "full") + ": Directory not empty");
+  CHECK(test::error_of(disk.remove_tree(dir.file("file/below"))) ==
+        "removing " + test::quoted_in(dir, "file/below") + ": Not a directory");
+  CHECK(test::error_of(disk.sync_folder(dir.file("file"))) ==
+        "syncing " + test::quoted_in(dir, "file") + ": Not a directory");
+  CHECK(test::error_of(disk.set_folder_mode(absent, 0700)) ==
         "setting the mode of '" + absent + "': No such file or directory");
-  CHECK(message_of(disk.set_owner(absent, 0, 0)) ==
+  CHECK(test::error_of(disk.set_owner(absent, 0, 0)) ==
         "setting the owner of '" + absent + "': No such file or directory");
   CHECK(disk.remove(absent));
   CHECK(disk.remove_folder(absent));
   // A file that is only open to be read.
   const OutFile closed{.fd = UniqueFd(-1), .path = dir.file("file")};
-  CHECK(message_of(disk.write(closed, 0, std::as_bytes(std::span("x", 1)))) ==
-        "writing " + in(dir, "file") + ": Bad file descriptor");
-  CHECK(message_of(disk.allocate(closed, 0, 1)) ==
-        "reserving space for " + in(dir, "file") + ": Bad file descriptor");
+  CHECK(test::error_of(disk.write(closed, 0, std::as_bytes(std::span("x", 1)))) ==
+        "writing " + test::quoted_in(dir, "file") + ": Bad file descriptor");
+  CHECK(test::error_of(disk.allocate(closed, 0, 1)) ==
+        "reserving space for " + test::quoted_in(dir, "file") + ": Bad file descriptor");
   CHECK(disk.allocate(closed, 0, 0));  // nothing to reserve
-  CHECK(message_of(disk.share(closed, 0, -1, 0, 0)) ==
-        "sharing blocks with " + in(dir, "file") + ": Bad file descriptor");
-  CHECK(message_of(disk.resize(closed, 1)) ==
-        "setting the size of " + in(dir, "file") + ": Bad file descriptor");
-  CHECK(message_of(disk.set_mode(closed, 0600)) ==
-        "setting the mode of " + in(dir, "file") + ": Bad file descriptor");
-  CHECK(message_of(disk.sync(closed)) == "syncing " + in(dir, "file") + ": Bad file descriptor");
+  CHECK(test::error_of(disk.share(closed, 0, -1, 0, 0)) ==
+        "sharing blocks with " + test::quoted_in(dir, "file") + ": Bad file descriptor");
+  CHECK(test::error_of(disk.resize(closed, 1)) ==
+        "setting the size of " + test::quoted_in(dir, "file") + ": Bad file descriptor");
+  CHECK(test::error_of(disk.set_mode(closed, 0600)) ==
+        "setting the mode of " + test::quoted_in(dir, "file") + ": Bad file descriptor");
+  CHECK(test::error_of(disk.sync(closed)) ==
+        "syncing " + test::quoted_in(dir, "file") + ": Bad file descriptor");
   CHECK(snapshot(dir.path()) == Snapshot{{"file", "644:text"},
                                          {"folder", "folder 755"},
                                          {"full", "folder 755"},
@@ -135,13 +128,13 @@ TEST_CASE("write: a file that cannot be written past the page cache is written t
             .write(direct, 0, Bytes(tile.get(), kBlockBytes)));
   CHECK(read_file(dir.file("file")) == std::string(kBlockBytes, 'x'));
   // Refused by the page cache too, it is an error.
-  CHECK(message_of(disk_without({DiskStep::kWrite}, EINVAL)
-                       .write(direct, 0, Bytes(tile.get(), kBlockBytes))) ==
-        "writing " + in(dir, "file") + ": Invalid argument");
+  CHECK(test::error_of(disk_without({DiskStep::kWrite}, EINVAL)
+                           .write(direct, 0, Bytes(tile.get(), kBlockBytes))) ==
+        "writing " + test::quoted_in(dir, "file") + ": Invalid argument");
   const OutFile closed{.fd = UniqueFd(-1), .path = dir.file("file"), .direct = true};
-  CHECK(message_of(disk_without({DiskStep::kWrite}, EINVAL)
-                       .write(closed, 0, Bytes(tile.get(), kBlockBytes))) ==
-        "writing " + in(dir, "file") + ": Invalid argument");
+  CHECK(test::error_of(disk_without({DiskStep::kWrite}, EINVAL)
+                           .write(closed, 0, Bytes(tile.get(), kBlockBytes))) ==
+        "writing " + test::quoted_in(dir, "file") + ": Invalid argument");
 }
 
 TEST_CASE("write: without a rename that refuses to replace, what is there is still not replaced") {
@@ -150,11 +143,11 @@ TEST_CASE("write: without a rename that refuses to replace, what is there is sti
     write_file(dir.file("a"), "a");
     write_file(dir.file("b"), "b");
     const Disk old = disk_without({DiskStep::kRename}, number);
-    CHECK(message_of(old.rename_new(dir.file("a"), dir.file("b"))) ==
-          "moving a file to " + in(dir, "b") + ": File exists");
+    CHECK(test::error_of(old.rename_new(dir.file("a"), dir.file("b"))) ==
+          "moving a file to " + test::quoted_in(dir, "b") + ": File exists");
     CHECK(old.rename_new(dir.file("a"), dir.file("c")));
-    CHECK(message_of(old.rename_new(dir.file("a"), dir.file("d"))) ==
-          "moving a file to " + in(dir, "d") + ": No such file or directory");
+    CHECK(test::error_of(old.rename_new(dir.file("a"), dir.file("d"))) ==
+          "moving a file to " + test::quoted_in(dir, "d") + ": No such file or directory");
     CHECK(snapshot(dir.path()) == Snapshot{{"b", "644:b"}, {"c", "644:a"}});
   }
 }
@@ -184,8 +177,8 @@ TEST_CASE("write: places that are not there, or are no folders, are told") {
   const TempDir dir;
   write_file(dir.file("file"), "x");
   const std::string root = real_path(dir.path()).value();
-  CHECK(message_of(real_path(dir.file("no/../x"))) ==
-        "opening " + in(dir, "no/../x") + ": No such file or directory");
+  CHECK(test::error_of(real_path(dir.file("no/../x"))) ==
+        "opening " + test::quoted_in(dir, "no/../x") + ": No such file or directory");
   CHECK(real_path(dir.file("no/..")).error().code == ErrorCode::kNotFound);
   CHECK(real_path(dir.file("no/.")).error().code == ErrorCode::kNotFound);
   CHECK(real_path("").error().code == ErrorCode::kNotFound);
@@ -193,12 +186,12 @@ TEST_CASE("write: places that are not there, or are no folders, are told") {
   REQUIRE(::symlink("nowhere", dir.file("dangling").c_str()) == 0);
   CHECK(real_path(dir.file("dangling")).error().code == ErrorCode::kNotFound);
   REQUIRE(::symlink("loop", dir.file("loop").c_str()) == 0);
-  CHECK(message_of(real_path(dir.file("loop"))) ==
-        "opening " + in(dir, "loop") + ": Too many levels of symbolic links");
+  CHECK(test::error_of(real_path(dir.file("loop"))) ==
+        "opening " + test::quoted_in(dir, "loop") + ": Too many levels of symbolic links");
 
   CHECK(real_place(dir.file("file")).value() == root + "/file");
   CHECK(real_place(dir.file("a//b/c/")).value() == root + "/a/b/c");
-  CHECK(message_of(real_place(dir.file("file/b"))) == "'" + root + "/file' is no folder");
+  CHECK(test::error_of(real_place(dir.file("file/b"))) == "'" + root + "/file' is no folder");
   CHECK(real_place(dir.file("dangling")).error().code == ErrorCode::kNotFound);
   for (const char* name : {"no/.", "no/.."})
     CHECK(real_place(dir.file(name)).error().code == ErrorCode::kNotFound);
@@ -228,11 +221,11 @@ TEST_CASE("write: a staging folder whose name is taken gets another, and not for
   CHECK(asked == 2);
   asked = 0;
   const auto never = make_staging_folder(taking(1000), dir.path(), "out");
-  CHECK(message_of(never).ends_with(": File exists"));
+  CHECK(test::error_of(never).ends_with(": File exists"));
   CHECK(asked == 101);
   const auto refused =
       make_staging_folder(disk_without({DiskStep::kMakeFolder}, EROFS), dir.path(), "out");
-  CHECK(message_of(refused).ends_with(": Read-only file system"));
+  CHECK(test::error_of(refused).ends_with(": Read-only file system"));
 }
 
 TEST_CASE("write: remains that cannot be removed are in nobody's way") {
