@@ -65,12 +65,13 @@ void explain_settings(const Checkpoint& checkpoint, const Expansion& expected, J
   std::size_t tries = most_tries(expected);
   for (const std::string_view key : keys_read(*expected.schema)) {
     const auto stated = query.of_key(key);
+    if (!stated) continue;
     const std::string spelling = spelling_in(*config, *expected.schema, key);
-    if (!stated || spelling == layers_key(expected)) continue;
     for (const json::Value& value : others_of(*stated, layers, shapes_alone)) {
       if (tries-- == 0) return;
       const auto other = expand_with(expected, *config, spelling, value);
-      if (!other || !fits(checkpoint, *other)) continue;
+      // The number of layers is explain_depth's.
+      if (!other || other->layers != expected.layers || !fits(checkpoint, *other)) continue;
       found.push_back(implied_value(*config, spelling, *stated, value));
       resolved = resolved_by(*other, expected);
     }

@@ -51,7 +51,7 @@ def test_what_transformers_prints_is_explained(breakage, originals, shardwright,
 
 
 CONFIGS = {
-    "CF306 heads": ("llama-plain", {"num_attention_heads": 5}),
+    "CF306 heads": ("bert-plain", {"num_attention_heads": 5}),
     "CF306 list": ("gemma2-plain", {"layer_types": ["full_attention"]}),
     "CF306 experts": ("qwen2_moe-plain", {"num_experts_per_tok": 64}),
     "CF306 padding": ("llama-plain", {"pad_token_id": 9999}),
