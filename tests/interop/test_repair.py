@@ -263,12 +263,27 @@ PARTS = {
     "fp8": dict(weight=torch.float8_e4m3fn, weight_scale_inv=torch.float32),
 }  # fmt: skip
 CONFIGS = {
-    "gptq": dict(bits=4, group_size=32),
+    "gptq": dict(bits=4, group_size=16),
     "bitsandbytes": dict(load_in_4bit=True, bnb_4bit_quant_type="nf4"),
     "compressed-tensors": dict(config_groups={"group_0": {"weights": {"num_bits": 4}, "targets": ["Linear"]}}),
     "fp8": dict(weight_block_size=[128, 128]),
 }
 WHOLE = ("weight", "qweight", "weight_packed")
+
+
+def part_shape(method, part, rows, columns):
+    """As the method stores a matrix, by its settings in CONFIGS."""
+    groups, values = columns // 16, rows * columns
+    return {
+        "gptq": dict(qweight=(columns // 8, rows), qzeros=(groups, rows // 8), scales=(groups, rows), g_idx=(columns,)),
+        "bitsandbytes": {
+            "weight": (values // 2, 1), "weight.absmax": (-(-values // 64),), "weight.quant_map": (16,),
+            "weight.nested_absmax": (1,), "weight.nested_quant_map": (256,),
+            "weight.quant_state.bitsandbytes__nf4": (80,),
+        },
+        "compressed-tensors": dict(weight_packed=(rows, columns // 8), weight_scale=(rows, 1), weight_shape=(2,)),
+        "fp8": dict(weight=(rows, columns), weight_scale_inv=(1, 1)),
+    }[method][part]  # fmt: skip
 
 
 def quantize(folder, method, companions_apart):
@@ -284,10 +299,9 @@ def quantize(folder, method, companions_apart):
             held[first][name] = tensor
             continue
         for part, dtype in PARTS[method].items():
-            is_whole = part in WHOLE
-            shape = tensor.shape if method == "fp8" and is_whole else (1, 1) if method == "fp8" else (4, 4)
-            place = last if companions_apart and not is_whole else first if "layers.0" in name else last
-            held[place][name.removesuffix("weight") + part] = torch.zeros(shape).to(dtype)
+            place = last if companions_apart and part not in WHOLE else first if "layers.0" in name else last
+            stored = torch.zeros(part_shape(method, part, *tensor.shape)).to(dtype)
+            held[place][name.removesuffix("weight") + part] = stored
     for file, state in held.items():
         save_file(state, folder / file, {"format": "pt"})
     weight_map = {name: file for file, state in held.items() for name in state}
