@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "check/other_config.h"
+
 namespace shardwright {
 
 bool has_foreign_names(const Join& join) {
@@ -44,9 +46,7 @@ bool counts_stored_layers(const Checkpoint& checkpoint, const Expansion& expecte
     if (first + join.absent_layers.size() != layers) return false;
     depth = first;
   }
-  std::string key = problem.pointer.substr(problem.pointer.empty() ? 0 : 1);
-  std::ranges::replace(key, '/', '.');
-  const json::Value* list = checkpoint.config_value()->find_path(key);
+  const json::Value* list = checkpoint.config_value()->find_path(dotted_key(problem.pointer));
   return depth != layers && list != nullptr && list->array() != nullptr &&
          list->array()->size() == depth;
 }

@@ -38,10 +38,14 @@ std::optional<Expansion> expand_with(const Expansion& expected, const json::Valu
   return std::move(*other);
 }
 
-std::string layers_key(const Expansion& expected) {
-  std::string key = expected.layers_pointer.empty() ? "" : expected.layers_pointer.substr(1);
+std::string dotted_key(std::string_view pointer) {
+  std::string key(pointer.empty() ? pointer : pointer.substr(1));
   std::ranges::replace(key, '/', '.');
   return key;
+}
+
+std::string layers_key(const Expansion& expected) {
+  return dotted_key(expected.layers_pointer);
 }
 
 bool fits(const Checkpoint& checkpoint, const Expansion& expansion) {

@@ -19,6 +19,9 @@ namespace shardwright {
 std::optional<Expansion> expand_with(const Expansion& expected, const json::Value& config,
                                      std::string_view key, json::Value value);
 
+// A pointer into a config (RFC 6901) as a dotted key.
+std::string dotted_key(std::string_view pointer);
+
 // The key (dotted) that counts the layers; empty where the rule has none.
 std::string layers_key(const Expansion& expected);
 

@@ -1,16 +1,15 @@
-// The shapes of the parts in which quantised weights are stored, by the settings of the config.
+// The shapes of the parts in which quantised weights are stored, by the settings of the config:
 //
-//   GPTQ                bits, group_size       qweight [in * bits / 32, out], scales [groups, out],
-//                                              qzeros [groups, out * bits / 32], g_idx [in]
-//   AWQ (gemm)          bits, group_size       qweight [in, out * bits / 32], scales and qzeros as
-//   above bitsandbytes        4 bits                 weight of bytes [out * in / 2, 1], a scale a
-//   block
-//                       8 bits                 weight [out, in], SCB [out]
-//   compressed-tensors  num_bits, strategy     weight_packed [out, in * bits / 32], weight_scale
-//                                              [out, groups], [out, 1], [1] or one a block
-//   ModelOpt            quant_algo             weight [out, in], or of FP4 [out, in / 2], and
-//   scales fbgemm              -                      weight_scale [out, 1] MXFP4               -
-//   blocks [experts, out, in / 32, 16], scales without the 16
+// - GPTQ (bits, group_size): qweight [in * bits / 32, out], scales [groups, out], qzeros [groups,
+//   out * bits / 32], g_idx [in].
+// - AWQ, gemm (bits, group_size): qweight [in, out * bits / 32], scales and qzeros as above.
+// - bitsandbytes, 4 bits: weight of bytes [out * in / 2, 1], a scale a block; 8 bits: weight
+//   [out, in], SCB [out].
+// - compressed-tensors (num_bits, strategy): weight_packed [out, in * bits / 32], weight_scale
+//   [out, groups], [out, 1], [1] or one a block.
+// - ModelOpt (quant_algo): weight [out, in], or of FP4 [out, in / 2], and scales.
+// - fbgemm: weight_scale [out, 1].
+// - MXFP4: blocks [experts, out, in / 32, 16], scales without the 16.
 #pragma once
 
 #include <string>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -124,10 +125,6 @@ std::vector<RefusedRope> refused_rope(const json::Value& config, bool is_flat, b
   }
   if (!nested && is_flat) reader.read(*settings, path);
   return found;
-}
-
-bool is_rope_type(std::string_view name) {
-  return rope_type_of(name) != nullptr;
 }
 
 }  // namespace shardwright

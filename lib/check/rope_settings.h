@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "json/value.h"
@@ -19,8 +18,5 @@ struct RefusedRope {
 // Of `rope_scaling` or `rope_parameters`, flat or with one object for each kind of layers.
 // `is_flat`: the class reads a flat one; `is_built`: and gives all layers rotary positions by it.
 std::vector<RefusedRope> refused_rope(const json::Value& config, bool is_flat, bool is_built);
-
-// Types of positions that transformers has functions for.
-bool is_rope_type(std::string_view name);
 
 }  // namespace shardwright
