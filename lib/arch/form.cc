@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/large_pages.h"
 #include "base/try.h"
 #include "base/utf8.h"
 
@@ -97,7 +98,7 @@ void add_scales(FormContext& context, Form& form) {
   const auto fp8 = static_cast<std::size_t>(
       std::ranges::count(form.tensors, ExpectedDType::kFp8, &ExpectedTensor::dtype));
   const std::size_t each = context.quant.static_activations ? 3 : 2;
-  tensors.reserve(form.tensors.size() + fp8 * (each - 1));
+  reserve_large(tensors, form.tensors.size() + fp8 * (each - 1));
   for (std::size_t i = 0; i < form.tensors.size(); ++i) {
     const ExpectedTensor weight = form.tensors[i];
     moved[i] = tensors.size();
@@ -135,7 +136,7 @@ std::string renamed(std::string_view name, const std::vector<RenameChange>& chan
 bool make_hub(FormContext& context, Form& form) {
   const auto count = count_tensors(context, context.body.tensors);
   if (!count) return false;
-  form.tensors.reserve(*count);
+  reserve_large(form.tensors, *count);
   if (!emit(context, context.body.tensors, context.change.without, form.tensors)) return false;
   if (!context.change.with.empty()) {
     const auto more = count_tensors(context, context.change.with);

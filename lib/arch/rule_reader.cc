@@ -18,7 +18,7 @@ constexpr std::array<Key, 20> kRule = {"$schema", "name",    "model_types", "ali
                                        "source",  "sizes",   "flags",       "lists",   "require",
                                        "tied",    "keys",    "roles",       "ignored", "dtypes",
                                        "tensors", "layouts", "quantized",   "example", "defaults"};
-constexpr std::array<Key, 2> kList = {"each", "is"};
+constexpr std::array<Key, 2> kListKeys = {"each", "is"};
 constexpr std::array<Key, 3> kTied = {"default", "tensors", "key"};
 constexpr std::array<Key, 3> kKeys = {"vocabulary", "layers", "per_layer"};
 constexpr std::array<Key, 10> kRoleNames = {
@@ -35,7 +35,7 @@ constexpr std::array<Key, 1> kQuantized = {"fp8"};
 constexpr std::array<Key, 1> kFp8 = {"not"};
 
 constexpr std::array<RuleObject, 13> kObjects = {{{"rule", kRule},
-                                                  {"list", kList},
+                                                  {"list", kListKeys},
                                                   {"tied", kTied},
                                                   {"keys", kKeys},
                                                   {"roles", kRoleNames},

@@ -6,6 +6,8 @@
 #include <bit>
 #include <random>
 
+#include "base/large_pages.h"
+
 namespace shardwright {
 
 std::uint64_t name_hash(std::string_view name) {
@@ -25,8 +27,10 @@ void NameSet::grow() {
 }
 
 void NameSet::resize(std::size_t slots) {
-  std::vector<Slot> old(slots);
+  std::vector<Slot> old;
   old.swap(slots_);
+  reserve_large(slots_, slots);
+  slots_.resize(slots);
   const std::size_t mask = slots_.size() - 1;
   for (const Slot& slot : old) {
     if (slot.position == kEmpty) continue;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/large_pages.h"
 #include "base/name_set.h"
 #include "base/utf8.h"
 #include "json/pull.h"
@@ -104,6 +105,10 @@ class IndexParser {
       parser_.skip();
       return;
     }
+    // About as many as there will be, by the length of usual lines; more only take longer.
+    const std::size_t likely = (text_.size() - parser_.begin()) / 80;
+    reserve_large(index_.entries, likely);
+    names_.reserve(likely);
     while (parser_.next() == Token::kKey) {
       const std::string_view name = text_here();
       const Token value = parser_.next();

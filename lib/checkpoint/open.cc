@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/large_pages.h"
 #include "base/parallel.h"
 #include "base/try.h"
 #include "base/utf8.h"
@@ -51,7 +52,7 @@ void gather_tensors(Checkpoint& checkpoint) {
   for (const Shard& shard : checkpoint.shards) {
     if (shard.use == ShardUse::kLoaded && shard.header) count += shard.header->tensors.size();
   }
-  checkpoint.tensors.reserve(count);
+  reserve_large(checkpoint.tensors, count);
   for (std::size_t i = 0; i < checkpoint.shards.size(); ++i) {
     const Shard& shard = checkpoint.shards[i];
     if (shard.use != ShardUse::kLoaded || !shard.header) continue;

@@ -1,6 +1,7 @@
 #include "checkpoint/read_shard.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <span>
 
@@ -11,8 +12,8 @@
 namespace shardwright {
 namespace {
 
-// Most headers of models in many shards fit, so that one read is all they take.
-constexpr std::size_t kFirstRead = (64U << 10U) + safetensors::kPrefixBytes;
+// Enough to tell what a file is. A header is then read into memory of its own size.
+constexpr std::size_t kFirstRead = 4096;
 constexpr std::size_t kMaxStart = 1024;
 
 // A source of which the first bytes have been read already.
@@ -64,15 +65,17 @@ Shard read_shard(const Folder& folder, const std::string& name) {
   Shard shard = open_shard(folder, name);
   if (shard.source == nullptr) return shard;
 
-  std::string start(std::min<std::uint64_t>(shard.source->size(), kFirstRead), '\0');
-  if (auto status = shard.source->read(0, std::as_writable_bytes(std::span(start))); !status) {
+  std::array<char, kFirstRead> first{};
+  const std::span start =
+      std::span(first).first(std::min<std::uint64_t>(shard.source->size(), first.size()));
+  if (auto status = shard.source->read(0, std::as_writable_bytes(start)); !status) {
     shard.open_error = status.error().message;
     return shard;
   }
-  const Bytes bytes = std::as_bytes(std::span<const char>(start));
+  const Bytes bytes = std::as_bytes(start);
   shard.foreign = safetensors::sniff(bytes, shard.source->size());
   if (shard.foreign != safetensors::ForeignKind::kNone) {
-    shard.start = start.substr(0, kMaxStart);
+    shard.start.assign(start.data(), std::min(start.size(), kMaxStart));
     return shard;
   }
   auto header = safetensors::read_header(StartedSource(*shard.source, bytes));

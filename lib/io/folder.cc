@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "base/large_pages.h"
 #include "base/text.h"
 #include "base/try.h"
 #include "base/utf8.h"
@@ -137,7 +138,9 @@ Result<std::string> read_all(const ByteSource& source, std::uint64_t limit) {
     return Error{ErrorCode::kUnsupported,
                  fmt::format("{} bytes where at most {} are read", source.size(), limit)};
   }
-  std::string text(source.size(), '\0');
+  std::string text;
+  reserve_large(text, source.size());
+  text.resize(source.size());
   SW_TRY_OK(source.read(0, std::as_writable_bytes(std::span(text))));
   return text;
 }

@@ -39,6 +39,11 @@ class HeaderParser {
 
   // Parses the object; `offset` is where `text` begins in the header.
   void run(std::size_t offset) {
+    // About as many as there will be, by the length of usual entries; more only take longer.
+    const std::size_t likely = text_.size() / 100;
+    header_.tensors.reserve(likely);
+    states_.reserve(likely);
+    names_.reserve(likely);
     const Token root = parser_.next();
     if (root == Token::kBeginObject) {
       while (parser_.next() == Token::kKey)

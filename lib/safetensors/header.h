@@ -130,7 +130,7 @@ Header parse_header(std::string text, std::uint64_t file_bytes);
 // Reads prefix and JSON from the source and parses them. An Error only where reading fails.
 Result<Header> read_header(const ByteSource& source);
 
-// What stands in a file that is no safetensors file, judged by its first bytes (up to 64 KiB) and
+// What stands in a file that is no safetensors file, judged by its first bytes (4 KiB do) and its
 // size.
 enum class ForeignKind : std::uint8_t {
   kNone,  // may be safetensors

@@ -1,14 +1,18 @@
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 
 #include "base/checked.h"
+#include "base/large_pages.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "support/temp_dir.h"
 
@@ -98,6 +102,18 @@ TEST_CASE("base: the quota of a cgroup, and of those above it, limits the cores"
   CHECK(cores("") == 1);
   CHECK(cores("0::/gone\n") == 1);
   CHECK(cgroup_cores(dir.file("none"), dir.file("absent")) == 0);
+}
+
+TEST_CASE("base: memory that asks for large pages holds what is written to it") {
+  for (const std::size_t count : {std::size_t{0}, std::size_t{1}, 3 * kMiB + 1}) {
+    CAPTURE(count);
+    std::vector<std::uint64_t> numbers(3, 7);
+    reserve_large(numbers, count);
+    CHECK(numbers.capacity() >= count);
+    CHECK(numbers == std::vector<std::uint64_t>(3, 7));
+    numbers.assign(count, count);
+    CHECK(std::ranges::count(numbers, count) == static_cast<std::ptrdiff_t>(count));
+  }
 }
 
 }  // namespace shardwright

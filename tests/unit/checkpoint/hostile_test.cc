@@ -29,9 +29,8 @@ TEST_CASE("checkpoint: a shard is opened once and read in as few calls as can be
   REQUIRE((small.header && large.header));
   CHECK(small.header->tensors.size() == 1);
   CHECK(large.header->tensors.size() == 2000);
-  CHECK(large.header->header_bytes > 65536);
   CHECK(folder->traffic("small.safetensors").reads == 1);
-  CHECK(folder->traffic("small.safetensors").bytes == 65544);
+  CHECK(folder->traffic("small.safetensors").bytes == 4096);
   CHECK(folder->traffic("large.safetensors").reads == 2);
   CHECK(folder->traffic("large.safetensors").bytes == 8 + large.header->header_bytes);
   CHECK(folder->opened().size() == 2);
