@@ -39,7 +39,8 @@ const RopeType* rope_type_of(std::string_view name) {
 
 class RopeReader {
  public:
-  RopeReader(bool is_built, std::vector<RefusedRope>& found) : built_(is_built), found_(found) {}
+  RopeReader(bool is_built, std::optional<std::uint64_t> rotated, std::vector<RefusedRope>& found)
+      : built_(is_built), rotated_(rotated), found_(found) {}
 
   void read(const json::Value& settings, const std::string& path) {
     std::string_view key = "rope_type";
@@ -65,6 +66,9 @@ class RopeReader {
         found_.push_back({.pointer = pointer(path, needed),
                           .what = fmt::format("'{}.{}' is {}, and has to be a number", path, needed,
                                               printable(json::dump(*value), 60))});
+      } else if (const auto wrong = wrong_list(*value)) {
+        found_.push_back({.pointer = pointer(path, needed),
+                          .what = fmt::format("'{}.{}' {}", path, needed, *wrong)});
       }
     }
     if (absent.empty()) return;
@@ -93,7 +97,21 @@ class RopeReader {
     return value.number().has_value() || value.array() != nullptr;
   }
 
+  // Of a list of longrope, one number for each frequency. A single one is computed with, as all.
+  [[nodiscard]] std::optional<std::string> wrong_list(const json::Value& value) const {
+    const auto* list = value.array();
+    if (list == nullptr) return std::nullopt;
+    const auto odd = std::ranges::find_if(
+        *list, [](const json::Value& one) { return !one.number().has_value(); });
+    if (odd != list->end())
+      return fmt::format("holds {}, and has to hold numbers", printable(json::dump(*odd), 60));
+    if (!rotated_ || list->size() == 1 || list->size() == *rotated_ / 2) return std::nullopt;
+    return fmt::format("has {} numbers, and heads of which {} are rotated need {}", list->size(),
+                       *rotated_, *rotated_ / 2);
+  }
+
   bool built_;
+  std::optional<std::uint64_t> rotated_;
   std::vector<RefusedRope>& found_;
 };
 
@@ -108,7 +126,7 @@ bool names_layer(const json::Value& config, std::string_view kind) {
 
 }  // namespace
 
-std::vector<RefusedRope> refused_rope(const json::Value& config, bool is_flat, bool is_built) {
+std::vector<RefusedRope> refused_rope(const json::Value& config, const RopeClass& rope) {
   std::vector<RefusedRope> found;
   // The older key counts where both are there.
   std::string path = "rope_scaling";
@@ -116,14 +134,15 @@ std::vector<RefusedRope> refused_rope(const json::Value& config, bool is_flat, b
   if (settings == nullptr || settings->object() == nullptr || settings->object()->empty())
     settings = config.find(path = "rope_parameters");
   if (settings == nullptr || settings->object() == nullptr) return found;
-  RopeReader reader(is_built, found);
+  RopeReader reader(rope.is_built, rope.rotated, found);
   bool nested = false;
   for (const json::Member& member : *settings->object()) {
     if (member.value.object() == nullptr || !names_layer(config, member.key)) continue;
     nested = true;
-    RopeReader(true, found).read(member.value, fmt::format("{}.{}", path, member.key));
+    RopeReader(true, std::nullopt, found)
+        .read(member.value, fmt::format("{}.{}", path, member.key));
   }
-  if (!nested && is_flat) reader.read(*settings, path);
+  if (!nested && rope.is_flat) reader.read(*settings, path);
   return found;
 }
 

@@ -1,6 +1,8 @@
 // What transformers 5 wants of a config's rotary positions.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,15 +10,21 @@
 
 namespace shardwright {
 
-// A setting that transformers refuses: a type of positions that it does not know, or one whose
-// numbers are not there.
+// A setting that transformers refuses or cannot compute with: a type of positions that it does not
+// know, one whose numbers are not there, or lists of them for another size of heads.
 struct RefusedRope {
   std::string pointer{};  // RFC 6901, "/rope_scaling/rope_type"
   std::string what{};     // "'rope_scaling.factor' is absent, and the type 'linear' needs it"
 };
 
+struct RopeClass {
+  bool is_flat{};   // it reads a flat object
+  bool is_built{};  // and gives all layers rotary positions by it
+  // Numbers of a head that are rotated by a flat one, in pairs: half as many frequencies.
+  std::optional<std::uint64_t> rotated{};
+};
+
 // Of `rope_scaling` or `rope_parameters`, flat or with one object for each kind of layers.
-// `is_flat`: the class reads a flat one; `is_built`: and gives all layers rotary positions by it.
-std::vector<RefusedRope> refused_rope(const json::Value& config, bool is_flat, bool is_built);
+std::vector<RefusedRope> refused_rope(const json::Value& config, const RopeClass& rope);
 
 }  // namespace shardwright

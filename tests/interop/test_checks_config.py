@@ -128,6 +128,14 @@ def test_which_keys_a_class_reads(model_type):
 
 BOTH_KINDS = ["sliding_attention", "full_attention"]
 LINEAR = {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0}
+
+
+def longrope(*lengths):
+    short, long = lengths
+    return {"rope_type": "longrope", "short_factor": [1.0] * short, "long_factor": [1.0] * long, "factor": 2.0,
+            "original_max_position_embeddings": 64, "rope_theta": 10000.0}  # fmt: skip
+
+
 REFUSED = [
     ("llama-plain", dict(hidden_act="swiglu")),
     ("gemma2-plain", dict(hidden_activation="nothing")),
@@ -152,6 +160,10 @@ REFUSED = [
     ("llama-plain", dict(use_cache=None)),
     ("llama-plain", dict(id2label=["a", "b"])),
     ("phi3-plain", dict(rope_scaling={"type": "su", "short_factor": [1.0] * 4, "long_factor": [1.0] * 4})),
+    ("llama-plain", dict(rope_parameters=longrope(3, 4))),
+    ("phi3-plain", dict(rope_parameters=longrope(4, 3))),
+    ("phi3-plain", dict(partial_rotary_factor=0.5, rope_parameters=longrope(2, 4))),
+    ("qwen3-plain", dict(rope_parameters=longrope(4, 4) | {"short_factor": ["1"] * 4})),
 ]  # fmt: skip
 TAKEN = [
     ("llama-plain", dict(hidden_act="gelu_pytorch_tanh")),
@@ -163,6 +175,7 @@ TAKEN = [
     ("bert-plain", dict(rope_parameters={"rope_type": "spiral"})),
     ("phi3-plain", dict(rope_scaling={"type": "su", "short_factor": [1.0] * 4, "long_factor": [1.0] * 4, "original_max_position_embeddings": 64})),
     ("gemma3_text-plain", dict(rope_parameters={"full_attention": {"rope_type": "spiral"}, "sliding_attention": {}})),
+    ("llama-plain", dict(rope_parameters=longrope(1, 1))),
     ("llama-plain", dict(layer_types=["full_attention"] * 2)),
     ("qwen2-plain", dict(layer_types=["attention"] * 2)),
     ("llama-plain", dict(attention_dropout=0)),

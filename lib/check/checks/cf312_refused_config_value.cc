@@ -151,8 +151,23 @@ class ConfigJudge {
     const bool is_built =
         schema_.defaults.find("position_embedding_type") == nullptr ||
         (positions != nullptr && positions->string() != nullptr && *positions->string() == "rope");
-    for (RefusedRope& refused : refused_rope(config_, is_flat, is_built && !is_read))
+    const RopeClass rope{
+        .is_flat = is_flat, .is_built = is_built && !is_read, .rotated = rotated()};
+    for (RefusedRope& refused : refused_rope(config_, rope))
       refuse(std::move(refused.pointer), std::move(refused.what));
+  }
+
+  // Where heads are rotated alike in all layers, and no part of them has a size of its own.
+  [[nodiscard]] std::optional<std::uint64_t> rotated() const {
+    const ConfigQuery query(schema_, config_, {});
+    if (query.value("rope") || config_.find("rotary_pct") != nullptr) return std::nullopt;
+    const auto head = query.value("head");
+    const auto size = head ? head->whole_number() : std::nullopt;
+    if (!size || *size <= 0) return std::nullopt;
+    const auto part = query.value("partial_rotary_factor");
+    const double factor = part ? part->number().value_or(1) : 1;
+    if (!(factor > 0 && factor <= 1)) return std::nullopt;
+    return static_cast<std::uint64_t>(static_cast<double>(*size) * factor);
   }
 
   // The config of a text model has none of its own inside; transformers takes one for an object
