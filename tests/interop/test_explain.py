@@ -61,6 +61,7 @@ CONFIGS = {
     "CF307 unknown": ("llama-plain", {"quantization_config": {"quant_method": "none_that_is"}}),
     "CF312 method": ("llama-plain", {"quantization_config": {}}),
     "CF312 dtype": ("llama-plain", {"dtype": "floaty"}),
+    "CF312 longrope": ("phi3-plain", {"rope_scaling": {"type": "longrope", "short_factor": [1.0] * 3, "long_factor": [1.0] * 4}}),
     "TK501 rows": ("llama-plain", {"vocab_size": 7}),
 }
 
