@@ -116,7 +116,12 @@ Result<std::vector<UndoEntry>> undo_entries(const std::string& folder) {
   if (!listing && listing.error().code == ErrorCode::kNotFound) return entries;
   if (!listing) return listing.error();
   for (const FolderEntry& found : (*listing)->entries()) {
-    if (!is_number(found.name) || found.kind != EntryKind::kFolder || found.is_link) continue;
+    if (!is_number(found.name) || found.is_link) continue;
+    if (found.kind == EntryKind::kOther && found.inode == 0) {
+      return Error{ErrorCode::kIo, fmt::format("{} cannot be looked at",
+                                               quoted(join_path(undo, found.name), kShownPath))};
+    }
+    if (found.kind != EntryKind::kFolder) continue;
     UndoEntry entry{.name = found.name, .path = join_path(undo, found.name)};
     SW_TRY(entry.manifest, read_manifest(entry.path));
     entries.push_back(std::move(entry));
