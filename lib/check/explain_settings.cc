@@ -30,7 +30,8 @@ std::vector<json::Value> others_of(const json::Value& stated, std::int64_t layer
 
 }  // namespace
 
-void explain_depth(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+void explain_depth(const Checkpoint& checkpoint, const Expansion& expected,
+                   std::optional<Expansion> deeper, Join& join) {
   const json::Value* config = checkpoint.config_value();
   if (config == nullptr || join.surplus_layers.empty() == join.absent_layers.empty() ||
       !join.missing.empty() || !join.unexpected.empty() || !join.lost.empty() ||
@@ -38,11 +39,12 @@ void explain_depth(const Checkpoint& checkpoint, const Expansion& expected, Join
     return;
   }
   std::string key = layers_key(expected);
-  const std::int64_t depth = join.surplus_layers.empty()
-                                 ? join.absent_layers.begin()->first
-                                 : std::int64_t{join.surplus_layers.rbegin()->first} + 1;
+  const bool is_deeper = !join.surplus_layers.empty();
+  const std::int64_t depth = is_deeper ? std::int64_t{join.surplus_layers.rbegin()->first} + 1
+                                       : join.absent_layers.begin()->first;
   const auto stated = static_cast<std::int64_t>(expected.layers.value_or(0));
-  const auto other = expand_with(expected, *config, key, json::Value{depth});
+  const std::optional<Expansion> other =
+      is_deeper ? std::move(deeper) : expand_with(expected, *config, key, json::Value{depth});
   if (depth == 0 || !other || !fits(checkpoint, *other)) return;
   join.implied_depth =
       implied_value(*config, std::move(key), json::Value{stated}, json::Value{depth});

@@ -10,7 +10,6 @@
 #include "check/join_explain.h"
 #include "check/name_numbers.h"
 #include "check/other_config.h"
-#include "json/edit.h"
 
 namespace shardwright {
 namespace {
@@ -104,18 +103,18 @@ std::optional<std::uint64_t> other_count(const ExpertTally& tally, std::uint64_t
   return count && *count > 0 && *count != config ? count : std::nullopt;
 }
 
-// What the config would ask for if it counted that many experts.
+// What the config would ask for if it counted that many experts. None where no value can be set:
+// the object that holds it is absent.
 std::optional<Expansion> with_count(const Checkpoint& checkpoint, const Expansion& expected,
                                     std::uint64_t count) {
-  const auto text =
-      json::set_value(checkpoint.config->text, expected.experts_pointer, std::to_string(count));
-  if (!text) return std::nullopt;
-  const auto config = json::parse(*text);
-  if (!config) return std::nullopt;
-  auto other = expand(*expected.schema, config->root,
-                      {.class_name = expected.class_name, .layout = expected.layout});
-  if (!other || !other->usable) return std::nullopt;
-  return std::move(*other);
+  const json::Value* config = checkpoint.config_value();
+  const std::string key = dotted_key(expected.experts_pointer);
+  const std::size_t parent = key.rfind('.');
+  if (config == nullptr || key.empty() ||
+      (parent != std::string::npos && config->find_path(key.substr(0, parent)) == nullptr))
+    return std::nullopt;
+  return expand_with(expected, *config, key, json::Value{static_cast<std::int64_t>(count)},
+                     MoreContradictions::kAny);
 }
 
 ExpertCount::Routers routers_of(const Checkpoint& checkpoint, const Expansion& expected,

@@ -184,7 +184,8 @@ void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Jo
   }
 }
 
-void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+std::optional<Expansion> explain_layers(const Checkpoint& checkpoint, const Expansion& expected,
+                                        Join& join) {
   std::unordered_set<std::int32_t> partly;  // layers of which something required is stored
   std::unordered_map<std::int32_t, std::size_t> required;
   for (const ExpectedTensor& wanted : expected.tensors) {
@@ -208,7 +209,7 @@ void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Joi
     join.absent_layers = std::move(absent);
   }
 
-  if (!expected.layers) return;
+  if (!expected.layers) return std::nullopt;
   const auto layers = static_cast<std::int64_t>(*expected.layers);
   // The layer is the first number of a name; those behind it count experts and parts.
   std::vector<std::pair<const Tensor*, NameNumber>> beyond;
@@ -219,7 +220,7 @@ void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Joi
     beyond.emplace_back(tensor, numbers.front());
     deepest = std::max(deepest, std::int64_t{numbers.front().value});
   }
-  if (beyond.empty()) return;
+  if (beyond.empty()) return std::nullopt;
   // The same name in some layer of the config is expected, or would be if there were as many:
   // this is a layer too many.
   std::optional<Expansion> deeper;
@@ -254,6 +255,7 @@ void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Joi
     surplus.insert(tensor);
   }
   erase_explained(join.unexpected, surplus);
+  return deeper;
 }
 
 }  // namespace shardwright

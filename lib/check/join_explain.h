@@ -1,6 +1,7 @@
 // Single causes that explain many names at once. Private to join.cc.
 #pragma once
 
+#include <optional>
 #include <unordered_set>
 #include <vector>
 
@@ -24,11 +25,16 @@ void explain_outer_prefix(const Checkpoint& checkpoint, const Expansion& expecte
 void explain_class(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_renames(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_shapes(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
-void explain_depth(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_settings(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_numbering(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_experts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
-void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+// Returns what the config would ask for if it counted all layers that are stored; none where they
+// are not more, or it cannot.
+std::optional<Expansion> explain_layers(const Checkpoint& checkpoint, const Expansion& expected,
+                                        Join& join);
+// `deeper`: as explain_layers() returned it.
+void explain_depth(const Checkpoint& checkpoint, const Expansion& expected,
+                   std::optional<Expansion> deeper, Join& join);
 
 }  // namespace shardwright

@@ -28,13 +28,15 @@ bool set_path(json::Value& root, std::string_view dotted, json::Value value) {
 }  // namespace
 
 std::optional<Expansion> expand_with(const Expansion& expected, const json::Value& config,
-                                     std::string_view key, json::Value value) {
+                                     std::string_view key, json::Value value,
+                                     MoreContradictions allowed) {
   json::Value changed = config;
   if (!set_path(changed, key, std::move(value))) return std::nullopt;
   auto other = expand(*expected.schema, changed,
                       {.class_name = expected.class_name, .layout = expected.layout});
-  if (!other || !other->usable || other->problems.size() > expected.problems.size())
-    return std::nullopt;
+  if (!other || !other->usable) return std::nullopt;
+  const bool contradicts_more = other->problems.size() > expected.problems.size();
+  if (contradicts_more && allowed == MoreContradictions::kNone) return std::nullopt;
   return std::move(*other);
 }
 

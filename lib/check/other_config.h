@@ -14,10 +14,14 @@
 
 namespace shardwright {
 
+// Whether the config may contradict itself in more points than it does.
+enum class MoreContradictions { kNone, kAny };
+
 // The expansion with `value` at the dotted key, in the same class and layout. None where it is not
-// usable, or where the config would contradict itself in more points than it does.
+// usable, or contradicts itself more than it may.
 std::optional<Expansion> expand_with(const Expansion& expected, const json::Value& config,
-                                     std::string_view key, json::Value value);
+                                     std::string_view key, json::Value value,
+                                     MoreContradictions allowed = MoreContradictions::kNone);
 
 // A pointer into a config (RFC 6901) as a dotted key.
 std::string dotted_key(std::string_view pointer);

@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +14,8 @@
 #include "job/check_model.h"
 #include "job/merge_cost.h"
 #include "job/merge_model.h"
+#include "job/merge_stage.h"
+#include "job/side_files.h"
 #include "merge/engine.h"
 #include "merge/plan.h"
 #include "merge/recipe.h"
@@ -24,7 +25,6 @@
 #include "shardwright/result.h"
 #include "write/disk.h"
 #include "write/journal.h"
-#include "write/staged_dir.h"
 
 namespace shardwright {
 
@@ -82,33 +82,17 @@ class MergeRun {
   [[nodiscard]] MergeReport& report() { return report_; }
 
  private:
-  Status open_models();
-  void add_problem(Mark at, std::string message);
-  [[nodiscard]] Status check_output() const;
-  Status stays_out(const std::string& place, const Checkpoint& checkpoint,
-                   const ModelRef& ref) const;
+  Status open();
   [[nodiscard]] bool inputs_are_sound() const;
-  Status apply_adapters();
   Status plan();
   Status rehearse();
   [[nodiscard]] std::vector<PlanFact> facts() const;
-  [[nodiscard]] Existing existing() const;
-  Result<StagedDir> stage(const Disk& disk, std::span<const PlanFact> now);
-  Status write_into(const Disk& disk, const std::string& folder, std::span<const PlanFact> now);
-  Status clear_texts(const Disk& disk, const std::string& folder) const;
+  Status write_into(const Disk& disk, const MergeStage& stage, std::span<const PlanFact> now);
   Status judge(Checkpoint result, bool written);
-  Status carry(const Disk& disk, const std::string& to,
-               const std::function<bool(std::string_view name)>& also_left) const;
   void add_text(std::string_view name, std::string text);
   [[nodiscard]] std::string index_text() const;
-  [[nodiscard]] DataRequest watched() const;
   [[nodiscard]] CheckOptions check_options() const;
   [[nodiscard]] bool stops(const Finding& finding) const;
-  [[nodiscard]] bool is_left(std::string_view name) const;
-  [[nodiscard]] bool has_card() const;
-  [[nodiscard]] bool donor_is_file() const;
-  [[nodiscard]] const Checkpoint& donor_checkpoint() const;
-  [[nodiscard]] const MergeRun* maker_of_donor() const;
   [[nodiscard]] const MergeOptions& options() const { return context_.options; }
 
   const MergeContext& context_;
@@ -119,10 +103,10 @@ class MergeRun {
   Planned planned_;
   MergeFiles files_;
   MergeThreads threads_;
+  SideFiles side_;
   Outcome outcome_;
-  std::map<std::string, std::string> texts_;    // files of the result, by name
-  std::shared_ptr<CheckedModel> result_;        // as it was checked last
-  std::optional<JournalContents> earlier_run_;  // that is gone on with
+  std::map<std::string, std::string> texts_;  // files of the result, by name
+  std::shared_ptr<CheckedModel> result_;      // as it was checked last
   bool keeps_{};
 };
 

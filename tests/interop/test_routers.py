@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 import torch
-from breakages import CORRECTION, EXPERT, ROUTER, change_gates
+from breakages.experts import EXPERT
+from breakages.routers import CORRECTION, ROUTER, change_gates
 from folders import change_config, change_json, change_shard, load, shards
 from models import model_named
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from breakages import change_gates, extra_equal_head, flat_shared_gates
+from breakages.routers import change_gates, flat_shared_gates
+from breakages.ties import extra_equal_head
 from folders import assert_whole, change_config, change_shard, contents, load, logits, shapes, shards, tensors, verdict
 from models import model_named
 

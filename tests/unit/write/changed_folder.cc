@@ -34,6 +34,12 @@ void make_old(const std::string& folder) {
   REQUIRE(::chmod((folder + "/one").c_str(), 0600) == 0);
 }
 
+std::string old_model(const TempDir& dir) {
+  std::string folder = dir.file("model");
+  make_old(folder);
+  return folder;
+}
+
 Change replaced(const std::string& name, std::string_view text, bool hidden) {
   return {.name = name,
           .kind = ChangeKind::kReplaced,

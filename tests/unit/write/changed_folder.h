@@ -15,6 +15,8 @@ extern const Snapshot kOldFolder;
 extern const Snapshot kNewFolder;
 
 void make_old(const std::string& folder);
+// The same as the folder `model` in `dir`; its path.
+std::string old_model(const TempDir& dir);
 
 Change replaced(const std::string& name, std::string_view text, bool hidden = false);
 

@@ -22,6 +22,7 @@ using test::faulty_disk;
 using test::kNewFolder;
 using test::kOldFolder;
 using test::make_old;
+using test::old_model;
 using test::read_file;
 using test::replaced;
 using test::Snapshot;
@@ -108,8 +109,7 @@ TEST_CASE("write: what is not seen is not taken for absent") {
   const test::InMemory fast;
   for (int at = 0; at < 80; at += 3) {
     const TempDir dir;
-    const std::string model = dir.file("model");
-    make_old(model);
+    const std::string model = old_model(dir);
     static_cast<void>(change(
         faulty_disk({.at = at, .number = EIO, .lasting = true, .no_exchange = true}), model));
     if (!is_half_switched(model).value()) continue;
@@ -140,8 +140,7 @@ TEST_CASE("write: what is not seen is not taken for absent") {
 
 TEST_CASE("write: without hard links a change in place moves files, and undo copies them back") {
   const TempDir dir;
-  const std::string model = dir.file("model");
-  make_old(model);
+  const std::string model = old_model(dir);
   const Disk disk = faulty_disk({.lacks = {DiskStep::kLink, DiskStep::kShare}});
   REQUIRE(change(disk, model));
   CHECK(snapshot(model) == kNewFolder);
@@ -166,8 +165,7 @@ TEST_CASE("write: a mount point is changed file by file") {
 TEST_CASE(
     "write: another's folder beside the model is left alone, and the change goes on without") {
   const TempDir dir;
-  const std::string model = dir.file("model");
-  make_old(model);
+  const std::string model = old_model(dir);
   write_file(dir.file(".model.shardwright-exchange/mine"), "x");
   write_file(model + "/.shardwright-undo/0001/before/one", "mine");  // an entry without a manifest
   REQUIRE(change(Disk(), model));
@@ -181,8 +179,7 @@ TEST_CASE(
 
 TEST_CASE("write: a name that is not UTF-8 cannot be undone, so it is not changed") {
   const TempDir dir;
-  const std::string model = dir.file("model");
-  make_old(model);
+  const std::string model = old_model(dir);
   const Disk disk;
   {
     auto work = InPlace::begin(disk, model);
@@ -197,8 +194,7 @@ TEST_CASE("write: a name that is not UTF-8 cannot be undone, so it is not change
 
 TEST_CASE("write: an entry with old files and no manifest is nobody's to remove") {
   const TempDir dir;
-  const std::string model = dir.file("model");
-  make_old(model);
+  const std::string model = old_model(dir);
   write_file(model + "/.shardwright-undo/0001/before/one", "mine");
   write_file(model + "/.shardwright-undo/0002/after/one", "staged");
   REQUIRE(recover(Disk(), model));
@@ -277,8 +273,7 @@ TEST_CASE("write: each step of an undo, and of forgetting half of a change, may 
       CAPTURE(at);
       REQUIRE(at < 200);
       const TempDir dir;
-      const std::string model = dir.file("model");
-      make_old(model);
+      const std::string model = old_model(dir);
       REQUIRE(change(Disk(), model));
       const auto count = std::make_shared<std::atomic<int>>();
       const auto undone = undo_last(
@@ -314,8 +309,7 @@ TEST_CASE("write: an undo that was stopped half-way can be taken back, too") {
   for (int at = 0; at < 80; ++at) {
     CAPTURE(at);
     const TempDir dir;
-    const std::string model = dir.file("model");
-    make_old(model);
+    const std::string model = old_model(dir);
     REQUIRE(change(Disk(), model));
     static_cast<void>(
         undo_last(faulty_disk({.at = at, .number = EIO, .lasting = true, .no_exchange = true}),

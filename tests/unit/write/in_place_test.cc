@@ -22,7 +22,7 @@ using test::faulty_disk;
 using test::inode_of;
 using test::kNewFolder;
 using test::kOldFolder;
-using test::make_old;
+using test::old_model;
 using test::read_file;
 using test::replaced;
 using test::Snapshot;
@@ -35,8 +35,7 @@ TEST_CASE("write: a change in place keeps what it replaced, and undo puts the sa
   for (const bool exchange : {true, false}) {
     CAPTURE(exchange);
     const TempDir dir;
-    const std::string model = dir.file("model");
-    make_old(model);
+    const std::string model = old_model(dir);
     const auto one = inode_of(model + "/one");
     const auto two = inode_of(model + "/two");
     const Disk disk = faulty_disk({.no_exchange = !exchange});
@@ -62,8 +61,7 @@ TEST_CASE("write: a change in place keeps what it replaced, and undo puts the sa
 
 TEST_CASE("write: one changed file needs no exchange of folders") {
   const TempDir dir;
-  const std::string model = dir.file("model");
-  make_old(model);
+  const std::string model = old_model(dir);
   const auto folder = inode_of(model);
   const auto one = inode_of(model + "/one");
   REQUIRE(change_one(Disk(), model));
@@ -77,8 +75,7 @@ TEST_CASE("write: one changed file needs no exchange of folders") {
 
 TEST_CASE("write: the current folder of this process is not exchanged") {
   const TempDir dir;
-  const std::string model = dir.file("model");
-  make_old(model);
+  const std::string model = old_model(dir);
   const auto folder = inode_of(model);
   const std::string here = real_path(".").value();
   REQUIRE(::chdir((model + "/sub").c_str()) == 0);
@@ -94,8 +91,7 @@ TEST_CASE("write: changes in place stack, and undo takes them back one by one") 
   for (const bool exchange : {true, false}) {
     CAPTURE(exchange);
     const TempDir dir;
-    const std::string model = dir.file("model");
-    make_old(model);
+    const std::string model = old_model(dir);
     const Disk disk = faulty_disk({.no_exchange = !exchange});
     REQUIRE(change_one(disk, model));
     const auto middle = snapshot(model);
@@ -114,8 +110,7 @@ TEST_CASE("write: changes in place stack, and undo takes them back one by one") 
 TEST_CASE("write: forgetting deletes what undo needs, and nothing else") {
   for (const bool exchange : {true, false}) {
     const TempDir dir;
-    const std::string model = dir.file("model");
-    make_old(model);
+    const std::string model = old_model(dir);
     const Disk disk = faulty_disk({.no_exchange = !exchange});
     REQUIRE(change(disk, model));
     REQUIRE(forget_all(disk, model));
@@ -130,8 +125,7 @@ TEST_CASE("write: a run that is killed while it forgets leaves all of an entry o
   for (int at = 0; stopped; ++at) {
     CAPTURE(at);
     const TempDir dir;
-    const std::string model = dir.file("model");
-    make_old(model);
+    const std::string model = old_model(dir);
     REQUIRE(change(Disk(), model));
     stopped = stops_at(at, false, [&](const Disk& disk) { REQUIRE(forget_all(disk, model)); });
     CHECK(snapshot(model) == kNewFolder);
@@ -145,8 +139,7 @@ TEST_CASE("write: a run that is killed while it forgets leaves all of an entry o
 
 TEST_CASE("write: undo stops where a file was changed since, and names it") {
   const TempDir dir;
-  const std::string model = dir.file("model");
-  make_old(model);
+  const std::string model = old_model(dir);
   REQUIRE(change(Disk(), model));
   write_file(model + "/stays", "edited");  // not of the repair
   write_file(model + "/one", "new oNe");
@@ -180,8 +173,7 @@ TEST_CASE("write: a link is replaced by a file, and what it leads to is not touc
 
 TEST_CASE("write: two runs in one folder: the second is refused") {
   const TempDir dir;
-  const std::string model = dir.file("model");
-  make_old(model);
+  const std::string model = old_model(dir);
   const Disk disk;
   auto first = InPlace::begin(disk, model);
   REQUIRE(first);
@@ -201,8 +193,7 @@ TEST_CASE("write: an error at any step of a change in place leaves the old or th
         CAPTURE(one);
         CAPTURE(at);
         const TempDir dir;
-        const std::string model = dir.file("model");
-        make_old(model);
+        const std::string model = old_model(dir);
         auto count = std::make_shared<std::atomic<int>>();
         const Disk disk = faulty_disk({.at = at, .number = EIO, .no_exchange = !exchange}, count);
         const Status done = one ? change_one(disk, model) : change(disk, model);
@@ -237,8 +228,7 @@ TEST_CASE("write: a run killed at any step of a change in place leaves the old o
       CAPTURE(exchange);
       CAPTURE(at);
       const TempDir dir;
-      const std::string model = dir.file("model");
-      make_old(model);
+      const std::string model = old_model(dir);
       stopped = stops_at(at, !exchange,
                          [&](const Disk& disk) { static_cast<void>(change(disk, model)); });
       const auto seen = snapshot(model);
@@ -279,8 +269,7 @@ TEST_CASE("write: an undo that is killed at any step can be finished") {
       CAPTURE(exchange);
       CAPTURE(at);
       const TempDir dir;
-      const std::string model = dir.file("model");
-      make_old(model);
+      const std::string model = old_model(dir);
       REQUIRE(change(Disk(), model));
       stopped = stops_at(at, !exchange, [&](const Disk& disk) {
         static_cast<void>(undo_last(disk, model, false));
@@ -315,8 +304,7 @@ TEST_CASE("write: a way back from half-way that is killed at any step leaves no 
       CAPTURE(begin);
       CAPTURE(at);
       const TempDir dir;
-      const std::string model = dir.file("model");
-      make_old(model);
+      const std::string model = old_model(dir);
       begun =
           stops_at(begin, true, [&](const Disk& disk) { static_cast<void>(change(disk, model)); });
       if (snapshot(model) == kOldFolder || snapshot(model) == kNewFolder) break;

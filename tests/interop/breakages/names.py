@@ -1,0 +1,80 @@
+"""Names: wrappers, prefixes, other words."""
+
+import torch
+from breakages.table import broken, lost
+from folders import change_shard, rename, shards
+
+
+@broken("untied shards tied mixture", "AR405", "error", "complains")
+def wrapped_by_data_parallel(folder):
+    rename(folder, lambda name: "module." + name)
+
+
+@broken("tied-by-flag shards", "AR405", "error", "complains")
+def wrapped_by_compile(folder):
+    rename(folder, lambda name: "_orig_mod." + name)
+
+
+@broken("untied bf16-shards", "AR405", "error", "complains")
+def parts_wrapped_by_fsdp(folder):
+    def wrap(name):
+        return name.replace("self_attn.", "self_attn._fsdp_wrapped_module.").replace("mlp.", "_fsdp_wrapped_module.mlp.")
+
+    rename(folder, wrap)
+
+
+@broken("untied tied-shards", "AR405", "error", "complains")
+def layer_wrapped_by_compile(folder):
+    rename(folder, lambda name: name.replace("layers.1.", "layers.1._orig_mod."))
+
+
+@broken("shards", "AR405", "error", "complains")
+def wrapped_twice(folder):
+    rename(folder, lambda name: "_orig_mod.module." + name.replace("mlp.", "mlp.module."))
+
+
+@broken("untied shards", "AR405", "error", "complains")
+def saved_by_peft(folder):
+    """A merged adapter whose model was saved with the names of the wrapper."""
+    rename(folder, lambda name: "base_model.model." + name.replace("q_proj.", "q_proj.base_layer."))
+
+
+@broken("untied shards mixture", "AR405", "error", "complains")
+def part_of_something_larger(folder):
+    rename(folder, lambda name: "llm." + name)
+
+
+LORA = {"lora_A": torch.ones(2, 32), "lora_B": torch.ones(32, 2)}
+
+
+@lost("untied", "AR420", "error", "complains")
+def adapter_never_merged(folder):
+    rename(folder, lambda name: name.replace("q_proj.", "q_proj.base_layer."))
+    pairs = {f"model.layers.0.self_attn.q_proj.{name}.default.weight": LORA[name].clone() for name in LORA}
+    change_shard(shards(folder)[0], lambda found: found | pairs)
+
+
+@lost("untied", "AR420", "error", "complains")
+def adapter_as_the_model(folder):
+    pairs = {f"base_model.model.model.layers.0.self_attn.q_proj.{name}.weight": LORA[name].clone() for name in LORA}
+    change_shard(shards(folder)[0], lambda found: pairs)
+
+
+@broken("mixture mixture-shards router", "AR419", "error", "complains", unsafe=True)
+def renamed_routers(folder):
+    rename(folder, lambda name: name.replace("mlp.gate.weight", "mlp.gate.linear.weight"))
+
+
+@broken("untied shards", "AR419", "error", "complains", unsafe=True)
+def attention_by_another_name(folder):
+    rename(folder, lambda name: name.replace("self_attn", "attention"))
+
+
+@broken("untied shards", "AR410", "warning", "whole")
+def doubled_prefix(folder):
+    rename(folder, lambda name: name.replace("model.layers.1.", "model.model.layers.1."))
+
+
+@broken("untied tied-shards", "AR410", "warning", "whole")
+def layer_without_prefix(folder):
+    rename(folder, lambda name: name.replace("model.layers.1.", "layers.1."))
