@@ -20,11 +20,11 @@ constexpr std::string_view kGoing = "removing-";
 // Remains of remove_entry, and the folder where it is empty.
 Status tidy(const Disk& disk, const std::string& folder) {
   const std::string undo = join_path(folder, kUndoFolder);
-  SW_TRY(const bool there, is_there(undo));
-  if (!there) return ok();
-  SW_TRY(const auto listing, open_folder(undo));
-  std::size_t left = listing->entries().size();
-  for (const FolderEntry& entry : listing->entries()) {
+  const auto listing = open_folder(undo);
+  if (!listing && listing.error().code == ErrorCode::kNotFound) return ok();
+  if (!listing) return listing.error();
+  std::size_t left = (*listing)->entries().size();
+  for (const FolderEntry& entry : (*listing)->entries()) {
     if (!entry.name.starts_with(kGoing)) continue;
     SW_TRY_OK(disk.remove_tree(join_path(undo, entry.name)));
     --left;
