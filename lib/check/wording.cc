@@ -96,8 +96,11 @@ std::string prints(safetensors::DefectKind kind) {
 }
 
 std::string why_unusable(std::string_view text, std::string_view error) {
-  if (!text.starts_with("version https://git-lfs")) return std::string(error);
-  return "it is a Git LFS pointer, not the file itself ('git lfs pull' fetches it)";
+  if (text.starts_with("version https://git-lfs"))
+    return "it is a Git LFS pointer, not the file itself ('git lfs pull' fetches it)";
+  if (text.starts_with("\xEF\xBB\xBF"))
+    return "it begins with a byte-order mark, at which loaders stop: save it as UTF-8 without one";
+  return std::string(error);
 }
 
 }  // namespace shardwright

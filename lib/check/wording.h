@@ -28,8 +28,8 @@ std::string number_runs(std::span<const std::int32_t> numbers);
 // "a in layers 0 to 3; b in layer 5; and others in 2 layers": what is said of layers, each once.
 std::string by_layers(std::span<const std::pair<std::int32_t, std::string>> said);
 
-// Why a JSON file cannot be used: the error, or, where the text begins as a Git LFS pointer does,
-// that it is one.
+// Why a file cannot be used: the error, or, where the text begins as a Git LFS pointer does or with
+// a byte-order mark, that.
 std::string why_unusable(std::string_view text, std::string_view error);
 
 // "loaders print 'Error while deserializing header: header too small'": a clause for the end of a

@@ -139,7 +139,9 @@ class IndexParser {
     if (!parser_.escaped() && last_file_ < files.size() && files[last_file_] == parser_.raw()) {
       return last_file_;
     }
-    const std::string_view file = text_here();
+    std::string_view file = text_here();
+    while (file.starts_with("./"))
+      file.remove_prefix(2);
     const auto file_at = [&](std::size_t i) { return std::string_view(files[i]); };
     const auto known = files_.insert(file, files.size(), file_at);
     if (!known) files.emplace_back(file);

@@ -68,8 +68,9 @@ struct Index {
   ~Index() = default;
 
   std::vector<IndexEntry> entries{};  // in the text's order, without equal names
-  std::vector<std::string> files{};   // distinct, raw, in the order of their first entry
-  bool has_metadata{};                // an object was there
+  std::vector<std::string>
+      files{};          // distinct, without "./" before them, in the order of their first entry
+  bool has_metadata{};  // an object was there
   // Its members but total_size: key, and value as JSON text.
   std::vector<std::pair<std::string_view, std::string_view>> metadata{};
   TotalSizeForm total_size_form{};

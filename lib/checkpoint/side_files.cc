@@ -6,6 +6,7 @@
 
 #include "base/try.h"
 #include "base/utf8.h"
+#include "safetensors/header.h"
 
 namespace shardwright {
 namespace {
@@ -19,6 +20,13 @@ constexpr std::array<std::string_view, 12> kReadByLoaders = {
 constexpr std::array<std::string_view, 3> kReadElsewhere = {"config.json", "tokenizer.json",
                                                             "vocab.json"};
 
+constexpr std::string_view kTokenizerConfig = "tokenizer_config.json";
+
+bool is_lfs_pointer(std::string_view text) {
+  return safetensors::sniff(std::as_bytes(std::span(text)), text.size()) ==
+         safetensors::ForeignKind::kLfsPointer;
+}
+
 bool has(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
@@ -31,6 +39,34 @@ Result<std::string> read_text(const Folder& folder, const std::string& name, std
     return std::move(text).error().within("reading " + quoted(name));
   }
   return text;
+}
+
+// Files of tokenizers that are not read here, and are no such files.
+void add_pointers(const Folder& folder, TokenizerFacts& facts) {
+  constexpr auto kEnds = std::to_array<std::string_view>(
+      {".model", ".tiktoken", "merges.txt", "vocab.txt", "vocab.bpe"});
+  constexpr std::uint64_t kMostOfPointer = 1024;
+  for (const FolderEntry& entry : folder.entries()) {
+    const auto ends = [&](std::string_view end) { return entry.name.ends_with(end); };
+    if (entry.kind != EntryKind::kFile || entry.bytes > kMostOfPointer ||
+        std::ranges::none_of(kEnds, ends))
+      continue;
+    auto text = read_text(folder, entry.name, kMostOfPointer);
+    if (!text) {
+      facts.broken.push_back({.file = entry.name, .error = text.error().message});
+    } else if (text->empty() && !entry.name.ends_with(".txt")) {
+      facts.broken.push_back({.file = entry.name, .error = "it is empty"});
+    } else if (is_lfs_pointer(*text)) {
+      facts.broken.push_back({.file = entry.name, .start = *std::move(text)});
+    }
+  }
+}
+
+TokenizerFacts named_tokens(std::span<const SideFile> files) {
+  TokenizerFacts facts;
+  const auto config = std::ranges::find(files, kTokenizerConfig, &SideFile::name);
+  if (config != files.end() && config->document) add_named_tokens(config->document->root, facts);
+  return facts;
 }
 
 }  // namespace
@@ -69,10 +105,15 @@ std::vector<std::string> side_file_names(const Folder& folder) {
 }
 
 std::optional<TokenizerFacts> read_tokenizer(const Folder& folder) {
+  std::vector<SideFile> config;
+  if (folder.find(kTokenizerConfig) != nullptr)
+    config.push_back(read_side_file(folder, std::string(kTokenizerConfig)));
+  TokenizerFacts facts = named_tokens(config);
+  add_pointers(folder, facts);
   const bool fast = folder.find("tokenizer.json") != nullptr;
   const std::string name = fast ? "tokenizer.json" : "vocab.json";
-  if (!fast && folder.find(name) == nullptr) return std::nullopt;
-  TokenizerFacts facts;
+  if (!fast && folder.find(name) == nullptr)
+    return facts.broken.empty() ? std::nullopt : std::optional(std::move(facts));
   const auto text = read_text(folder, name, kMaxTokenizer);
   if (!text) {
     facts.broken.push_back({.file = name, .error = text.error().message});
@@ -86,9 +127,9 @@ std::optional<TokenizerFacts> read_tokenizer(const Folder& folder) {
 
 void add_side_tokens(std::span<const SideFile> files, std::optional<TokenizerFacts>& facts) {
   for (const SideFile& file : files) {
-    const bool config = file.name == "tokenizer_config.json";
+    const bool config = file.name == kTokenizerConfig;
     if (!file.document || (!config && file.name != "added_tokens.json")) continue;
-    if (!facts) facts.emplace();
+    if (!facts) facts = named_tokens(files);
     if (config) {
       add_tokenizer_config(file.document->root, *facts);
     } else {

@@ -25,8 +25,8 @@ SideFile read_side_file(const Folder& folder, const std::string& name);
 // tokenizer.json nor vocab.json, which are large and have readers of their own. By name.
 std::vector<std::string> side_file_names(const Folder& folder);
 
-// What the large file of a tokenizer says: tokenizer.json, else vocab.json. None where neither is
-// there.
+// What the large file of a tokenizer says: tokenizer.json, else vocab.json; and which of its other
+// files are empty or a pointer to a file. None where there is nothing to tell.
 std::optional<TokenizerFacts> read_tokenizer(const Folder& folder);
 
 // Adds what the side files say of tokens.

@@ -1,5 +1,7 @@
 #include "tokenizer/facts.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -12,6 +14,7 @@ namespace {
 using json::PullParser;
 using json::Token;
 
+constexpr std::size_t kMaxNamed = 32;
 constexpr std::size_t kMaxContent = 256;  // tokens are short, and those that are not are cut
 
 std::string content_of(std::string_view raw, bool escaped) {
@@ -21,6 +24,8 @@ std::string content_of(std::string_view raw, bool escaped) {
 
 // The largest id of a run of tokens; contents are decoded once, at the end.
 struct Top {
+  std::string_view file{};
+  std::string trouble{};  // that is no error of JSON
   std::optional<std::uint64_t> id{};
   std::string_view raw{};
   bool escaped{};
@@ -37,8 +42,27 @@ void raise(std::optional<TokenizerFacts::Token>& top, TokenizerFacts::Token toke
   if (!top || token.id > top->id) top = std::move(token);
 }
 
+// The word stands in the text as `raw`.
+void note_named(TokenizerFacts& facts, std::uint64_t id, std::string_view raw, bool escaped) {
+  for (TokenizerFacts::Named& named : facts.named) {
+    const std::string_view content = named.content;
+    if (escaped ? raw.size() > content.size() && json::decode_string(raw) == content
+                : raw == content)
+      named.id = id;
+  }
+}
+
+void add_bad_id(TokenizerFacts& facts, std::string_view file) {
+  ++facts.bad_ids;
+  const auto same = [&](const TokenizerFacts::Broken& broken) { return broken.file == file; };
+  if (std::ranges::any_of(facts.broken, same)) return;
+  facts.broken.push_back(
+      {.file = std::string(file), .error = "the id of a token is no whole number"});
+}
+
 void add_token(TokenizerFacts& facts, AddedToken token) {
   ++facts.added;
+  note_named(facts, token.id, token.content, false);
   raise(facts.added_top, {.id = token.id, .content = token.content, .file = token.file});
   if (facts.added_tokens.size() < TokenizerFacts::kMaxAddedTokens) {
     facts.added_tokens.push_back(std::move(token));
@@ -54,8 +78,9 @@ void read_vocabulary_object(PullParser& parser, Top& top, TokenizerFacts& facts)
     const Token value = parser.next();
     if (const auto id = value == Token::kNumber ? parser.unsigned_number() : std::nullopt) {
       top.see(*id, raw, escaped);
+      note_named(facts, *id, raw, escaped);
     } else {
-      ++facts.bad_ids;
+      add_bad_id(facts, top.file);
       if (value == Token::kBeginObject || value == Token::kBeginArray) parser.skip();
     }
   }
@@ -82,6 +107,7 @@ void read_vocabulary_list(PullParser& parser, Top& top, TokenizerFacts& facts) {
     } else if (token == Token::kBeginObject && !parser.skip()) {
       return;
     }
+    note_named(facts, facts.vocabulary, raw, escaped);
     top.see(facts.vocabulary++, raw, escaped);
   }
 }
@@ -129,7 +155,7 @@ void read_added_token(PullParser& parser, TokenizerFacts& facts) {
   if (has_id) {
     add_token(facts, std::move(added));
   } else {
-    ++facts.bad_ids;
+    add_bad_id(facts, added.file);
   }
 }
 
@@ -144,8 +170,14 @@ void read_added_list(PullParser& parser, TokenizerFacts& facts) {
   }
 }
 
+std::string not_an_object(Token root) {
+  return fmt::format("it is {}, and has to be an object", json::token_kind(root));
+}
+
 void read_root(PullParser& parser, Top& top, TokenizerFacts& facts) {
-  if (parser.next() != Token::kBeginObject) {
+  const Token root = parser.next();
+  if (root != Token::kBeginObject) {
+    if (root != Token::kError) top.trouble = not_an_object(root);
     parser.skip();
     return;
   }
@@ -178,13 +210,15 @@ void read_text(std::string_view text, const char* file, TokenizerFacts& facts, c
     return;
   }
   PullParser parser(text);
-  Top top;
+  Top top{.file = file};
   read(parser, top);
   Token token = parser.token();
   while (token != Token::kEnd && token != Token::kError)
     token = parser.next();
   if (token == Token::kError) {
     broken(fmt::format("{}: {}", json::place_text(text, parser.error().at), parser.error().what));
+  } else if (!top.trouble.empty()) {
+    broken(std::move(top.trouble));
   }
   if (top.id) {
     raise(facts.vocabulary_top,
@@ -205,6 +239,23 @@ const TokenizerFacts::Token* TokenizerFacts::top() const {
   return added_top && added_top->id > vocabulary_top->id ? &*added_top : &*vocabulary_top;
 }
 
+void add_named_tokens(const json::Value& tokenizer_config, TokenizerFacts& facts) {
+  const json::Value::Object* members = tokenizer_config.object();
+  if (members == nullptr) return;
+  for (const json::Member& member : *members) {
+    if (!member.key.ends_with("_token")) continue;  // and not "add_bos_token", which is a flag
+    const json::Value* value = &member.value;
+    if (value->object() != nullptr) value = value->find("content");
+    if (value == nullptr || value->string() == nullptr || value->string()->empty() ||
+        value->string()->size() > kMaxContent)
+      continue;
+    const std::string& content = *value->string();
+    const auto same = [&](const TokenizerFacts::Named& named) { return named.content == content; };
+    if (facts.named.size() < kMaxNamed && std::ranges::none_of(facts.named, same))
+      facts.named.push_back({.key = member.key, .content = content});
+  }
+}
+
 void add_tokenizer_json(std::string_view text, TokenizerFacts& facts) {
   read_text(text, "tokenizer.json", facts,
             [&](PullParser& parser, Top& top) { read_root(parser, top, facts); });
@@ -212,7 +263,13 @@ void add_tokenizer_json(std::string_view text, TokenizerFacts& facts) {
 
 void add_vocabulary_json(std::string_view text, TokenizerFacts& facts) {
   read_text(text, "vocab.json", facts, [&](PullParser& parser, Top& top) {
-    if (parser.next() == Token::kBeginObject) read_vocabulary_object(parser, top, facts);
+    const Token root = parser.next();
+    if (root == Token::kBeginObject) {
+      read_vocabulary_object(parser, top, facts);
+    } else if (root != Token::kError) {
+      top.trouble = not_an_object(root);
+      parser.skip();
+    }
   });
 }
 
@@ -223,7 +280,7 @@ void add_tokenizer_config(const json::Value& root, TokenizerFacts& facts) {
   for (const json::Member& member : *tokens) {
     const auto id = parse_u64(member.key);
     if (!id) {
-      ++facts.bad_ids;
+      add_bad_id(facts, "tokenizer_config.json");
       continue;
     }
     const json::Value* content = member.value.find("content");
@@ -246,7 +303,7 @@ void add_added_tokens(const json::Value& root, TokenizerFacts& facts) {
           facts,
           {.id = *id, .content = member.key.substr(0, kMaxContent), .file = "added_tokens.json"});
     } else {
-      ++facts.bad_ids;
+      add_bad_id(facts, "added_tokens.json");
     }
   }
 }

@@ -40,13 +40,21 @@ struct TokenizerFacts {
     std::string file{};  // that gives it this id
   };
 
-  std::string model_type{};      // "BPE", "WordPiece", "WordLevel", "Unigram"; or empty
-  std::vector<Broken> broken{};  // tokenizer.json or vocab.json is no JSON, or cannot be read
-  std::uint64_t vocabulary{};    // entries of the model's vocabulary
+  // "eos_token": a token that tokenizer_config.json names.
+  struct Named {
+    std::string key{};
+    std::string content{};
+    std::optional<std::uint64_t> id{};  // that the vocabulary or the added tokens give it
+  };
+
+  std::string model_type{};               // "BPE", "WordPiece", "WordLevel", "Unigram"; or empty
+  std::vector<Broken> broken{};           // files of the tokenizer that no loader can read
+  std::uint64_t vocabulary{};             // entries of the model's vocabulary
   std::optional<Token> vocabulary_top{};  // its largest id
   std::uint64_t added{};                  // entries of added tokens, over all files
   std::optional<Token> added_top{};       // their largest id
   std::uint64_t bad_ids{};                // ids that are no whole numbers of 64 bits from 0
+  std::vector<Named> named{};             // each content once
   // In the order of the files and within them; of very many the first.
   std::vector<AddedToken> added_tokens{};
   static constexpr std::size_t kMaxAddedTokens = 4096;
@@ -56,6 +64,8 @@ struct TokenizerFacts {
 };
 
 // Each adds what one file says. Errors are in `broken`; forms that are not known are passed over.
+// The names of tokens come first: what is read after them is compared with them.
+void add_named_tokens(const json::Value& tokenizer_config, TokenizerFacts& facts);
 void add_tokenizer_json(std::string_view text, TokenizerFacts& facts);
 void add_vocabulary_json(std::string_view text, TokenizerFacts& facts);
 void add_tokenizer_config(const json::Value& root, TokenizerFacts& facts);

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import tokenizers
 import torch
 import transformers
 from folders import change_config, change_json, change_shard, load, shards
@@ -142,3 +143,48 @@ def test_one_scale_for_a_tensor(folder, shardwright):
     _, complaints = load(folder)
     assert complaints == []
     assert shardwright.findings(folder) == []
+
+
+MARKED = {
+    "generation_config.json": transformers.GenerationConfig,
+    "tokenizer_config.json": transformers.AutoTokenizer,
+    "special_tokens_map.json": transformers.AutoTokenizer,
+    "added_tokens.json": transformers.AutoTokenizer,
+    "tokenizer.json": transformers.AutoTokenizer,
+}
+
+
+def add_tokenizer(folder, **names):
+    vocabulary = {f"w{i}": i for i in range(model_named("llama-untied").config["vocab_size"])}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="w0"))
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+
+
+@pytest.mark.parametrize("name", MARKED)
+def test_a_byte_order_mark(folder, name, shardwright):
+    add_tokenizer(folder, eos_token="w2")
+    for absent in set(MARKED) - {path.name for path in folder.iterdir()}:
+        (folder / absent).write_text("{}")
+    MARKED[name].from_pretrained(folder)
+    assert severities(shardwright, folder, "CF309") == set()
+    (folder / name).write_bytes(b"\xef\xbb\xbf" + (folder / name).read_bytes())
+    with pytest.raises(Exception):
+        MARKED[name].from_pretrained(folder)
+    assert severities(shardwright, folder, "CF309") == {"warning"}
+
+
+def test_a_generation_config_that_is_a_list(folder, shardwright):
+    (folder / "generation_config.json").write_text("[]")
+    with pytest.raises(TypeError):
+        transformers.AutoModelForCausalLM.from_pretrained(folder)
+    assert severities(shardwright, folder, "CF309") == {"error"}
+
+
+@pytest.mark.parametrize("token", ["w2", "<|im_end|>"])
+def test_a_token_that_the_vocabulary_has_not(folder, token, shardwright):
+    add_tokenizer(folder, eos_token="w2")
+    change_json(folder / "tokenizer_config.json", lambda config: config.update(eos_token=token))
+    id = transformers.AutoTokenizer.from_pretrained(folder).eos_token_id
+    rows = transformers.AutoModelForCausalLM.from_pretrained(folder).get_input_embeddings().weight.shape[0]
+    assert severities(shardwright, folder, "TK502") == ({"warning"} if id >= rows else set())
+    assert (id >= rows) == (token != "w2")

@@ -15,9 +15,7 @@ void malformed_config(const Model& model, const Reporter& report) {
   const SideFile& config = *model.checkpoint.config;
   std::string what = config.error.empty() ? "" : why_unusable(config.text, config.error);
   if (what.empty() && config.document && config.document->byte_order_mark) {
-    what =
-        "it begins with a byte-order mark, at which Python's json stops: save it as UTF-8 without "
-        "one";
+    what = why_unusable(config.text, {});
   } else if (what.empty() && config.document && config.document->root.object() == nullptr) {
     what =
         fmt::format("it holds {} where an object is expected", config.document->root.kind_name());

@@ -2,6 +2,8 @@
 // docs/checks/CF309-malformed-side-file.md
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -23,6 +25,15 @@ bool has_to_be_object(std::string_view name) {
   return std::ranges::find(kNames, name) != kNames.end();
 }
 
+// What stands in the way of a file that was read as JSON.
+std::string trouble_of(const SideFile& file) {
+  if (!file.error.empty()) return why_unusable(file.text, file.error);
+  if (!has_to_be_object(file.name) || !file.document) return {};
+  if (file.document->byte_order_mark) return why_unusable(file.text, {});
+  if (file.document->root.object() != nullptr) return {};
+  return fmt::format("it is {}, and has to be an object", file.document->root.kind_name());
+}
+
 void malformed_side_file(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
   if (checkpoint.tokenizer) {
@@ -34,17 +45,16 @@ void malformed_side_file(const Model& model, const Reporter& report) {
     }
   }
   for (const SideFile& file : checkpoint.side_files) {
-    if (file.error.empty() && file.document && file.document->root.object() == nullptr &&
-        has_to_be_object(file.name)) {
-      report({.file = file.name,
-              .message = fmt::format("{} cannot be used: it is {}, and has to be an object",
-                                     quoted(file.name), file.document->root.kind_name()),
-              .fix = no_fix("copy the file from the model that this one was made from")});
-    }
-    if (file.error.empty()) continue;
+    const std::string trouble = trouble_of(file);
+    if (trouble.empty()) continue;
+    // One that is no JSON transformers passes over; what it reads of any other, it looks keys up
+    // in.
+    const bool refused = file.name == "generation_config.json" && file.document &&
+                         file.document->root.object() == nullptr;
     report({.file = file.name,
-            .message = fmt::format("{} cannot be used: {}", quoted(file.name),
-                                   why_unusable(file.text, file.error)),
+            .message = fmt::format("{} cannot be used: {}{}", quoted(file.name), trouble,
+                                   refused ? "; transformers refuses to load the model" : ""),
+            .severity = refused ? std::optional(Severity::kError) : std::nullopt,
             .fix = no_fix("copy the file from the model that this one was made from, or mend the "
                           "JSON by hand")});
   }

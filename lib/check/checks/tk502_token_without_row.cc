@@ -86,6 +86,27 @@ void report_tokens(const Tensor& embedding, const TokenizerFacts& facts, const R
        .places = beyond.names});
 }
 
+// transformers adds what the tokenizer's config names and its vocabulary has not, behind the last
+// id.
+void report_added(const Tensor& embedding, const TokenizerFacts& facts, const Reporter& report) {
+  if (facts.vocabulary == 0 || !facts.broken.empty()) return;
+  std::uint64_t id = facts.top()->id;
+  for (const TokenizerFacts::Named& named : facts.named) {
+    if (named.id || is_placeholder(named.content)) continue;
+    if (++id < embedding.shape.front()) continue;
+    report(
+        {.file = "tokenizer_config.json",
+         .pointer = "/" + json::pointer_step(named.key),
+         .message = fmt::format(
+             "'{}' is {}, which the vocabulary has not: transformers gives it the id {}, and {} "
+             "has {} rows: a text that holds it stops with an index error",
+             named.key, quoted(named.content), id, quoted(embedding.name), embedding.shape.front()),
+         .fix = no_fix("take the tokenizer's files from the model that the weights come from, "
+                       "or resize the embedding (resize_token_embeddings) and train the row"),
+         .group = named.key});
+  }
+}
+
 void report_ids(const Tensor& embedding, const std::string& file, const json::Value& root,
                 const Reporter& report) {
   const auto rows = static_cast<std::int64_t>(embedding.shape.front());
@@ -120,6 +141,7 @@ void token_without_row(const Model& model, const Reporter& report) {
   // Without a tokenizer the ids are a class's defaults, or nobody's.
   if (rows == nullptr || !model.checkpoint.tokenizer) return;
   report_tokens(*rows, *model.checkpoint.tokenizer, report);
+  report_added(*rows, *model.checkpoint.tokenizer, report);
   report_ids(*rows, model.checkpoint.config->name, *model.checkpoint.config_value(), report);
   const SideFile* generation = model.checkpoint.side_file("generation_config.json");
   if (generation != nullptr && generation->document)

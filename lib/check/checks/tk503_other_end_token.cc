@@ -16,21 +16,12 @@
 namespace shardwright {
 namespace {
 
-// The text of the token that ends an answer, as the tokenizer's config has it.
-std::string_view end_token(const Checkpoint& checkpoint) {
-  const SideFile* file = checkpoint.side_file("tokenizer_config.json");
-  const json::Value* token =
-      file != nullptr && file->document ? file->document->root.find("eos_token") : nullptr;
-  if (token != nullptr && token->object() != nullptr) token = token->find("content");
-  return token != nullptr && token->string() != nullptr ? std::string_view(*token->string())
-                                                        : std::string_view();
-}
-
-const AddedToken* added_token(const Checkpoint& checkpoint, std::string_view content) {
-  if (!checkpoint.tokenizer || content.empty()) return nullptr;
-  const auto& tokens = checkpoint.tokenizer->added_tokens;
-  const auto found = std::ranges::find(tokens, content, &AddedToken::content);
-  return found != tokens.end() ? &*found : nullptr;
+// The token that ends an answer, as the tokenizer's config has it.
+const TokenizerFacts::Named* end_token(const Checkpoint& checkpoint) {
+  if (!checkpoint.tokenizer) return nullptr;
+  const auto& named = checkpoint.tokenizer->named;
+  const auto found = std::ranges::find(named, "eos_token", &TokenizerFacts::Named::key);
+  return found != named.end() && found->id ? &*found : nullptr;
 }
 
 // The ids that end a generation, and the file that says so: generation_config.json alone counts
@@ -68,13 +59,12 @@ EndIds end_ids(const Checkpoint& checkpoint) {
 void other_end_token(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
   if (checkpoint.config_value() == nullptr || !model.expected) return;
-  const std::string_view content = end_token(checkpoint);
-  const AddedToken* token = added_token(checkpoint, content);
-  if (token == nullptr || token->id >= model.expected->vocabulary.value_or(0)) return;  // TK502
+  const TokenizerFacts::Named* token = end_token(checkpoint);
+  if (token == nullptr || *token->id >= model.expected->vocabulary.value_or(0)) return;  // TK502
   const EndIds end = end_ids(checkpoint);
-  if (end.ids.empty() || std::ranges::find(end.ids, token->id) != end.ids.end()) return;
+  if (end.ids.empty() || std::ranges::find(end.ids, *token->id) != end.ids.end()) return;
   std::vector<std::uint64_t> all = end.ids;
-  all.push_back(token->id);
+  all.push_back(*token->id);
   const std::string value = fmt::format("[{}]", fmt::join(all, ", "));
   report(
       {.file = std::string(end.file),
@@ -82,7 +72,7 @@ void other_end_token(const Model& model, const Reporter& report) {
        .message = fmt::format(
            "the tokenizer ends a text with {}, id {}, and 'eos_token_id' is {}: a model that was "
            "trained to end its answers so does not stop there",
-           quoted(content), token->id, fmt::join(end.ids, ", ")),
+           quoted(token->content), *token->id, fmt::join(end.ids, ", ")),
        .fix = unsafe_fix(fmt::format("set eos_token_id to {}", value),
                          {edit::SetJson{std::string(end.file), "/eos_token_id", value}})});
 }

@@ -78,13 +78,15 @@ TEST_CASE("tokenizer: other forms are passed over") {
   for (const char* text : {"[]", "[[1], {}]", "3", R"({"model": 1, "added_tokens": {}})",
                            R"({"model": {"vocab": "a", "type": [1]}})"}) {
     const auto facts = facts_of(text);
-    CHECK_MESSAGE(facts.broken.empty(), text);
+    CHECK_MESSAGE(facts.broken.size() == (text[0] == '{' ? 0 : 1), text);
     CHECK_MESSAGE(facts.top() == nullptr, text);
   }
+  CHECK(first_error(facts_of("[]")) == "it is a list, and has to be an object");
   const auto facts = facts_of(
       R"({"model": {"vocab": {"a": -1, "b": 1.5, "c": "x", "d": [1, 2], "e": 4, "f": 18446744073709551616}},
           "added_tokens": [{"content": "x"}, {"id": -3}, 5, [6], {"id": 1, "extra": {"id": 70}}]})");
-  CHECK(facts.broken.empty());
+  CHECK(facts.broken.size() == 1);
+  CHECK(first_error(facts) == "the id of a token is no whole number");
   CHECK(facts.vocabulary == 6);
   CHECK(facts.bad_ids == 7);
   CHECK(facts.vocabulary_top->id == 4);
@@ -110,6 +112,30 @@ TEST_CASE("tokenizer: tokens of the other files") {
   CHECK(facts.vocabulary == 2);
   CHECK(facts.added == 3);
   CHECK(facts.bad_ids == 3);
+}
+
+TEST_CASE("tokenizer: the tokens that a config names are looked up") {
+  const auto config = json::parse(
+      R"({"bos_token": "<s>", "eos_token": {"content": "</s>"}, "pad_token": "</s>", "unk_token": null,
+          "cls_token": "é", "sep_token": "<sep>", "mask_token": "", "add_bos_token": true})");
+  REQUIRE(config);
+  for (const char* vocabulary :
+       {R"({"<s>": 3, "é": 4})", R"([["a", 0], ["b", 0], ["c", 0], ["<s>", 0], ["é", 0]])"}) {
+    CAPTURE(vocabulary);
+    TokenizerFacts facts;
+    add_named_tokens(config->root, facts);
+    add_tokenizer_json(std::string(R"({"model": {"vocab": )") + vocabulary +
+                           R"(}, "added_tokens": [{"id": 7, "content": "</s>"}]})",
+                       facts);
+    REQUIRE(facts.named.size() == 4);
+    CHECK(facts.named[0].key == "bos_token");
+    CHECK(facts.named[0].id == 3);
+    CHECK(facts.named[1].key == "eos_token");
+    CHECK(facts.named[1].id == 7);
+    CHECK(facts.named[2].id == 4);
+    CHECK(facts.named[3].content == "<sep>");
+    CHECK_FALSE(facts.named[3].id);
+  }
 }
 
 TEST_CASE("tokenizer: of very many added tokens the first are kept") {
