@@ -18,8 +18,4 @@ struct LackingModule {
 // In the order of the names. None where a shard cannot be read: it may hold them.
 std::vector<LackingModule> lacking_modules(const Checkpoint& checkpoint);
 
-// Weights of 16 bits or more whose module is quantised in most other layers, where nothing in the
-// settings names it.
-std::vector<const Tensor*> plain_among_quantized(const Checkpoint& checkpoint, const Join& join);
-
 }  // namespace shardwright

@@ -251,11 +251,9 @@ struct Part {
   std::string part{};
 };
 
-Part part_of(const Tensor& tensor, std::string_view method) {
-  if (const auto part = quant_part(tensor.name)) {
-    const std::string_view end = method == "mxfp4" ? "" : ".weight";
-    return {fmt::format("{}{}", part->module, end), std::string(part->part)};
-  }
+Part part_of(const Tensor& tensor) {
+  if (const auto part = quant_part(tensor.name))
+    return {weight_of_part(*part), std::string(part->part)};
   return {std::string(tensor.name), "weight"};
 }
 
@@ -269,7 +267,7 @@ std::vector<WrongPart> wrong_parts(const Checkpoint& checkpoint, const Expansion
   std::vector<WrongPart> turned;  // that fit a matrix which stands the other way round
   std::size_t upright = 0;        // parts of matrices that fit as they stand
   for (const Tensor& tensor : checkpoint.tensors) {
-    const Part part = part_of(tensor, packing->method);
+    const Part part = part_of(tensor);
     const ExpectedTensor* weight = expected.find(part.weight);
     if (weight == nullptr) continue;
     const Choices choices = part_shapes(*packing, part.part, tensor, weight->shape);

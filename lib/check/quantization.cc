@@ -71,14 +71,6 @@ bool shows_quantization(const Tensor& tensor) {
   }
 }
 
-// Without one of its shards nobody knows what a checkpoint shows.
-bool is_all_there(const Checkpoint& checkpoint) {
-  return !checkpoint.tensors.empty() &&
-         std::ranges::all_of(checkpoint.shards, [](const Shard& shard) {
-           return shard.use != ShardUse::kLoaded || is_sound(shard);
-         });
-}
-
 // Tensors of layers that the config does not count, for explain_layers.
 void add_deeper(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   if (!expected.layers) return;
@@ -97,6 +89,12 @@ void add_deeper(const Checkpoint& checkpoint, const Expansion& expected, Join& j
 const json::Value* quantization_settings(const Checkpoint& checkpoint) {
   const json::Value* settings = quantization_config(checkpoint);
   return settings != nullptr ? settings : settings_at(checkpoint, kInside);
+}
+
+bool is_all_readable(const Checkpoint& checkpoint) {
+  return std::ranges::all_of(checkpoint.shards, [](const Shard& shard) {
+    return shard.use != ShardUse::kLoaded || is_sound(shard);
+  });
 }
 
 std::string_view stored_method(const json::Value& settings) {
@@ -118,8 +116,8 @@ void read_quantization(const Checkpoint& checkpoint, Join& join) {
                                   ? "/quantization_config"
                                   : "/text_config/quantization_config";
   const std::string_view method = text_member(*quantization, "quant_method");
-  if (needs_quantized_weights(method, *quantization) && is_all_there(checkpoint) &&
-      std::ranges::none_of(checkpoint.tensors, shows_quantization)) {
+  if (needs_quantized_weights(method, *quantization) && !checkpoint.tensors.empty() &&
+      is_all_readable(checkpoint) && std::ranges::none_of(checkpoint.tensors, shows_quantization)) {
     join.leftover_quantization = method;
     return;
   }

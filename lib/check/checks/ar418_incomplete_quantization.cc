@@ -11,6 +11,7 @@
 #include "check/check.h"
 #include "check/fixes.h"
 #include "check/lacking_parts.h"
+#include "check/plain_modules.h"
 
 namespace shardwright {
 namespace {
