@@ -11,9 +11,9 @@ namespace {
 
 QuantForm form_of(const std::map<QuantForm, std::uint64_t>& parts) {
   // The scales of MLX have the name of those of GPTQ; each other form has parts of its own.
-  for (const QuantForm form :
-       {QuantForm::kMlx, QuantForm::kModelOpt, QuantForm::kBlockScale, QuantForm::kFourBits,
-        QuantForm::kEightBits, QuantForm::kGptq, QuantForm::kMxfp4}) {
+  for (const QuantForm form : {QuantForm::kTorchao, QuantForm::kQuanto, QuantForm::kMlx,
+                               QuantForm::kModelOpt, QuantForm::kBlockScale, QuantForm::kFourBits,
+                               QuantForm::kEightBits, QuantForm::kGptq, QuantForm::kMxfp4}) {
     if (parts.contains(form)) return form;
   }
   return QuantForm::kCompressed;
@@ -26,18 +26,19 @@ void explain_quantization(const Checkpoint& checkpoint, const Expansion& expecte
   std::map<QuantForm, std::uint64_t> parts;
   std::unordered_set<const ExpectedTensor*> weights;
   std::unordered_set<const Tensor*> stored;
-  std::string name;
   for (const Tensor* tensor : join.unexpected) {
     const auto part = quant_part(tensor->name);
     if (!part) continue;
-    name.assign(part->module).append(part->form == QuantForm::kMxfp4 ? "" : ".weight");
-    const ExpectedTensor* weight = expected.find(name);
+    const ExpectedTensor* weight = expected.find(weight_of_part(*part));
     if (weight == nullptr) continue;
     ++parts[part->form];
     weights.insert(weight);
     stored.insert(tensor);
   }
   if (stored.empty()) return;
+  for (const Tensor* tensor : join.unexpected) {
+    if (is_cache_scale(tensor->name)) stored.insert(tensor);
+  }
   for (const ExpectedTensor* weight : weights) {
     if (const Tensor* tensor = checkpoint.find(weight->name)) stored.insert(tensor);
   }

@@ -4,6 +4,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "check/causes.h"
 #include "check/join_explain.h"
 #include "check/purpose.h"
 #include "check/quantization.h"
@@ -93,7 +94,12 @@ void join_hidden(const Checkpoint& checkpoint, const Expansion& expected, Join& 
   add_malformed(checkpoint, out_of_reach);
   std::erase_if(join.missing,
                 [&](const ExpectedTensor* wanted) { return out_of_reach.contains(wanted->name); });
-  explain_layers(checkpoint, expected, join);
+  if (join.missing.empty() || !has_foreign_names(join)) {
+    explain_layers(checkpoint, expected, join);
+    join.unexpected.clear();  // by names alone nobody knows what a method stores
+  } else {
+    explain_wrapped_parts(checkpoint, expected, join);
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "arch/layout.h"
 #include "check/name_numbers.h"
 #include "check/other_config.h"
+#include "check/quant_name.h"
 
 namespace shardwright {
 namespace {
@@ -35,6 +36,36 @@ std::string strip(std::string_view name, std::string_view segment, bool& found) 
   return bare;
 }
 
+// Takes wrappers out of all names, where each is then known.
+template <typename IsKnown>
+void unwrap(const Checkpoint& checkpoint, const Expansion& expected, Join& join,
+            const IsKnown& is_known) {
+  std::array<bool, kWrappers.size()> used{};
+  std::unordered_set<std::string> seen;
+  bool shapes_agree = true;
+  for (const Tensor& tensor : checkpoint.tensors) {
+    std::string bare(tensor.name);
+    for (std::size_t w = 0; w < kWrappers.size(); ++w) {
+      bool found = false;
+      bare = strip(bare, kWrappers.at(w), found);
+      used.at(w) = used.at(w) || found;
+    }
+    const ExpectedTensor* wanted = expected.find(bare);
+    if (!is_known(bare)) return;
+    if (wanted != nullptr && !same_shape(wanted->shape, tensor.shape)) shapes_agree = false;
+    if (!seen.insert(std::move(bare)).second) return;
+  }
+  for (std::size_t w = 0; w < kWrappers.size(); ++w) {
+    if (used.at(w)) join.wrappers.emplace_back(kWrappers.at(w));
+  }
+  if (join.wrappers.empty()) return;
+  join.unexpected.clear();
+  std::erase_if(join.missing, [&](const ExpectedTensor* wanted) {
+    return seen.contains(std::string(wanted->name));
+  });
+  join.wrappers_exact = shapes_agree && join.missing.empty() && join.lost.empty();
+}
+
 }  // namespace
 
 std::string without_wrappers(std::string_view name, std::span<const std::string> wrappers) {
@@ -51,30 +82,30 @@ std::string bare_name(std::string_view name, const Join& join) {
 }
 
 void explain_wrappers(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
-  std::array<bool, kWrappers.size()> used{};
-  std::unordered_set<std::string> seen;
-  bool shapes_agree = true;
-  for (const Tensor& tensor : checkpoint.tensors) {
-    std::string bare(tensor.name);
-    for (std::size_t w = 0; w < kWrappers.size(); ++w) {
-      bool found = false;
-      bare = strip(bare, kWrappers.at(w), found);
-      used.at(w) = used.at(w) || found;
-    }
-    const ExpectedTensor* wanted = expected.find(bare);
-    if (wanted == nullptr && !expected.is_ignored(bare)) return;
-    if (wanted != nullptr && !same_shape(wanted->shape, tensor.shape)) shapes_agree = false;
-    if (!seen.insert(std::move(bare)).second) return;
-  }
-  for (std::size_t w = 0; w < kWrappers.size(); ++w) {
-    if (used.at(w)) join.wrappers.emplace_back(kWrappers.at(w));
-  }
-  if (join.wrappers.empty()) return;
-  join.unexpected.clear();
-  std::erase_if(join.missing, [&](const ExpectedTensor* wanted) {
-    return seen.contains(std::string(wanted->name));
+  unwrap(checkpoint, expected, join, [&](std::string_view bare) {
+    return expected.find(bare) != nullptr || expected.is_ignored(bare);
   });
-  join.wrappers_exact = shapes_agree && join.missing.empty() && join.lost.empty();
+}
+
+void explain_wrapped_parts(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  const auto is_known = [&](std::string_view bare) {
+    const auto part = quant_part(bare);
+    return expected.find(bare) != nullptr || expected.is_ignored(bare) || is_cache_scale(bare) ||
+           (part && expected.find(weight_of_part(*part)) != nullptr);
+  };
+  unwrap(checkpoint, expected, join, is_known);
+  if (join.wrappers.empty()) return;
+  std::unordered_set<std::string> modules;
+  for (const Tensor& tensor : checkpoint.tensors) {
+    const std::string bare = without_wrappers(tensor.name, join.wrappers);
+    const auto part = quant_part(bare);
+    modules.emplace(part ? part->module : module_name(bare));
+  }
+  std::erase_if(join.missing, [&](const ExpectedTensor* wanted) {
+    return modules.contains(std::string(module_name(wanted->name)));
+  });
+  // Parts have shapes of their own.
+  join.wrappers_exact = join.missing.empty() && join.lost.empty();
 }
 
 void explain_outer_prefix(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {

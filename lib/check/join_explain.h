@@ -18,6 +18,8 @@ void erase_explained(std::vector<const T*>& list, const std::unordered_set<const
 void explain_quantization(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_adapter(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_wrappers(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+// The same of a checkpoint whose weights are stored in parts.
+void explain_wrapped_parts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_ties(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_prefixes(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 // Some text before all names, that nobody knows.

@@ -11,6 +11,7 @@
 
 #include "base/checked.h"
 #include "check/quant_name.h"
+#include "check/quantization.h"
 #include "tensor/shape.h"
 
 namespace shardwright {
@@ -47,6 +48,7 @@ struct Packing {
   std::uint64_t group{};                 // elements of a row that share a scale; 0: all
   std::string_view strategy{};           // of compressed-tensors
   std::array<std::uint64_t, 2> block{};  // of its strategy "block"
+  std::string_view inputs{};             // its strategy for what goes in
   std::string said{};
 };
 
@@ -61,8 +63,11 @@ std::optional<Packing> packing_of_words(std::string_view method, const json::Val
   const auto bits = positive(number_of(settings, "bits", "w_bit"));
   const auto group = number_of(settings, "group_size", "q_group_size");
   // Settings of some modules alone.
-  const json::Value* dynamic = settings.find("dynamic");
-  if (!bits || *bits > kWord || !group || (dynamic != nullptr && !dynamic->is_null()))
+  const auto has = [&](std::string_view key) {
+    const json::Value* value = settings.find(key);
+    return value != nullptr && !value->is_null();
+  };
+  if (!bits || *bits > kWord || !group || has("dynamic") || has("extra_config"))
     return std::nullopt;
   if (method == "awq") {
     const json::Value* version = settings.find("version");
@@ -97,6 +102,8 @@ std::optional<Packing> packing_of_groups(const json::Value& settings) {
       packing.block.at(i) = positive((*pair)[i].whole_number()).value_or(0);
     if (packing.block[0] == 0 || packing.block[1] == 0) return std::nullopt;
   }
+  if (const json::Value* inputs = only.find("input_activations"); inputs != nullptr)
+    packing.inputs = text_of(inputs->find("strategy"));
   packing.said = fmt::format(
       "num_bits {}, strategy '{}'{}", packing.bits, packing.strategy,
       packing.group > 0 ? fmt::format(", group_size {}", packing.group) : std::string());
@@ -104,7 +111,7 @@ std::optional<Packing> packing_of_groups(const json::Value& settings) {
 }
 
 std::optional<Packing> packing_of(const json::Value& settings) {
-  const std::string_view method = text_of(settings.find("quant_method"));
+  const std::string_view method = stored_method(settings);
   if (method == "gptq" || method == "awq") return packing_of_words(method, settings);
   if (method == "compressed-tensors") return packing_of_groups(settings);
   if (method == "modelopt") {
@@ -164,18 +171,40 @@ Choices scale_of_strategy(const Packing& packing, Matrix weight) {
   return {{weight.out, weight.in / packing.group}};
 }
 
+// As many as scales. Packed ones stand for several rows in each number.
+Choices zero_points(const Packing& packing, Matrix weight) {
+  Choices choices = scale_of_strategy(packing, weight);
+  if (packing.form != "pack-quantized" || packing.bits == 0 || packing.bits > kWord) return choices;
+  Choices packed;
+  for (const Extents& scale : choices) {
+    if (scale.size() != 2) continue;
+    packed.push_back({quotient_up(scale[0] * packing.bits, kWord), scale[1]});
+    packed.push_back({quotient_up(scale[0], kWord / packing.bits), scale[1]});
+  }
+  choices.insert(choices.begin(), packed.begin(), packed.end());
+  return choices;
+}
+
 Choices compressed_part(const Packing& packing, std::string_view part, const Tensor& stored,
                         Matrix weight) {
   if (part == "weight_scale") return scale_of_strategy(packing, weight);
+  if (part == "weight_zero_point") return zero_points(packing, weight);
+  if (part == "input_scale" || part == "input_zero_point")
+    return packing.inputs == "tensor" ? one_number() : Choices{};
   if (part == "weight_shape") return {{2}};
   if (part == "weight_g_idx") return {{weight.in}};
-  if (part == "weight_global_scale") return one_number();
+  if (part == "weight_global_scale" || part == "input_global_scale") return one_number();
   if (part == "weight" && dtype_bits(stored.dtype) == 8) return {{weight.out, weight.in}};
   if (part != "weight_packed") return {};
-  if (packing.form == "pack-quantized" && packing.bits > 0 && packing.bits <= kWord)
-    return {{weight.out, quotient_up(weight.in, kWord / packing.bits)}};
-  if (packing.form == "nvfp4-pack-quantized" && weight.in % 2 == 0)
-    return {{weight.out, weight.in / 2}};
+  if (packing.form == "pack-quantized" && packing.bits > 0 && packing.bits <= kWord) {
+    return {{weight.out, quotient_up(weight.in * packing.bits, kWord)},
+            {weight.out, quotient_up(weight.in, kWord / packing.bits)}};
+  }
+  const bool four =
+      packing.form == "nvfp4-pack-quantized" || packing.form == "mxfp4-pack-quantized";
+  if (four && weight.in % 2 == 0) return {{weight.out, weight.in / 2}};
+  if (packing.form == "mxfp6-pack-quantized" && weight.in % 4 == 0)
+    return {{weight.out, weight.in / 4 * 3}};
   return {};
 }
 
@@ -222,11 +251,9 @@ struct Part {
   std::string part{};
 };
 
-Part part_of(const Tensor& tensor, std::string_view method) {
-  if (const auto part = quant_part(tensor.name)) {
-    const std::string_view end = method == "mxfp4" ? "" : ".weight";
-    return {fmt::format("{}{}", part->module, end), std::string(part->part)};
-  }
+Part part_of(const Tensor& tensor) {
+  if (const auto part = quant_part(tensor.name))
+    return {weight_of_part(*part), std::string(part->part)};
   return {std::string(tensor.name), "weight"};
 }
 
@@ -234,28 +261,37 @@ Part part_of(const Tensor& tensor, std::string_view method) {
 
 std::vector<WrongPart> wrong_parts(const Checkpoint& checkpoint, const Expansion& expected) {
   std::vector<WrongPart> found;
-  const json::Value* config = checkpoint.config_value();
-  const json::Value* settings = config != nullptr ? config->find("quantization_config") : nullptr;
+  const json::Value* settings = quantization_settings(checkpoint);
   const auto packing = settings != nullptr ? packing_of(*settings) : std::nullopt;
   if (!packing) return found;
+  std::vector<WrongPart> turned;  // that fit a matrix which stands the other way round
+  std::size_t upright = 0;        // parts of matrices that fit as they stand
   for (const Tensor& tensor : checkpoint.tensors) {
-    const Part part = part_of(tensor, packing->method);
+    const Part part = part_of(tensor);
     const ExpectedTensor* weight = expected.find(part.weight);
     if (weight == nullptr) continue;
-    Choices choices = part_shapes(*packing, part.part, tensor, weight->shape);
+    const Choices choices = part_shapes(*packing, part.part, tensor, weight->shape);
     if (choices.empty()) continue;
-    // Some classes hold a matrix the other way round.
-    if (packing->method == "gptq" || packing->method == "awq") {
-      const std::array<std::uint64_t, 2> turned{weight->shape[1], weight->shape[0]};
-      std::ranges::move(part_shapes(*packing, part.part, tensor, turned),
-                        std::back_inserter(choices));
-    }
     const auto is_it = [&](const Extents& wanted) { return same_shape(wanted, tensor.shape); };
-    if (std::ranges::any_of(choices, is_it)) continue;
-    found.push_back({.stored = &tensor,
-                     .weight = weight,
-                     .wanted = shape_text(choices.front()),
-                     .settings = packing->said});
+    if (std::ranges::any_of(choices, is_it)) {
+      if (weight->shape.size() == 2 && weight->shape[0] != weight->shape[1]) ++upright;
+      continue;
+    }
+    const WrongPart wrong{.stored = &tensor,
+                          .weight = weight,
+                          .wanted = shape_text(choices.front()),
+                          .settings = packing->said};
+    const bool turns = packing->method == "gptq" || packing->method == "awq";
+    const std::array<std::uint64_t, 2> back{turns ? weight->shape[1] : 0,
+                                            turns ? weight->shape[0] : 0};
+    const bool fits =
+        turns && std::ranges::any_of(part_shapes(*packing, part.part, tensor, back), is_it);
+    (fits ? turned : found).push_back(wrong);
+  }
+  // Some classes hold their matrices the other way round, and then all of them.
+  if (turned.size() <= upright) {
+    found.insert(found.end(), turned.begin(), turned.end());
+    std::ranges::sort(found, {}, &WrongPart::stored);
   }
   return found;
 }

@@ -34,6 +34,17 @@ constexpr auto kPartNames = std::to_array<PartName>({
     {".weight_scale_2", QuantForm::kModelOpt},
     {".weight_scale_inv", QuantForm::kBlockScale},
     {".activation_scale", QuantForm::kBlockScale},
+    {"._weight_qdata", QuantForm::kTorchao, true},
+    {"._weight_scale_and_zero", QuantForm::kTorchao},
+    {"._weight_per_tensor_scale", QuantForm::kTorchao},
+    {"._weight_act_pre_scale", QuantForm::kTorchao},
+    {"._weight_zero_point", QuantForm::kTorchao},
+    {"._weight_scale", QuantForm::kTorchao},
+    {".weight._data._data", QuantForm::kQuanto, true},
+    {".weight._data", QuantForm::kQuanto, true},
+    {".weight._scale", QuantForm::kQuanto},
+    {".weight._shift", QuantForm::kQuanto},
+    {".output_scale", QuantForm::kQuanto},
     {".biases", QuantForm::kMlx},
     {".scales", QuantForm::kGptq},
     {"_blocks", QuantForm::kMxfp4, true},
@@ -62,6 +73,10 @@ std::string_view quant_form_name(QuantForm form) {
       return "MLX";
     case QuantForm::kMxfp4:
       return "MXFP4";
+    case QuantForm::kTorchao:
+      return "torchao";
+    case QuantForm::kQuanto:
+      return "quanto";
   }
   return "";
 }
@@ -79,6 +94,21 @@ std::optional<QuantPart> quant_part(std::string_view name) {
                      .whole = row.whole};
   }
   return std::nullopt;
+}
+
+std::string_view module_name(std::string_view name) {
+  const std::size_t dot = name.rfind('.');
+  return dot == std::string_view::npos ? name : name.substr(0, dot);
+}
+
+std::string weight_of_part(const QuantPart& part) {
+  std::string name(part.module);
+  if (part.form != QuantForm::kMxfp4) name += ".weight";
+  return name;
+}
+
+bool is_cache_scale(std::string_view name) {
+  return name.ends_with(".k_scale") || name.ends_with(".v_scale");
 }
 
 }  // namespace shardwright

@@ -7,10 +7,13 @@
 //   fp8                 weight, and weight_scale_inv
 //   MLX                 weight, and scales biases
 //   MXFP4               blocks scales, behind "_" instead of a dot
+//   torchao             _weight_qdata _weight_scale, _weight_zero_point ...
+//   quanto              weight._data weight._scale, weight._shift
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace shardwright {
@@ -24,6 +27,8 @@ enum class QuantForm : std::uint8_t {
   kBlockScale,
   kMlx,
   kMxfp4,
+  kTorchao,
+  kQuanto,
 };
 std::string_view quant_form_name(QuantForm form);  // "GPTQ or AWQ"
 
@@ -36,5 +41,14 @@ struct QuantPart {
 
 // The part of a quantised module that a tensor of this name is; none of a plain weight.
 std::optional<QuantPart> quant_part(std::string_view name);
+
+// "model.layers.0.mlp.up_proj" of its weight and bias.
+std::string_view module_name(std::string_view name);
+
+// The weight that it is a part of, by the name of the rule: "model.layers.0.mlp.up_proj.weight".
+std::string weight_of_part(const QuantPart& part);
+
+// The scale of the keys or values that a cache holds: of attention, and of no weight.
+bool is_cache_scale(std::string_view name);
 
 }  // namespace shardwright

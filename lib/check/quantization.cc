@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "check/name_numbers.h"
 #include "check/quant_name.h"
 
 namespace shardwright {
@@ -37,7 +38,7 @@ bool flag_member(const json::Value& value, std::string_view key) {
 // Methods that store their linear layers at the names of the rule, in parts of their own.
 constexpr auto kModuleMethods =
     std::to_array<std::string_view>({"auto-round", "awq", "bitsandbytes", "compressed-tensors",
-                                     "fbgemm_fp8", "gptq", "modelopt", "mxfp4"});
+                                     "fbgemm_fp8", "gptq", "modelopt", "mxfp4", "torchao"});
 
 // Whether a method cannot do without quantised tensors. Of the other methods some quantise a plain
 // checkpoint while it is loaded.
@@ -45,8 +46,8 @@ bool needs_quantized_weights(std::string_view method, const json::Value& quantiz
   if (method == "bitsandbytes")
     return flag_member(quantization, "load_in_4bit") || flag_member(quantization, "load_in_8bit");
   if (method != "compressed-tensors") {
-    constexpr auto kMethods =
-        std::to_array<std::string_view>({"awq", "fbgemm_fp8", "fp8", "gptq", "modelopt"});
+    constexpr auto kMethods = std::to_array<std::string_view>(
+        {"auto-round", "awq", "fbgemm_fp8", "fp8", "gptq", "modelopt"});
     return std::ranges::find(kMethods, method) != kMethods.end();
   }
   // It may tell of nothing but the cache, or of sparsity.
@@ -70,33 +71,53 @@ bool shows_quantization(const Tensor& tensor) {
   }
 }
 
-// Without one of its shards nobody knows what a checkpoint shows.
-bool is_all_there(const Checkpoint& checkpoint) {
-  return !checkpoint.tensors.empty() &&
-         std::ranges::all_of(checkpoint.shards, [](const Shard& shard) {
-           return shard.use != ShardUse::kLoaded || is_sound(shard);
-         });
-}
-
-// "model.layers.0.mlp.up_proj" of its weight and bias.
-std::string_view module_name(std::string_view name) {
-  const std::size_t dot = name.rfind('.');
-  return dot == std::string_view::npos ? name : name.substr(0, dot);
+// Tensors of layers that the config does not count, for explain_layers.
+void add_deeper(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  if (!expected.layers) return;
+  for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) {
+    const Tensor& tensor = checkpoint.tensors[i];
+    if (join.expected_of[i] != nullptr || expected.is_ignored(tensor.name)) continue;
+    const std::vector<NameNumber> numbers = numbers_of(tensor.name);
+    if (numbers.empty() || numbers.front().value < 0) continue;
+    if (static_cast<std::uint64_t>(numbers.front().value) >= *expected.layers)
+      join.unexpected.push_back(&tensor);
+  }
 }
 
 }  // namespace
 
-void read_quantization(const Checkpoint& checkpoint, Join& join) {
-  const json::Value* quantization = quantization_config(checkpoint);
-  join.quantization_pointer = "/quantization_config";
-  if (quantization == nullptr) {
-    quantization = settings_at(checkpoint, kInside);
-    join.quantization_pointer = "/text_config/quantization_config";
+const json::Value* quantization_settings(const Checkpoint& checkpoint) {
+  const json::Value* settings = quantization_config(checkpoint);
+  return settings != nullptr ? settings : settings_at(checkpoint, kInside);
+}
+
+bool is_all_readable(const Checkpoint& checkpoint) {
+  return std::ranges::all_of(checkpoint.shards, [](const Shard& shard) {
+    return shard.use != ShardUse::kLoaded || is_sound(shard);
+  });
+}
+
+std::string_view stored_method(const json::Value& settings) {
+  const std::string_view method = text_member(settings, "quant_method");
+  if (method != "auto-round") return method;
+  const std::string_view key =
+      settings.find("packing_format") != nullptr ? "packing_format" : "backend";
+  const std::string_view packing = text_member(settings, key);
+  for (const std::string_view known : {"awq", "gptq"}) {
+    if (packing.find(known) != std::string_view::npos) return known;
   }
+  return method;
+}
+
+void read_quantization(const Checkpoint& checkpoint, Join& join) {
+  const json::Value* quantization = quantization_settings(checkpoint);
   if (quantization == nullptr) return;
+  join.quantization_pointer = quantization_config(checkpoint) != nullptr
+                                  ? "/quantization_config"
+                                  : "/text_config/quantization_config";
   const std::string_view method = text_member(*quantization, "quant_method");
-  if (needs_quantized_weights(method, *quantization) && is_all_there(checkpoint) &&
-      std::ranges::none_of(checkpoint.tensors, shows_quantization)) {
+  if (needs_quantized_weights(method, *quantization) && !checkpoint.tensors.empty() &&
+      is_all_readable(checkpoint) && std::ranges::none_of(checkpoint.tensors, shows_quantization)) {
     join.leftover_quantization = method;
     return;
   }
@@ -138,8 +159,16 @@ void compare_modules(const Checkpoint& checkpoint, const Expansion& expected, Jo
     if (checkpoint.find(wanted.name) == nullptr && !modules.contains(module_name(wanted.name)))
       join.missing.push_back(&wanted);
   }
-  // More holes than names: it is another naming.
-  if (join.missing.size() * 2 > required) join.missing.clear();
+  if (join.missing.size() * 2 > required) {
+    // More holes than names: it is another naming.
+    const bool foreign = join.missing.size() == required;
+    if (!foreign) join.missing.clear();
+    for (const Tensor& tensor : checkpoint.tensors) {
+      if (foreign) join.unexpected.push_back(&tensor);
+    }
+  } else {
+    add_deeper(checkpoint, expected, join);
+  }
 }
 
 }  // namespace shardwright

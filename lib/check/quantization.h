@@ -1,9 +1,20 @@
 // What the config says of quantisation against what the stored tensors show.
 #pragma once
 
+#include <string_view>
+
 #include "check/join.h"
 
 namespace shardwright {
+
+// The quantization_config, of the text model where the config has it there; null without one.
+const json::Value* quantization_settings(const Checkpoint& checkpoint);
+
+// The method whose parts are stored: quant_method, or that of the packing format of auto-round.
+std::string_view stored_method(const json::Value& settings);
+
+// Without one of its shards nobody knows what a checkpoint lacks.
+bool is_all_readable(const Checkpoint& checkpoint);
 
 // Sets `quantization` where the config names a method whose tensors no rule knows, and
 // `leftover_quantization` where it names one of which no stored tensor shows anything.

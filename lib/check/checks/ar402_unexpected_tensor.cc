@@ -14,6 +14,7 @@
 #include "check/check.h"
 #include "check/fixes.h"
 #include "check/needless.h"
+#include "check/quant_name.h"
 #include "check/wording.h"
 
 namespace shardwright {
@@ -29,6 +30,12 @@ bool is_scale_of_skipped(const Model& model, const Tensor& stored) {
   const std::string_view weight = stored.name.substr(0, stored.name.size() - kScaleEnding.size());
   const Tensor* scaled = model.checkpoint.find(weight);
   return scaled != nullptr && dtype_bits(scaled->dtype) <= 8 && model.expected->find(weight);
+}
+
+// Of a quantised weight that the rule knows, in a form that the config does not mean.
+bool is_part_of_known(const Model& model, const Tensor& stored) {
+  const auto part = quant_part(stored.name);
+  return part && model.expected->find(weight_of_part(*part)) != nullptr;
 }
 
 // "drop the 3 tensors, 1.2 MB, that 'llama' has no place for"
@@ -72,7 +79,7 @@ void unexpected_tensor(const Model& model, const Reporter& report) {
                                 "config with the model that the weights come from"
                               : "the weights have a module more than the config: compare the "
                                 "config with the model that the weights come from"),
-            .group = std::string(module)});
+            .group = is_part_of_known(model, *stored) ? "parts" : std::string(module)});
   }
 }
 

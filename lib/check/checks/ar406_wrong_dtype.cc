@@ -1,6 +1,9 @@
 // AR406: a weight is stored in a dtype that cannot hold it.
 // docs/checks/AR406-wrong-dtype.md
+#include <algorithm>
+#include <array>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -8,6 +11,8 @@
 #include "base/utf8.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/quant_name.h"
+#include "check/quantization.h"
 
 namespace shardwright {
 namespace {
@@ -16,7 +21,55 @@ const Tensor* scale_of(const Checkpoint& checkpoint, const Tensor& weight) {
   return checkpoint.find(std::string(weight.name) + "_scale_inv");
 }
 
+// Parts of quantised weights that loaders read as one dtype and no other.
+struct PartDType {
+  std::string_view method;
+  std::string_view part;
+  DType dtype;
+  std::string_view format{};  // of compressed-tensors
+};
+
+constexpr auto kPartDTypes = std::to_array<PartDType>({
+    {"bitsandbytes", "SCB", DType::kF32},
+    {"bitsandbytes", "weight.nested_absmax", DType::kF32},
+    {"bitsandbytes", "weight.nested_quant_map", DType::kF32},
+    {"compressed-tensors", "weight_packed", DType::kI32, "pack-quantized"},
+    {"compressed-tensors", "weight_packed", DType::kU8, "nvfp4-pack-quantized"},
+    {"compressed-tensors", "weight_packed", DType::kU8, "mxfp4-pack-quantized"},
+});
+
+std::string_view format_of(const Model& model) {
+  const json::Value* settings = quantization_settings(model.checkpoint);
+  const json::Value* format = settings != nullptr ? settings->find("format") : nullptr;
+  return format != nullptr && format->string() != nullptr ? std::string_view(*format->string())
+                                                          : std::string_view();
+}
+
+void wrong_parts_dtype(const Model& model, const Reporter& report) {
+  const std::string_view format = format_of(model);
+  for (const Tensor& tensor : model.checkpoint.tensors) {
+    const auto part = quant_part(tensor.name);
+    if (!part) continue;
+    const auto row = std::ranges::find_if(kPartDTypes, [&](const PartDType& known) {
+      return known.method == model.join.quantization && known.part == part->part &&
+             (known.format.empty() || known.format == format);
+    });
+    if (row == kPartDTypes.end() || row->dtype == tensor.dtype) continue;
+    report(
+        {.file = model.checkpoint.shards[tensor.shard].file,
+         .tensor = std::string(tensor.name),
+         .message = fmt::format(
+             "{} is stored as {}, and {} reads it as {}: it stops, or computes with wrong values",
+             quoted(tensor.name), dtype_name(tensor.dtype), quoted(row->method),
+             dtype_name(row->dtype)),
+         .fix = no_fix("somebody converted all tensors of the file: take the quantised model "
+                       "again as it was"),
+         .group = std::string(row->part)});
+  }
+}
+
 void wrong_dtype(const Model& model, const Reporter& report) {
+  if (!model.join.quantization.empty()) wrong_parts_dtype(model, report);
   if (!model.join.compared) return;
   std::unordered_set<const Tensor*> explained;  // AR417
   if (model.join.unexplained) {
