@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -41,6 +42,42 @@ constexpr auto kTypedEverywhere = std::to_array<TypedKey>({
     {"id2label", kNull | kObject, ""},
     {"quantization_config", kNull | kObject, ""},
     {"torch_dtype", kNull | kString, ""},
+});
+
+// transformers 5.23: interval() in the config classes.
+struct RangedKey {
+  std::string_view key;
+  double least, most;
+  std::string_view models;
+};
+constexpr auto kRangedKeys = std::to_array<RangedKey>({
+    {"initializer_range", 0, 1, "llama"},
+});
+
+// Numbers that forward passes compute with. Of those that are not here a NaN does no harm when a
+// model runs: rates of dropout, losses, random weights.
+struct ComputedKey {
+  std::string_view key;
+  bool is_limit;  // which infinity lifts
+};
+constexpr auto kComputedKeys = std::to_array<ComputedKey>({
+    {"attention_multiplier", false},
+    {"attn_logit_softcapping", false},
+    {"clip_qkv", true},
+    {"embedding_multiplier", false},
+    {"final_logit_softcapping", false},
+    {"layer_norm_eps", false},
+    {"layer_norm_epsilon", false},
+    {"logit_scale", false},
+    {"logits_scaling", false},
+    {"moe_norm_min", false},
+    {"norm_eps", false},
+    {"residual_multiplier", false},
+    {"rms_norm_eps", false},
+    {"routed_scaling_factor", false},
+    {"swiglu_alpha", false},
+    {"swiglu_limit", true},
+    {"time_step_min", false},
 });
 
 // transformers 5.23, ACT2FN of activations.py.
@@ -138,6 +175,23 @@ std::optional<std::string> wanted_type(std::string_view model_type, std::string_
   const TypedKey* row = typed_key(model_type, key);
   if (row == nullptr || (row->kinds & kind_of(value)) != 0) return std::nullopt;
   return said_kinds(row->kinds);
+}
+
+std::optional<std::string> wanted_range(std::string_view model_type, std::string_view key,
+                                        const json::Value& value) {
+  const auto number = value.number();
+  const auto row = std::ranges::find(kRangedKeys, key, &RangedKey::key);
+  if (!number || row == kRangedKeys.end() || !is_of(row->models, model_type)) return std::nullopt;
+  if (*number >= row->least && *number <= row->most) return std::nullopt;
+  return fmt::format("a number from {} to {}", row->least, row->most);
+}
+
+bool spoils_a_model(std::string_view model_type, std::string_view key, const json::Value& value) {
+  const double* number = value.real();
+  const auto row = std::ranges::find(kComputedKeys, key, &ComputedKey::key);
+  if (number == nullptr || row == kComputedKeys.end()) return false;
+  if (typed_key(model_type, key) == nullptr) return false;
+  return std::isnan(*number) || (std::isinf(*number) && !row->is_limit);
 }
 
 bool is_model_type(std::string_view name) {

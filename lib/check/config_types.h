@@ -15,6 +15,14 @@ namespace shardwright {
 std::optional<std::string> wanted_type(std::string_view model_type, std::string_view key,
                                        const json::Value& value);
 
+// "a number from 0 to 1": what that class asks for, where a number is another; NaN is in no range.
+std::optional<std::string> wanted_range(std::string_view model_type, std::string_view key,
+                                        const json::Value& value);
+
+// Whether a model of that type that is built with this number computes nothing of use: a factor,
+// an epsilon or a limit that is NaN, or infinite where that is no limit.
+bool spoils_a_model(std::string_view model_type, std::string_view key, const json::Value& value);
+
 // Whether transformers 5.23 has a config class for that model type.
 bool is_model_type(std::string_view name);
 

@@ -98,6 +98,7 @@ Status read_all(const Checkpoint& checkpoint, const Expansion* expected,
   facts.scans = std::move(read.scans);
   facts.digests = std::move(read.digests);
   facts.rows = std::move(read.rows);
+  facts.zero_runs = std::move(read.zero_runs);
   facts.error = std::move(read.error);
   facts.complete = facts.error.empty();
   return ok();

@@ -16,6 +16,7 @@
 #include "tensor/norm_change.h"
 #include "tensor/row_scan.h"
 #include "tensor/scan.h"
+#include "tensor/zero_runs.h"
 
 namespace shardwright {
 
@@ -43,6 +44,8 @@ struct DataFacts {
   std::vector<std::optional<Digest>> digests{};
   // With `scans`, one for each of Checkpoint::tensors: the rows of routers that were read.
   std::vector<std::optional<RowFacts>> rows{};
+  // Where all were asked for, one for each of Checkpoint::tensors: its long runs of zero bytes.
+  std::vector<std::vector<ZeroRun>> zero_runs{};
   std::vector<TieFacts> ties{};  // pairs of which both tensors are stored
   std::vector<std::string>
       duplicates_differ{};  // stored twice, with different bytes, dtype or shape
@@ -57,6 +60,7 @@ struct KnownTensor {
   ScanResult scan{};
   Digest digest{};
   std::optional<RowFacts> rows{};
+  std::vector<ZeroRun> zero_runs{};
 };
 
 struct DataRequest {

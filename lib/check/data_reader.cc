@@ -37,6 +37,7 @@ class Reader {
         work_(work),
         row_bytes_(row_bytes),
         seen_(work.segments.size()),
+        zero_runs_(work.segments.size()),
         digests_(request.digests),
         blocks_(request.digests ? work.segments.size() : 0),
         rows_(work.segments.size()),
@@ -56,14 +57,18 @@ class Reader {
   Result<ReadTensors> collect(std::size_t pairs) {
     if (meter_.stopped()) return Error{ErrorCode::kInterrupted, "interrupted"};
     ReadTensors result{.scans = std::vector<ScanResult>(tensors_.size()),
-                       .pairs = std::vector<TieBytes>(pairs, TieBytes::kEqual)};
+                       .pairs = std::vector<TieBytes>(pairs, TieBytes::kEqual),
+                       .zero_runs = std::vector<std::vector<ZeroRun>>(tensors_.size())};
     std::vector<bool> failed(tensors_.size());
     for (std::size_t u = 0; u < work_.units.size(); ++u) {
       const Unit& unit = work_.units[u];
       for (std::size_t s = unit.begin; s < unit.end; ++s) {
         const std::uint32_t tensor = work_.segments[s].tensor;
         if (!errors_[u].empty()) failed[tensor] = true;
-        if (!work_.repeated[s]) append(result.scans[tensor], seen_[s]);
+        if (work_.repeated[s]) continue;
+        append(result.scans[tensor], seen_[s]);
+        auto& runs = result.zero_runs[tensor];
+        runs.insert(runs.end(), zero_runs_[s].begin(), zero_runs_[s].end());
       }
       if (errors_[u].empty()) continue;
       if (result.error.empty()) result.error = errors_[u];
@@ -74,6 +79,8 @@ class Reader {
     }
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
       if (failed[i]) result.scans[i] = {};
+      result.zero_runs[i] =
+          failed[i] ? std::vector<ZeroRun>() : join_zero_runs(result.zero_runs[i]);
     }
     collect_digests(failed, result);
     collect_rows(failed, result);
@@ -140,6 +147,7 @@ class Reader {
     Digester digester;
     std::size_t segment = unit.begin;
     std::optional<RowReader> rows = row_reader(work_.segments[segment]);
+    ZeroRunReader zeros(work_.segments[segment].from);
     while (position < end && !meter_.stopped()) {
       std::uint64_t want = std::min<std::uint64_t>(buffer.size(), end - position);
       if (position + want < end) want = (position + want) / kPageBytes * kPageBytes - position;
@@ -156,12 +164,16 @@ class Reader {
         scan(tensor.dtype, buffer.subspan(used, bytes), seen_[segment]);
         if (digests_) digester.add(buffer.subspan(used, bytes));
         if (rows) rows->add(buffer.subspan(used, bytes));
+        zeros.add(buffer.subspan(used, bytes));
         used += bytes;
         if (bytes < left) continue;
         if (digests_) blocks_[segment] = digester.take();
         if (rows) rows_[segment] = rows->take();
+        zero_runs_[segment] = zeros.take();
         ++segment;
-        if (segment < unit.end) rows = row_reader(work_.segments[segment]);
+        if (segment >= unit.end) continue;
+        rows = row_reader(work_.segments[segment]);
+        zeros = ZeroRunReader(work_.segments[segment].from);
       }
       position += used;
       meter_.add(used);
@@ -176,6 +188,8 @@ class Reader {
     const Segment& b = work_.segments[unit.begin + 1];
     const Tensor& tensor_a = tensors_[a.tensor];
     const Tensor& tensor_b = tensors_[b.tensor];
+    ZeroRunReader zeros_a(a.from);
+    ZeroRunReader zeros_b(b.from);
     for (std::uint64_t at = 0; at < a.bytes && !meter_.stopped();) {
       const std::uint64_t bytes = std::min<std::uint64_t>(half_a.size(), a.bytes - at);
       const MutableBytes bytes_a = half_a.first(bytes);
@@ -185,16 +199,21 @@ class Reader {
       if (std::memcmp(bytes_a.data(), bytes_b.data(), bytes) != 0) differ_[unit.pair] = true;
       if (!work_.repeated[unit.begin]) scan(tensor_a.dtype, bytes_a, seen_[unit.begin]);
       if (!work_.repeated[unit.begin + 1]) scan(tensor_b.dtype, bytes_b, seen_[unit.begin + 1]);
+      zeros_a.add(bytes_a);
+      zeros_b.add(bytes_b);
       at += bytes;
       meter_.add(2 * bytes);
     }
+    zero_runs_[unit.begin] = zeros_a.take();
+    zero_runs_[unit.begin + 1] = zeros_b.take();
     return ok();
   }
 
   std::span<const Tensor> tensors_;
   const Work& work_;
   std::span<const std::uint64_t> row_bytes_;
-  std::vector<ScanResult> seen_;  // one a segment: no two threads share one
+  std::vector<ScanResult> seen_;                 // one a segment: no two threads share one
+  std::vector<std::vector<ZeroRun>> zero_runs_;  // likewise
   bool digests_{};
   std::vector<std::vector<Digest>> blocks_;  // likewise, where digests are asked for
   std::vector<std::optional<RowRun>> rows_;  // likewise, where they are watched
@@ -231,6 +250,7 @@ Result<ReadTensors> read_with_digests(std::span<const Tensor> tensors,
     result.scans[i] = known[i]->scan;
     result.digests[i] = known[i]->digest;
     result.rows[i] = std::move(known[i]->rows);
+    result.zero_runs[i] = std::move(known[i]->zero_runs);
   }
   for (const TensorPair& pair : pairs) {
     const auto& a = result.digests[pair.a];

@@ -12,6 +12,7 @@
 #include "shardwright/progress.h"
 #include "shardwright/result.h"
 #include "tensor/scan.h"
+#include "tensor/zero_runs.h"
 
 namespace shardwright {
 
@@ -21,11 +22,12 @@ struct TensorPair {
 };
 
 struct ReadTensors {
-  std::vector<ScanResult> scans{};               // one a tensor; empty where it was not read whole
-  std::vector<TieBytes> pairs{};                 // one a pair
-  std::vector<std::optional<Digest>> digests{};  // one a tensor, where asked for
-  std::vector<std::optional<RowFacts>> rows{};   // one a tensor, where they were watched
-  std::string error{};                           // the first failure in file order
+  std::vector<ScanResult> scans{};                // one a tensor; empty where it was not read whole
+  std::vector<TieBytes> pairs{};                  // one a pair
+  std::vector<std::optional<Digest>> digests{};   // one a tensor, where asked for
+  std::vector<std::optional<RowFacts>> rows{};    // one a tensor, where they were watched
+  std::vector<std::vector<ZeroRun>> zero_runs{};  // one a tensor
+  std::string error{};                            // the first failure in file order
 };
 
 // `row_bytes`: for each tensor how long the rows are that are watched; 0 where none are. Those of

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -18,19 +20,24 @@ namespace {
 struct RopeType {
   std::string_view name;
   std::string_view needs;  // keys; the last ones may be those that are lists
+  std::string_view takes;  // more numbers, which it computes with where they are there
 };
 
 // transformers 5.23: ROPE_INIT_FUNCTIONS and validate_rope() of modeling_rope_utils.py. What it
 // fills in itself, such as original_max_position_embeddings, is not needed here.
 constexpr auto kRopeTypes = std::to_array<RopeType>({
-    {"default", ""},
-    {"dynamic", "factor"},
-    {"linear", "factor"},
-    {"llama3", "factor low_freq_factor high_freq_factor"},
-    {"longrope", "short_factor long_factor"},
-    {"proportional", ""},
-    {"yarn", "factor"},
+    {"default", "", ""},
+    {"dynamic", "factor", ""},
+    {"linear", "factor", ""},
+    {"llama3", "factor low_freq_factor high_freq_factor", "original_max_position_embeddings"},
+    {"longrope", "short_factor long_factor",
+     "original_max_position_embeddings factor attention_factor"},
+    {"proportional", "", ""},
+    {"yarn", "factor", "original_max_position_embeddings beta_fast beta_slow attention_factor"},
 });
+
+constexpr std::string_view kTheta = "rope_theta";
+constexpr std::string_view kLength = "original_max_position_embeddings";
 
 const RopeType* rope_type_of(std::string_view name) {
   const auto found = std::ranges::find(kRopeTypes, name, &RopeType::name);
@@ -41,6 +48,24 @@ class RopeReader {
  public:
   RopeReader(bool is_built, std::optional<std::uint64_t> rotated, std::vector<RefusedRope>& found)
       : built_(is_built), rotated_(rotated), found_(found) {}
+
+  // The base of the frequencies, which stands under `path`, or in the config itself.
+  void read_theta(const json::Value& theta, std::string_view path, std::string_view key = kTheta) {
+    const std::string name = path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
+    RefusedRope found{.pointer = path.empty() ? fmt::format("/{}", key) : pointer(path, key)};
+    if (const auto number = theta.number()) {
+      if (*number > 0 && std::isfinite(*number)) return;
+      found.loads = true;
+      found.what = fmt::format("'{}' is {}, and the base of rotary positions is a number above 0",
+                               name, printable(json::dump(theta), 60));
+    } else if (theta.boolean() != nullptr) {
+      return;  // Python computes with 1 and 0
+    } else {
+      found.what =
+          fmt::format("'{}' is {}, and has to be a number", name, printable(json::dump(theta), 60));
+    }
+    found_.push_back(std::move(found));
+  }
 
   void read(const json::Value& settings, const std::string& path) {
     std::string_view key = "rope_type";
@@ -62,15 +87,18 @@ class RopeReader {
       const json::Value* value = settings.find(needed);
       if (value == nullptr) {
         absent.emplace_back(needed);
+      } else if (known->name == "yarn" && value->is_null()) {
+        continue;  // it is by how much the positions are more than those of the training
       } else if (built_ && !is_usable(*value)) {
-        found_.push_back({.pointer = pointer(path, needed),
-                          .what = fmt::format("'{}.{}' is {}, and has to be a number", path, needed,
-                                              printable(json::dump(*value), 60))});
+        refuse_number(path, needed, *value, "a number");
+      } else if (built_ && !is_finite(*value)) {
+        refuse_number(path, needed, *value, "a finite number", true);
       } else if (const auto wrong = wrong_list(*value)) {
         found_.push_back({.pointer = pointer(path, needed),
                           .what = fmt::format("'{}.{}' {}", path, needed, *wrong)});
       }
     }
+    if (built_) read_more(settings, path, *known);
     if (absent.empty()) return;
     found_.push_back({.pointer = pointer(path, key),
                       .what = fmt::format("'{}' has no {}, which the type {} needs", path,
@@ -78,6 +106,39 @@ class RopeReader {
   }
 
  private:
+  void refuse_number(std::string_view path, std::string_view key, const json::Value& value,
+                     std::string_view wanted, bool loads = false) {
+    found_.push_back({.pointer = pointer(path, key),
+                      .what = fmt::format("'{}.{}' is {}, and has to be {}", path, key,
+                                          printable(json::dump(value), 60), wanted),
+                      .loads = loads});
+  }
+
+  // Those that have a value of their own where they are absent or, but for the length, null.
+  void read_more(const json::Value& settings, const std::string& path, const RopeType& type) {
+    for (const std::string_view key : split(type.takes, ' ')) {
+      const json::Value* value = key.empty() ? nullptr : settings.find(key);
+      if (value == nullptr || value->boolean() != nullptr) continue;
+      const auto number = value->number();
+      if (key == kLength) {
+        if (!number || !(*number > 0)) {
+          // Only yarn makes a whole number of it, and llama3 does not divide by it.
+          const bool loads =
+              number && (type.name == "llama3" || (std::isnan(*number) && type.name != "yarn"));
+          refuse_number(path, key, *value, "a number above 0", loads);
+        }
+      } else if (!value->is_null() && !number) {
+        refuse_number(path, key, *value, "a number or null");
+      } else if (number && !std::isfinite(*number)) {
+        refuse_number(path, key, *value, "a finite number or null", !key.starts_with("beta_"));
+      }
+    }
+  }
+
+  static bool is_finite(const json::Value& value) {
+    return !value.number() || std::isfinite(*value.number());
+  }
+
   static std::string pointer(std::string_view path, std::string_view key) {
     std::string text;
     for (const std::string_view step : split(path, '.'))
@@ -115,6 +176,8 @@ class RopeReader {
   std::vector<RefusedRope>& found_;
 };
 
+const json::Value::Object kNoMembers;
+
 // The kinds of layers that the config names.
 bool names_layer(const json::Value& config, std::string_view kind) {
   const json::Value* types = config.find("layer_types");
@@ -133,16 +196,26 @@ std::vector<RefusedRope> refused_rope(const json::Value& config, const RopeClass
   const json::Value* settings = config.find(path);
   if (settings == nullptr || settings->object() == nullptr || settings->object()->empty())
     settings = config.find(path = "rope_parameters");
-  if (settings == nullptr || settings->object() == nullptr) return found;
+  if (settings != nullptr && settings->object() == nullptr) settings = nullptr;
   RopeReader reader(rope.is_built, rope.rotated, found);
   bool nested = false;
-  for (const json::Member& member : *settings->object()) {
+  for (const json::Member& member : settings != nullptr ? *settings->object() : kNoMembers) {
     if (member.value.object() == nullptr || !names_layer(config, member.key)) continue;
     nested = true;
-    RopeReader(true, std::nullopt, found)
-        .read(member.value, fmt::format("{}.{}", path, member.key));
+    RopeReader layers(true, std::nullopt, found);
+    const std::string inside = fmt::format("{}.{}", path, member.key);
+    layers.read(member.value, inside);
+    if (const json::Value* theta = member.value.find(kTheta)) layers.read_theta(*theta, inside);
   }
-  if (!nested && rope.is_flat) reader.read(*settings, path);
+  if (nested || !rope.is_flat) return found;
+  if (settings != nullptr) reader.read(*settings, path);
+  if (!rope.has_theta) return found;
+  // What stands among the settings counts where both are there.
+  if (const json::Value* theta = settings == nullptr ? nullptr : settings->find(kTheta)) {
+    reader.read_theta(*theta, path);
+  } else if (const json::Value* top = config.find(rope.theta)) {
+    reader.read_theta(*top, "", rope.theta);
+  }
   return found;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "json/value.h"
@@ -15,11 +16,14 @@ namespace shardwright {
 struct RefusedRope {
   std::string pointer{};  // RFC 6901, "/rope_scaling/rope_type"
   std::string what{};     // "'rope_scaling.factor' is absent, and the type 'linear' needs it"
+  bool loads{};           // the model is built, and its positions are of no use
 };
 
 struct RopeClass {
-  bool is_flat{};   // it reads a flat object
-  bool is_built{};  // and gives all layers rotary positions by it
+  bool is_flat{};                        // it reads a flat object
+  bool is_built{};                       // and gives all layers rotary positions by it
+  bool has_theta{};                      // of which rope_theta is the base
+  std::string_view theta{"rope_theta"};  // what it is called outside of the object
   // Numbers of a head that are rotated by a flat one, in pairs: half as many frequencies.
   std::optional<std::uint64_t> rotated{};
 };

@@ -18,8 +18,12 @@ class Writer {
   void operator()(bool value) { out_ += value ? "true" : "false"; }
   void operator()(std::int64_t value) { out_ += fmt::format("{}", value); }
   void operator()(double value) {
+    if (!std::isfinite(value)) {
+      out_ += std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
+      return;
+    }
     // fmt writes the fewest digits that read back as the same double.
-    const std::string digits = std::isfinite(value) ? fmt::format("{}", value) : "null";
+    const std::string digits = fmt::format("{}", value);
     out_ += digits;
     if (digits.find_first_not_of("-0123456789") == std::string::npos) out_ += ".0";
   }

@@ -202,6 +202,7 @@ Token PullParser::number() {
   const std::size_t integer = i;
   if (options_.non_finite && i < text_.size() && (text_[i] == 'I' || text_[i] == 'N')) {
     const bool is_nan = text_[i] == 'N' && i == at_;
+    non_finite_ = true;
     return literal(Token::kNumber, is_nan ? "NaN" : i == at_ ? "Infinity" : "-Infinity");
   }
   if (!digits()) return i == at_ ? fail(at_, "expected a value") : missing();
@@ -219,9 +220,9 @@ Token PullParser::number() {
     if (i < text_.size() && (text_[i] == '+' || text_[i] == '-')) ++i;
     if (!digits()) return missing();
   }
-  if ((has_exponent || !is_short) && is_too_large(text_.substr(at_, i - at_))) {
+  non_finite_ = (has_exponent || !is_short) && is_too_large(text_.substr(at_, i - at_));
+  if (non_finite_ && !options_.non_finite)
     return fail(at_, "a number beyond the range of a double");
-  }
   state_ = depth_ > 0 ? State::kAfterValue : State::kDone;
   return give(Token::kNumber, i);
 }
@@ -293,7 +294,7 @@ std::string_view PullParser::raw() const {
 }
 
 bool PullParser::non_finite() const {
-  return token_ == Token::kNumber && (text_[end_ - 1] == 'N' || text_[end_ - 1] == 'y');
+  return token_ == Token::kNumber && non_finite_;
 }
 
 std::optional<std::uint64_t> PullParser::unsigned_number() const {

@@ -34,7 +34,8 @@ enum class Token : std::uint8_t {
 
 struct PullOptions {
   std::size_t max_depth{kMaxDepth};  // at most kMaxDepth
-  bool non_finite{};                 // NaN, Infinity and -Infinity are numbers, as in Python
+  // As in Python, NaN, Infinity and -Infinity are numbers, and 1e400 is infinite.
+  bool non_finite{};
 };
 
 struct PullError {
@@ -62,7 +63,7 @@ class PullParser {
   // Its bytes; of keys and strings those between the quotes, with escapes as written.
   [[nodiscard]] std::string_view raw() const;
   [[nodiscard]] bool escaped() const { return escaped_; }  // raw() holds a backslash
-  [[nodiscard]] bool non_finite() const;                   // a number that JSON does not have
+  [[nodiscard]] bool non_finite() const;                   // a number beyond doubles, or none
   // The number, where it is written with digits only and fits.
   [[nodiscard]] std::optional<std::uint64_t> unsigned_number() const;
 
@@ -98,6 +99,7 @@ class PullParser {
   Token token_{Token::kNull};
   State state_{State::kValue};
   bool escaped_{};
+  bool non_finite_{};  // where it is a number
   PullError error_{};
   std::array<char, kMaxDepth> closers_{};  // what ends each open object or array
 };

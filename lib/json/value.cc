@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,12 +17,21 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
+// Of the text's nulls one for each token, in order: a number that is not finite, or none where it
+// is a null.
+using Nulls = std::vector<std::optional<double>>;
+
 // Builds the tree from nlohmann's events. Its parser keeps its own stack, so depth costs nothing.
 class Builder final : public nlohmann::json::json_sax_t {
  public:
-  explicit Builder(Document& document) : document_(document) {}
+  Builder(Document& document, const Nulls& nulls) : document_(document), nulls_(nulls) {}
 
-  bool null() override { return add({}); }
+  bool null() override {
+    const std::size_t position = seen_nulls_++;
+    if (position >= nulls_.size() || !nulls_[position]) return add({});
+    ++document_.non_finite;
+    return add({*nulls_[position]});
+  }
   bool boolean(bool value) override { return add({value}); }
   bool number_integer(std::int64_t value) override { return add({value}); }
   bool number_unsigned(std::uint64_t value) override {
@@ -95,22 +106,31 @@ class Builder final : public nlohmann::json::json_sax_t {
   }
 
   Document& document_;
+  const Nulls& nulls_;
+  std::size_t seen_nulls_{};
   std::vector<Level> levels_;
 };
 
-// The text with null in place of NaN, Infinity and -Infinity, which nlohmann does not read.
+double non_finite_number(std::string_view raw) {
+  if (raw == "NaN") return std::numeric_limits<double>::quiet_NaN();
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  return raw.starts_with('-') ? -kInfinity : kInfinity;
+}
+
+// The text with null in place of numbers that are not finite, which nlohmann does not read.
 // Only tokens are replaced; where the text is not JSON even so, it stops.
-std::string without_non_finite(std::string_view text, std::size_t& count) {
+std::string without_non_finite(std::string_view text, Nulls& nulls) {
   std::string out;
   std::size_t copied = 0;
   PullParser parser(text, {.non_finite = true});
   for (Token token = parser.next(); token != Token::kEnd && token != Token::kError;
        token = parser.next()) {
+    if (token == Token::kNull) nulls.emplace_back(std::nullopt);
     if (!parser.non_finite()) continue;
+    nulls.emplace_back(non_finite_number(parser.raw()));
     out += text.substr(copied, parser.begin() - copied);
     out += "null";
     copied = parser.end();
-    ++count;
   }
   return out += text.substr(copied);
 }
@@ -139,21 +159,20 @@ Result<Document> parse(std::string_view text) {
   if (text.find('\0') != std::string_view::npos || text.starts_with(kByteOrderMark)) {
     return syntax_error(text);
   }
-  std::string replaced;
-  std::string_view readable = text;
-  if (text.find("NaN") != std::string_view::npos ||
-      text.find("Infinity") != std::string_view::npos) {
-    replaced = without_non_finite(text, document.non_finite);
-    readable = replaced;
-  }
-  Builder builder(document);
-  bool good = false;
-  try {
-    good = nlohmann::json::sax_parse(readable.begin(), readable.end(), &builder);
-  } catch (const nlohmann::json::exception&) {
-    good = false;
-  }
-  if (good) return document;
+  const auto read = [&](std::string_view readable, const Nulls& nulls) {
+    document.root = {};
+    document.duplicate_keys.clear();
+    Builder builder(document, nulls);
+    try {
+      return nlohmann::json::sax_parse(readable.begin(), readable.end(), &builder);
+    } catch (const nlohmann::json::exception&) {
+      return false;
+    }
+  };
+  if (read(text, {})) return document;
+  Nulls nulls;
+  const std::string replaced = without_non_finite(text, nulls);
+  if (read(replaced, nulls)) return document;
   return syntax_error(text);
 }
 
@@ -203,7 +222,7 @@ std::string_view Value::kind_name() const {
 }
 
 bool says_the_same(const Value& a, const Value& b) {
-  if (const auto number = a.number()) return number == b.number();
+  if (const auto number = a.number(); number && std::isfinite(*number)) return number == b.number();
   const auto* left = a.object();
   const auto* right = b.object();
   if (left == nullptr || right == nullptr) return dump(a) == dump(b);

@@ -2,7 +2,7 @@
 //
 // nlohmann/json does the parsing, through its SAX interface: its own tree would keep the last of
 // two equal keys without a word. Python's json writes and reads NaN and Infinity, and configs of
-// state-space models hold them, so they are read (as null) and counted.
+// state-space models hold them, so they are read and counted; so is 1e400, infinite in Python.
 #pragma once
 
 #include <cstddef>
@@ -57,7 +57,7 @@ struct Member {
 struct Document {
   Value root{};
   std::vector<std::string> duplicate_keys{};  // JSON pointers, in file order
-  std::size_t non_finite{};                   // NaN, Infinity and -Infinity
+  std::size_t non_finite{};                   // NaN, Infinity, -Infinity and 1e400
   bool byte_order_mark{};
 };
 
@@ -72,7 +72,7 @@ bool says_the_same(const Value& a, const Value& b);
 
 // JSON text of the value: indented by `indent` spaces, or on one line where it is negative.
 // Non-ASCII text is kept as UTF-8, but for what a terminal would obey (utf8.h), which is escaped;
-// invalid UTF-8 becomes U+FFFD.
+// invalid UTF-8 becomes U+FFFD. Numbers that are not finite are written as Python writes them.
 std::string dump(const Value& value, int indent = -1);
 
 // The same for a value that will stand `depth` levels deep in a text of that indent.

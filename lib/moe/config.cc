@@ -71,7 +71,7 @@ class ConfigMaker {
       return set(setting.key, json::Value{json::Value::Array(layers, value)});
     }
     const auto number = value.number();
-    if (!number || *number <= 0) {
+    if (!number || !(*number > 0)) {
       return Error{ErrorCode::kInvalidArgument,
                    fmt::format("{} has no square root", quoted(setting.expression))};
     }

@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "check/causes.h"
 #include "check/needless.h"
+#include "check/whole_set.h"
 #include "tensor/shape.h"
 
 namespace shardwright {
@@ -129,6 +130,8 @@ struct Objection {
     const auto& shards = stored.model().checkpoint.shards;
     const auto shard = std::ranges::find(shards, e.file, &Shard::file);
     if (shard != shards.end() && shard->use == ShardUse::kStray) return "";
+    const auto whole = one_whole_set(stored.model());
+    if (whole && std::ranges::find(whole->others, e.file) != whole->others.end()) return "";
     return fmt::format("{} is no file beside the model", quoted(e.file));
   }
   std::string operator()(const edit::RebuildIndex&) const { return ""; }

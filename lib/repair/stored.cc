@@ -34,7 +34,8 @@ std::optional<KnownTensor> Stored::known(const Tensor& tensor) const {
   const auto found = digest(tensor);
   if (!found) return std::nullopt;
   const auto position = static_cast<std::size_t>(&tensor - model_.checkpoint.tensors.data());
-  return KnownTensor{model_.data.scans[position], *found, model_.data.rows[position]};
+  return KnownTensor{model_.data.scans[position], *found, model_.data.rows[position],
+                     model_.data.zero_runs[position]};
 }
 
 const Tensor* Stored::twin(const Tensor& tensor, const std::set<const Tensor*>& dropped) const {

@@ -252,7 +252,10 @@ void Workshop::update_index() {
   const Checkpoint& checkpoint = model_.checkpoint;
   const std::string name = checkpoint.index ? checkpoint.index->name : std::string(kIndexName);
   if (rebuild_) {
-    std::string text = rebuilt_index(checkpoint, shards_);
+    Drafts drafts = shards_;
+    for (const std::string& file : removed_)
+      drafts[file] = DraftShard{.from = file, .rewritten = true};  // and holds nothing
+    std::string text = rebuilt_index(checkpoint, drafts);
     const auto now = checkpoint.index ? text_of(name) : Result<std::string>(std::string());
     if (now && *now == text) return;
     texts_[name] = std::move(text);

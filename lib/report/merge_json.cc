@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "report/adapters.h"
 #include "report/json_parts.h"
 #include "shardwright/dtype.h"
@@ -28,7 +30,9 @@ json::Value tensor_json(const MergedTensor& tensor) {
 }
 
 json::Value numbers_json(const std::vector<double>& numbers) {
-  return json_array(numbers, [](double number) { return json::Value{.data = number}; });
+  return json_array(numbers, [](double number) {
+    return std::isfinite(number) ? json::Value{.data = number} : json::Value{};
+  });
 }
 
 json::Value gate_json(const MixtureGate& gate) {

@@ -73,7 +73,7 @@ def test_the_words_are_those_that_transformers_knows():
 
 
 def rope_types():
-    rows = re.findall(r'\{"(\w+)", "([\w ]*)"\}', table("rope_settings.cc", "kRopeTypes"))
+    rows = re.findall(r'\{"(\w+)", "([\w ]*)",\s+"[\w ]*"\}', table("rope_settings.cc", "kRopeTypes"))
     return {name: needed.split() for name, needed in rows}
 
 
@@ -136,6 +136,12 @@ def longrope(*lengths):
             "original_max_position_embeddings": 64, "rope_theta": 10000.0}  # fmt: skip
 
 
+NAN, INFINITE = float("nan"), float("inf")
+LENGTH = "original_max_position_embeddings"
+PLAIN = {"rope_type": "default", "rope_theta": 10000.0}
+YARN = {"rope_type": "yarn", "factor": 2.0, "rope_theta": 10000.0, LENGTH: 32}
+LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "rope_theta": 10000.0, LENGTH: 32}
+
 REFUSED = [
     ("llama-plain", dict(hidden_act="swiglu")),
     ("gemma2-plain", dict(hidden_activation="nothing")),
@@ -164,6 +170,28 @@ REFUSED = [
     ("phi3-plain", dict(rope_parameters=longrope(4, 3))),
     ("phi3-plain", dict(partial_rotary_factor=0.5, rope_parameters=longrope(2, 4))),
     ("qwen3-plain", dict(rope_parameters=longrope(4, 4) | {"short_factor": ["1"] * 4})),
+    ("llama-plain", dict(initializer_range=INFINITE)),
+    ("llama-plain", dict(initializer_range=NAN)),
+    ("llama-plain", dict(initializer_range=5.0)),
+    ("llama-plain", dict(initializer_range=-0.1)),
+    ("llama-plain", dict(rope_parameters=PLAIN | {"rope_theta": "10000"})),
+    ("qwen3-plain", dict(rope_parameters=PLAIN | {"rope_theta": None})),
+    ("llama-plain", dict(rope_parameters=None, rope_theta="10000")),
+    ("llama-plain", dict(rope_parameters=None, rope_theta=None)),
+    ("gpt_neox-plain", dict(rope_parameters=None, rotary_emb_base="10000")),
+    ("falcon-plain", dict(rope_parameters=None, rope_theta="10000")),
+    ("llama-plain", dict(rope_parameters=YARN | {LENGTH: "32"})),
+    ("llama-plain", dict(rope_parameters=YARN | {LENGTH: None})),
+    ("llama-plain", dict(rope_parameters=YARN | {LENGTH: NAN})),
+    ("llama-plain", dict(rope_parameters=YARN | {LENGTH: 0})),
+    ("llama-plain", dict(rope_parameters=YARN | {"beta_fast": "32"})),
+    ("llama-plain", dict(rope_parameters=YARN | {"beta_slow": NAN})),
+    ("llama-plain", dict(rope_parameters=LLAMA3 | {LENGTH: "32"})),
+    ("llama-plain", dict(rope_parameters=longrope(4, 4) | {LENGTH: "64"})),
+    ("llama-plain", dict(rope_parameters=longrope(4, 4) | {"factor": "2"})),
+    ("llama-plain", dict(dtype="auto")),
+    ("llama-plain", dict(dtype="float8_e4m3fn")),
+    ("llama-plain", dict(dtype="float4_e2m1fn_x2")),
 ]  # fmt: skip
 TAKEN = [
     ("llama-plain", dict(hidden_act="gelu_pytorch_tanh")),
@@ -182,6 +210,17 @@ TAKEN = [
     ("gpt2-plain", dict(rms_norm_eps=1, sliding_window="all", rope_theta="x")),
     ("llama-plain", dict(a_key_of_a_tool={"a": 1}, interval=0)),
     ("qwen3_5_text-plain", dict(full_attention_interval=0)),
+    ("qwen3-plain", dict(initializer_range=5.0)),
+    ("llama-plain", dict(initializer_range=1.0)),
+    ("llama-plain", dict(attention_dropout=NAN)),
+    ("mixtral-plain", dict(router_aux_loss_coef=NAN)),
+    ("gpt_oss-plain", dict(swiglu_limit=INFINITE)),
+    ("llama-plain", dict(rope_theta=NAN)),
+    ("llama-plain", dict(rope_parameters=YARN | {"beta_fast": None, "attention_factor": None})),
+    ("llama-plain", dict(rope_parameters=YARN | {LENGTH: 32.5})),
+    ("llama-plain", dict(rope_parameters=YARN | {"factor": None})),
+    ("gpt_neox-plain", dict(rope_parameters=None, rope_theta="10000")),
+    ("llama-plain", dict(rope_parameters=PLAIN | {LENGTH: "32"})),
 ]  # fmt: skip
 
 
@@ -213,6 +252,60 @@ def test_values_that_are_taken(original, keys, shardwright, tmp_path):
     model_named(original).write(tmp_path)
     change_config(tmp_path, **keys)
     assert refused_by(tmp_path) is None
+    assert shardwright.findings(tmp_path) == []
+
+
+SPOILED = [
+    ("llama-plain", dict(rms_norm_eps=NAN)),
+    ("llama-plain", dict(rms_norm_eps=INFINITE)),
+    ("gpt_neox-plain", dict(layer_norm_eps=NAN)),
+    ("gpt2-plain", dict(layer_norm_epsilon=NAN)),
+    ("gemma2-plain", dict(final_logit_softcapping=NAN)),
+    ("gemma2-plain", dict(attn_logit_softcapping=INFINITE)),
+    ("granite-plain", dict(embedding_multiplier=NAN)),
+    ("granite-plain", dict(logits_scaling=NAN)),
+    ("cohere-plain", dict(logit_scale=NAN)),
+    ("deepseek_v3-plain", dict(routed_scaling_factor=NAN)),
+    ("gpt_oss-plain", dict(swiglu_limit=NAN)),
+    ("llama-plain", dict(rope_parameters=PLAIN | {"rope_theta": NAN})),
+    ("llama-plain", dict(rope_parameters=PLAIN | {"rope_theta": 0})),
+    ("llama-plain", dict(rope_parameters=PLAIN | {"rope_theta": -5.0})),
+    ("llama-plain", dict(rope_parameters=None, rope_theta=NAN)),
+    ("llama-plain", dict(rope_parameters=LINEAR | {"factor": NAN})),
+    ("llama-plain", dict(rope_parameters=YARN | {"factor": NAN})),
+    ("llama-plain", dict(rope_parameters=YARN | {"attention_factor": NAN})),
+    ("llama-plain", dict(rope_parameters=LLAMA3 | {LENGTH: NAN})),
+    ("llama-plain", dict(rope_parameters=longrope(4, 4) | {LENGTH: NAN})),
+    ("llama-plain", dict(rope_parameters=longrope(4, 4) | {"factor": NAN})),
+]  # fmt: skip
+
+
+def logits(folder):
+    with torch.no_grad():
+        return load(folder)[0].eval()(input_ids=torch.tensor([[1, 2, 3]])).logits
+
+
+@kinds_of(SPOILED)
+def test_numbers_that_spoil_a_model(original, keys, shardwright, tmp_path):
+    """It loads, and its logits are others: NaN, or those of positions that are none."""
+    model_named(original).write(tmp_path)
+    sound = logits(tmp_path)
+    change_config(tmp_path, **keys)
+    assert refused_by(tmp_path) is None
+    # With an infinite epsilon all are zero.
+    assert not torch.allclose(logits(tmp_path), sound, atol=1e-4)
+    found = shardwright.findings(tmp_path)
+    assert [(finding["code"], finding["severity"]) for finding in found] == [("CF312", "error")]
+    assert "loads the model" in found[0]["message"] and "is null" not in found[0]["message"]
+
+
+def test_a_number_beyond_doubles(shardwright, tmp_path):
+    """Python reads 1e400 as infinite, in any key."""
+    model_named("qwen3-plain").write(tmp_path)
+    change_config(tmp_path, initializer_range=5e300)
+    path = tmp_path / "config.json"
+    path.write_text(path.read_text().replace("5e+300", "1e400"))
+    assert "1e400" in path.read_text() and refused_by(tmp_path) is None
     assert shardwright.findings(tmp_path) == []
 
 

@@ -250,6 +250,25 @@ def test_of_two_dtypes_the_owner_decides(originals, shardwright, tmp_path):
     assert contents(tmp_path / "mixed") == before
 
 
+@pytest.mark.parametrize("kept", [2, 1])
+def test_of_two_sets_without_an_index_the_whole_one_stays(kept, originals, shardwright, tmp_path):
+    """Shards of an older save lie beside those of the model; where the newer ones are cut off too, nobody knows."""
+    original = originals("bf16-shards")
+    broken, mended = tmp_path / "broken", tmp_path / "mended"
+    shutil.copytree(original.folder, broken)
+    (broken / INDEX).unlink()
+    whole = shards(broken)
+    shutil.copy(whole[0], broken / "model-00001-of-00009.safetensors")
+    if kept == 1:
+        whole[-1].unlink()
+    (finding,) = [one for one in shardwright.findings(broken) if one["code"] == "IX211"]
+    assert finding["fix"]["safety"] == ("unsafe" if kept == 2 else "never")
+    shardwright.run("repair", broken, "--output", mended, "--unsafe", codes=(0,) if kept == 2 else (1,))
+    if kept == 2:
+        assert_whole(mended, original.logits)
+        assert not (mended / "model-00001-of-00009.safetensors").exists()
+
+
 # Companions of quantised weights
 
 PARTS = {

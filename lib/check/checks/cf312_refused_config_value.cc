@@ -21,9 +21,11 @@ namespace {
 // Names of torch's floating-point types; a model of another type cannot be built.
 bool is_float_type(std::string_view name) {
   constexpr auto kNames = std::to_array<std::string_view>(
-      {"auto", "bfloat16", "double", "float", "float16", "float32", "float64", "half"});
-  return std::ranges::find(kNames, name) != kNames.end() || name.starts_with("float8_") ||
-         name.starts_with("float4_");
+      {"bfloat16", "double", "float", "float16", "float32", "float64", "half"});
+  return std::ranges::find(kNames, name) != kNames.end();
+}
+bool is_packed_float_type(std::string_view name) {
+  return name.starts_with("float8_") || name.starts_with("float4_");
 }
 
 // The first quantisations had flags of their own in place of a method.
@@ -33,6 +35,9 @@ bool names_its_method(const json::Value& quantization) {
   return std::ranges::any_of(
       kKeys, [&](std::string_view key) { return quantization.find(key) != nullptr; });
 }
+
+constexpr std::string_view kAdvice =
+    "correct the value, or compare config.json with that of the model that this one was made from";
 
 std::string shown(const json::Value& value) {
   constexpr std::size_t kMost = 60;
@@ -68,8 +73,7 @@ class ConfigJudge {
     report_({.file = model_.checkpoint.config->name,
              .pointer = std::move(pointer),
              .message = std::move(what) + ": transformers 5 refuses the config",
-             .fix = no_fix("correct the value, or compare config.json with that of the model that "
-                           "this one was made from"),
+             .fix = no_fix(std::string(kAdvice)),
              .group = std::move(group)});
   }
 
@@ -90,9 +94,23 @@ class ConfigJudge {
     return std::ranges::find(keys, key) != keys.end();
   }
 
-  // NaN is read as a null.
-  [[nodiscard]] bool may_be_a_number(const json::Value& value) const {
-    return value.is_null() && model_.checkpoint.config->document->non_finite > 0;
+  // A model is built, and computes nothing of use.
+  void refuse_number(std::string pointer, std::string what) {
+    std::string group = pointer;
+    report_({.file = model_.checkpoint.config->name,
+             .pointer = std::move(pointer),
+             .message = std::move(what) +
+                        ": transformers 5 loads the model, and what it computes is of no use",
+             .fix = no_fix(std::string(kAdvice)),
+             .group = std::move(group)});
+  }
+
+  // Values of these dtypes are weights that a method packs; of those torch computes with none.
+  [[nodiscard]] bool is_dtype(std::string_view name) const {
+    if (is_float_type(name)) return true;
+    if (!is_packed_float_type(name)) return false;
+    const json::Value* method = config_.find_path("quantization_config.quant_method");
+    return method != nullptr && method->string() != nullptr && *method->string() != "fp8";
   }
 
   void judge_key(std::string_view key, const json::Value& value) {
@@ -100,13 +118,17 @@ class ConfigJudge {
     const std::string* text = value.string();
     if (key.ends_with("dtype") && (key == "dtype" || key == "torch_dtype")) {
       const bool typed = !wanted_type(model_type_, key, value);
-      if (!typed || (text != nullptr && !is_float_type(*text)))
+      if (!typed || (text != nullptr && !is_dtype(*text)))
         refuse_value(key, value, "the name of a dtype, such as 'bfloat16'");
       return;
     }
-    if (const auto wanted = wanted_type(model_type_, key, value);
-        wanted && !may_be_a_number(value)) {
-      refuse_value(key, value, *wanted);
+    if (const auto type = wanted_type(model_type_, key, value)) {
+      refuse_value(key, value, *type);
+    } else if (const auto range = wanted_range(model_type_, key, value)) {
+      refuse_value(key, value, *range);
+    } else if (spoils_a_model(model_type_, key, value)) {
+      refuse_number("/" + json::pointer_step(key),
+                    fmt::format("'{}' is {}, and has to be a finite number", key, shown(value)));
     } else if (text != nullptr && is_activation_key(key) && !is_activation(*text)) {
       refuse_value(key, value, "the name of a function that transformers has, such as 'silu'");
     } else if (key == "quantization_config" && value.object() != nullptr &&
@@ -151,10 +173,30 @@ class ConfigJudge {
     const bool is_built =
         schema_.defaults.find("position_embedding_type") == nullptr ||
         (positions != nullptr && positions->string() != nullptr && *positions->string() == "rope");
-    const RopeClass rope{
-        .is_flat = is_flat, .is_built = is_built && !is_read, .rotated = rotated()};
-    for (RefusedRope& refused : refused_rope(config_, rope))
-      refuse(std::move(refused.pointer), std::move(refused.what));
+    const json::Value* alibi = config_.find("alibi");
+    const bool is_alibi = alibi != nullptr && alibi->boolean() != nullptr && *alibi->boolean();
+    // GPT-NeoX has a name of its own for it.
+    const bool is_neox = schema_.name == "gpt_neox";
+    const std::string_view theta = is_neox ? "rotary_emb_base" : "rope_theta";
+    const RopeClass rope{.is_flat = is_flat,
+                         .is_built = is_built && !is_read,
+                         .has_theta = is_built,
+                         .theta = theta,
+                         .rotated = rotated()};
+    for (RefusedRope& refused : refused_rope(config_, rope)) {
+      if (refused.pointer == "/rope_theta" && !refused.loads && types_theta()) continue;
+      if (refused.loads && is_alibi) continue;
+      if (refused.loads) {
+        refuse_number(std::move(refused.pointer), std::move(refused.what));
+      } else {
+        refuse(std::move(refused.pointer), std::move(refused.what));
+      }
+    }
+  }
+
+  // A class that declares a type for it says what is wrong with it as with any key.
+  [[nodiscard]] bool types_theta() const {
+    return wanted_type(model_type_, "rope_theta", *config_.find("rope_theta")).has_value();
   }
 
   // Where heads are rotated alike in all layers, and no part of them has a size of its own.

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -18,6 +19,7 @@
 #include "check/purpose.h"
 #include "check/shard_names.h"
 #include "check/single_file.h"
+#include "check/whole_set.h"
 #include "check/wording.h"
 
 namespace shardwright {
@@ -113,6 +115,17 @@ Fix fix_for(const Model& model, const Scene& scene) {
   Fix fix = number_fix(model);
   if (fix.safety == Safety::kSafe) return fix;
   if (!scene.sets.empty()) {
+    if (const auto whole = one_whole_set(model)) {
+      std::vector<Edit> edits;
+      for (const std::string& file : whole->others)
+        edits.emplace_back(edit::DropFile{file});
+      edits.emplace_back(edit::RebuildIndex{});
+      return unsafe_fix(
+          fmt::format("leave out {}, and write the index of {}, which alone has all that '{}' "
+                      "needs",
+                      some_of(whole->others), whole->text, model.expected->schema->name),
+          std::move(edits));
+    }
     return no_fix("remove the files of the set that is not meant, and check again");
   }
   if (!scene.absent.empty()) {

@@ -1,5 +1,6 @@
 #include "check/data_facts.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <deque>
@@ -314,6 +315,31 @@ TEST_CASE("data: a router of another shape than the config's has no rows") {
   const Shape shape = {4, 16};
   fixture.expected.tensors = {{.name = "router", .shape = shape, .role = Role::kRouter}};
   CHECK(!fixture.read(true).rows[0]);
+}
+
+TEST_CASE("check: a hole of zeros is one run, across buffers, units and pairs") {
+  Fixture fixture;
+  MemorySource& file = fixture.file(24 * kMiB);
+  std::ranges::fill(file.data, std::byte{0x3E});
+  fixture.add("large", DType::kF32, {20 * kMiB / 4 - 1}, file, 4);
+  fixture.add("twin", DType::kU8, {2 * kMiB}, file, 20 * kMiB);
+  fixture.add("same", DType::kU8, {2 * kMiB}, file, 22 * kMiB);
+  fixture.expected.ties.push_back({.target = "same", .source = "twin"});
+  const auto blank = [&](std::uint64_t from, std::uint64_t to) {
+    std::memset(file.data.data() + from, 0, to - from);
+  };
+  blank(5 * kMiB, 17 * kMiB);
+  blank(18 * kMiB, 18 * kMiB + 4095);
+  blank(21 * kMiB, 21 * kMiB + 8192);
+  for (const int threads : {1, 3}) {
+    const DataFacts facts = fixture.read(true, threads);
+    using Runs = std::vector<ZeroRun>;
+    REQUIRE(facts.zero_runs.size() == 3);
+    CHECK(facts.zero_runs[0] == Runs{{5 * kMiB - 4, 17 * kMiB - 4}});
+    CHECK(facts.zero_runs[1] == Runs{{kMiB, kMiB + 8192}});
+    CHECK(facts.zero_runs[2].empty());
+  }
+  CHECK(fixture.read(false).zero_runs.empty());
 }
 
 }  // namespace shardwright

@@ -75,6 +75,30 @@ TEST_CASE("job: whole messages of loaders, with their own paths and names, lead 
         Codes{"IX211", "IX214", "ST104"});
   CHECK(found("It looks like the config file at '/m/config.json' is not a valid JSON file.") ==
         Codes{"CF302"});
+  CHECK(found("error loading model: tensor 'token_embd.weight' has wrong shape; expected  4096, "
+              "32000, got  4096, 32001") == Codes{"AR403"});
+  CHECK(found("tensor 'token_embd.weight' has wrong shape") == Codes{"AR403"});
+  CHECK(found("KeyError: 'layers.35.mlp.gate.g_idx'") == Codes{"AR418"});
+  CHECK(found("KeyError 'model.layers.0.mlp.gate.g_idx'") == Codes{"AR418"});
+  CHECK(found("TypeError: string indices must be integers, not 'str'") == Codes{"IX201"});
+  CHECK(found("peft.LoRAAdapterNotFoundError: No adapter found") == Codes{"ST104"});
+  CHECK(found("KeyError: 'F8_E8M0'") == Codes{"ST113"});
+  CHECK(
+      found("ValueError: LlamaForCausalLM cannot be instantiated under `dtype=torch.int8` as it's "
+            "not a floating-point dtype") == Codes{"CF312"});
+  CHECK(found("ValueError: Can not map tensor 'model.layers.0.mlp.down_proj.weight_scale_inv'") ==
+        Codes{"AR417"});
+  CHECK(found("ValueError: There is no module or parameter named 'layers' in Qwen3ForCausalLM") ==
+        Codes{"AR410"});
+  CHECK(found("There is no module or parameter named 'lm_head' in Gemma2ForCausalLM") !=
+        Codes{"AR410"});
+  CHECK(found("json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)") ==
+        Codes{"CF309", "IX201"});
+  CHECK(found("FileNotFoundError: [Errno 2] No such file or directory: "
+              "'/m/model-00001-of-00003.safetensors'") == Codes{"IX202"});
+  CHECK(found("[Errno 2] No such file or directory: 'config.json'") == Codes{"ST104"});
+  CHECK(found("ImportError: Loading a GPTQ quantized model requires optimum (`pip install "
+              "optimum`)") == Codes{"CF307", "CF313"});
   CHECK(found("ValueError: The checkpoint you are trying to load has model type `x` but "
               "Transformers does not recognize this architecture.") == Codes{"CF304", "CF305"});
 }
@@ -103,7 +127,7 @@ TEST_CASE("job: what transformers 5, mergekit and llama.cpp print leads to a pag
               "(1)") == Codes{"CF306"});
   CHECK(found("RuntimeError: selected index k out of range") == Codes{"CF306"});
   CHECK(found("ImportError: Loading a GPTQ quantized model requires optimum (`pip install "
-              "optimum`)") == Codes{"CF307"});
+              "optimum`)") == Codes{"CF307", "CF313"});
   CHECK(found("Unknown quantization type, got nope - supported types are: ['awq', 'gptq']") ==
         Codes{"CF307"});
   CHECK(found("RuntimeError: Must specify --allow-crimes to attempt to mix different "

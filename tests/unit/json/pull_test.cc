@@ -131,7 +131,7 @@ TEST_CASE("json: depth is a limit of the caller") {
 
 TEST_CASE("json: Python's numbers that are none, where they are wanted") {
   const PullOptions lenient = {.non_finite = true};
-  CHECK(verdict("[NaN, Infinity, -Infinity]", lenient) == "ok");
+  CHECK(verdict("[NaN, Infinity, -Infinity, 1e400, -1e400]", lenient) == "ok");
   CHECK(verdict("-NaN", lenient) == "0: expected a value");
   CHECK(verdict("Infinite", lenient) == "0: expected a value");
   CHECK(verdict("-Inf", lenient) == "4: the text ends too early");
@@ -142,6 +142,12 @@ TEST_CASE("json: Python's numbers that are none, where they are wanted") {
   parser.next();
   CHECK(parser.non_finite());
   CHECK(parser.raw() == "NaN");
+  PullParser large("[1e400, 1e300]", lenient);
+  large.next();
+  large.next();
+  CHECK(large.non_finite());
+  large.next();
+  CHECK(!large.non_finite());
 }
 
 TEST_CASE("json: skip passes over one value") {
