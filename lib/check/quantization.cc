@@ -70,14 +70,6 @@ bool shows_quantization(const Tensor& tensor) {
   }
 }
 
-// Without one of its shards nobody knows what a checkpoint shows.
-bool is_all_there(const Checkpoint& checkpoint) {
-  return !checkpoint.tensors.empty() &&
-         std::ranges::all_of(checkpoint.shards, [](const Shard& shard) {
-           return shard.use != ShardUse::kLoaded || is_sound(shard);
-         });
-}
-
 // "model.layers.0.mlp.up_proj" of its weight and bias.
 std::string_view module_name(std::string_view name) {
   const std::size_t dot = name.rfind('.');
