@@ -110,6 +110,7 @@ struct Unruled {
   std::vector<const Tensor*> unscaled{};  // whole numbers, or floats of 8 bits, and no settings
   std::optional<OtherRows> rows{};
   std::vector<NumberGap> gaps{};
+  std::vector<ConfigProblem> problems{};
 };
 
 struct Join {

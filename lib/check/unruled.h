@@ -23,6 +23,8 @@ void find_empty(const Checkpoint& checkpoint, Unruled& unruled);
 void find_odd_dtypes(const Checkpoint& checkpoint, Join& join);
 void find_other_rows(const Checkpoint& checkpoint, std::string_view model_type, Unruled& unruled);
 void find_gaps(const Checkpoint& checkpoint, Unruled& unruled);
+// ... and what its config asks for that no such model can be built with.
+void find_problems(const Checkpoint& checkpoint, std::string_view model_type, Unruled& unruled);
 
 // Other code than that of transformers may know how to read what is odd: then it is a warning.
 std::optional<Severity> severity_without_rule(const Join& join);

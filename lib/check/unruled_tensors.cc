@@ -11,6 +11,7 @@
 
 #include "check/name_numbers.h"
 #include "check/quant_name.h"
+#include "check/shard_names.h"
 #include "check/unruled.h"
 
 namespace shardwright {
@@ -163,18 +164,29 @@ void find_other_rows(const Checkpoint& checkpoint, std::string_view model_type, 
   const bool alike = std::ranges::all_of(
       found.tensors, [&](const Tensor* tensor) { return tensor->shape.front() == rows; });
   if (!alike || rows == found.stated || rows == 0) return;
-  found.fits =
-      stated.size() == 1 && std::ranges::none_of(checkpoint.tensors, [&](const Tensor& tensor) {
-        return std::ranges::find(tensor.shape, found.stated) != tensor.shape.end();
-      });
+  found.fits = stated.size() == 1 && is_all_there(checkpoint) &&
+               std::ranges::none_of(checkpoint.tensors, [&](const Tensor& tensor) {
+                 return std::ranges::find(tensor.shape, found.stated) != tensor.shape.end();
+               });
   unruled.rows = std::move(found);
 }
 
 void find_gaps(const Checkpoint& checkpoint, Unruled& unruled) {
-  if (!is_all_there(checkpoint)) return;
+  // Where shards are absent or left out, that is what is said.
+  if (!is_all_there(checkpoint) || is_visibly_incomplete(checkpoint) ||
+      !unindexed_shards(checkpoint).empty()) {
+    return;
+  }
   std::map<std::string_view, std::set<std::int32_t>> lists;
-  for (const Tensor& tensor : checkpoint.tensors) {
-    if (const auto layer = layer_of(tensor.name)) lists[layer->first].insert(layer->second);
+  const auto add = [&](std::string_view name) {
+    if (const auto layer = layer_of(name)) lists[layer->first].insert(layer->second);
+  };
+  for (const Tensor& tensor : checkpoint.tensors)
+    add(tensor.name);
+  // The same of what the index names, and no shard holds.
+  if (checkpoint.index) {
+    for (const IndexEntry& entry : checkpoint.index->index.entries)
+      add(entry.name);
   }
   const auto counts = counts_of(*checkpoint.config_value(), kLayerCounts);
   for (const auto& [list, numbers] : lists) {

@@ -80,6 +80,37 @@ def test_what_transformers_builds_is_not_complained_of(model_type, shardwright, 
         pytest.skip("no class of it can be built of its defaults")
 
 
+def without_padding():
+    text = (ROOT / "lib" / "check" / "unruled_config.cc").read_text()
+    return "".join(re.findall(r'"([^"]*)"', re.search(r"kNoPadding =(.*?);", text, re.S)[1])).split()
+
+
+@pytest.mark.parametrize("model_type", types_without_rule() if ALL else SAMPLE)
+def test_a_padding_token_beyond_the_vocabulary(model_type, shardwright, tmp_path):
+    """Where check says that the class refuses it, it does."""
+    for name in classes(model_type)[:1]:  # none for some
+        try:
+            config = transformers.CONFIG_MAPPING[model_type](dtype="float32")
+            with torch.device("meta"):
+                write_without_numbers(tmp_path, getattr(transformers, name)(config))
+            config = json.loads((tmp_path / "config.json").read_text())
+            transformers.CONFIG_MAPPING[model_type].from_dict(dict(config))
+        except Exception:
+            pytest.skip("its defaults make no model, or no config that can be read again")
+        text = config.get("text_config", config)
+        if not isinstance(text.get("vocab_size"), int):
+            pytest.skip("it has no vocabulary")
+        text["pad_token_id"] = text["vocab_size"]
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        found = shardwright.findings(tmp_path)
+        if found == []:
+            assert model_type in without_padding() or text.get("model_type") in without_padding()
+            continue
+        assert [finding["code"] for finding in found] == ["CF306"]
+        with pytest.raises(AssertionError, match="Padding_idx must be within num_embeddings"), torch.device("meta"):
+            getattr(transformers, name)(transformers.CONFIG_MAPPING[model_type].from_dict(config))
+
+
 def common_rows():
     """{key: (kinds, model types that take anything)} of the check's table."""
     text = (ROOT / "lib" / "check" / "config_types.cc").read_text()
@@ -158,6 +189,7 @@ BROKEN = {
     "leftover": ("CF313", "refuses", True, stated(quantization_config={"quant_method": "gptq", "bits": 4})),
     "layer-types": ("CF312", "refuses", False, stated(layer_types=["full_attention"])),
     "dtype": ("CF312", "refuses", False, stated(dtype="bf16")),
+    "padding": ("CF306", "refuses", False, stated(pad_token_id=96)),
     "quotes": ("CF312", "refuses", False, stated(num_hidden_layers="4")),
 }  # fmt: skip
 
