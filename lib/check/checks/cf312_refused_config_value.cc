@@ -166,7 +166,7 @@ class ConfigJudge {
     const RopeClass rope{
         .is_flat = is_flat, .is_built = is_built && !is_read, .rotated = rotated()};
     for (RefusedRope& refused : refused_rope(config_, rope))
-      refuse(std::move(refused.pointer), std::move(refused.what));
+      refuse(std::move(refused.pointer), refused.what);
   }
 
   // Where heads are rotated alike in all layers, and no part of them has a size of its own.
