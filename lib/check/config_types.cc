@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <fmt/format.h>
@@ -78,6 +79,34 @@ constexpr auto kComputedKeys = std::to_array<ComputedKey>({
     {"swiglu_alpha", false},
     {"swiglu_limit", true},
     {"time_step_min", false},
+});
+
+// What the classes without a rule declare for the keys that most have, and those whose class
+// computes the key by itself and takes anything. tests/interop/test_unruled.py compares it with the
+// classes.
+constexpr auto kTypedCommonly = std::to_array<TypedKey>({
+    {"head_dim", kNull | kInt,
+     "!axk1 blt_global_transformer blt_local_decoder blt_patcher cohere_compass_text d_fine deimv2 "
+     "kimi_linear mistral4 musicflamingo pixtral recurrent_gemma youtu"},
+    {"hidden_size", kInt,
+     "!clap dac dinat donut-swin hiera lightglue maskformer-swin swin swinv2 voxtral "
+     "voxtral_realtime"},
+    {"initializer_range", kNull | kReal,
+     "!granite_speech5_ctc lasr_ctc nemotron_asr_streaming parakeet_ctc parakeet_rnnt parakeet_tdt "
+     "t5gemma"},
+    {"intermediate_size", kNull | kInt, "!efficientloftr falcon_mamba lightglue mamba"},
+    {"layer_norm_eps", kNull | kReal, "!"},
+    {"max_position_embeddings", kInt, "!musicflamingo"},
+    {"num_attention_heads", kNull | kInt | kList, "!jetmoe maskformer"},
+    {"num_hidden_layers", kNull | kInt,
+     "!align_vision_model clap efficientnet lxmert maskformer reformer"},
+    {"num_key_value_heads", kNull | kInt,
+     "!dbrx efficientloftr gpt_bigcode lasr_encoder nemotron_asr_streaming_encoder "
+     "parakeet_encoder"},
+    {"rms_norm_eps", kReal, "!"},
+    {"tie_word_embeddings", kNull | kBool, "!blt_local_encoder csm umt5 vibevoice"},
+    {"use_cache", kNull | kBool, "!"},
+    {"vocab_size", kNull | kInt, "!t5gemma2 vibevoice"},
 });
 
 // transformers 5.23, ACT2FN of activations.py.
@@ -158,23 +187,37 @@ std::string said_kinds(int kinds) {
   return fmt::format("{} or {}", fmt::join(words, ", "), last);
 }
 
+const TypedKey* row_of_key(std::span<const TypedKey> rows, std::string_view key) {
+  const auto row = std::ranges::find(rows, key, &TypedKey::key);
+  return row == rows.end() ? nullptr : &*row;
+}
+
 const TypedKey* typed_key(std::string_view model_type, std::string_view key) {
-  for (const TypedKey& row : kTypedEverywhere) {
-    if (row.key == key) return &row;
-  }
+  if (const TypedKey* row = row_of_key(kTypedEverywhere, key)) return row;
   const auto rows = std::ranges::equal_range(kTypedKeys, key, {}, &TypedKey::key);
   const auto row = std::ranges::find_if(
       rows, [&](const TypedKey& one) { return is_of(one.models, model_type); });
   return row == rows.end() ? nullptr : &*row;
 }
 
+std::optional<std::string> other_kinds(const TypedKey* row, const json::Value& value) {
+  if (row == nullptr || (row->kinds & kind_of(value)) != 0) return std::nullopt;
+  return said_kinds(row->kinds);
+}
+
 }  // namespace
 
 std::optional<std::string> wanted_type(std::string_view model_type, std::string_view key,
                                        const json::Value& value) {
-  const TypedKey* row = typed_key(model_type, key);
-  if (row == nullptr || (row->kinds & kind_of(value)) != 0) return std::nullopt;
-  return said_kinds(row->kinds);
+  return other_kinds(typed_key(model_type, key), value);
+}
+
+std::optional<std::string> commonly_wanted_type(std::string_view model_type, std::string_view key,
+                                                const json::Value& value) {
+  if (const TypedKey* row = row_of_key(kTypedEverywhere, key)) return other_kinds(row, value);
+  const TypedKey* row = row_of_key(kTypedCommonly, key);
+  if (row == nullptr || !is_of(row->models, model_type)) return std::nullopt;
+  return other_kinds(row, value);
 }
 
 std::optional<std::string> wanted_range(std::string_view model_type, std::string_view key,

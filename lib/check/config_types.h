@@ -23,6 +23,11 @@ std::optional<std::string> wanted_range(std::string_view model_type, std::string
 // an epsilon or a limit that is NaN, or infinite where that is no limit.
 bool spoils_a_model(std::string_view model_type, std::string_view key, const json::Value& value);
 
+// The same of keys that most classes of transformers have, whichever the class is: what none of
+// them takes. For model types that no rule describes; empty for a class that is not known.
+std::optional<std::string> commonly_wanted_type(std::string_view model_type, std::string_view key,
+                                                const json::Value& value);
+
 // Whether transformers 5.23 has a config class for that model type.
 bool is_model_type(std::string_view name);
 

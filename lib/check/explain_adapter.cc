@@ -37,10 +37,12 @@ std::string bare_of_adapter(std::string_view name) {
 
 }  // namespace
 
+bool is_adapter_name(std::string_view name) {
+  return is_product(name) || is_copy(name);
+}
+
 void explain_adapter(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
-  const auto is_of_adapter = [](const Tensor* tensor) {
-    return is_product(tensor->name) || is_copy(tensor->name);
-  };
+  const auto is_of_adapter = [](const Tensor* tensor) { return is_adapter_name(tensor->name); };
   if (std::ranges::none_of(join.unexpected, is_of_adapter)) return;
   std::unordered_set<const Tensor*> stored;
   std::unordered_set<const ExpectedTensor*> found;

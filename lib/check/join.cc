@@ -127,6 +127,13 @@ bool is_sound(const Shard& shard) {
          });
 }
 
+bool is_all_there(const Checkpoint& checkpoint) {
+  return !checkpoint.tensors.empty() &&
+         std::ranges::all_of(checkpoint.shards, [](const Shard& shard) {
+           return shard.use != ShardUse::kLoaded || is_sound(shard);
+         });
+}
+
 Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   Join result;
   result.expected_of = expected.find_all(names_of(checkpoint));

@@ -83,6 +83,36 @@ struct ImpliedSetting {
   std::vector<ShapeMismatch> mismatched{};
 };
 
+// All token embeddings have another number of rows than the config has tokens.
+struct OtherRows {
+  std::vector<const Tensor*> tensors{};
+  std::uint64_t stated{};
+  std::string pointer{};  // where the config says so; RFC 6901
+  bool fits{};            // with the stored number in the config, nothing else has the stated one
+};
+
+// Numbers that are absent in a list of layers: nothing of them is stored.
+struct NumberGap {
+  std::string list{};  // "model.layers"
+  std::vector<std::int32_t> absent{};
+  std::int32_t last{};    // the highest number that is stored
+  std::string pointer{};  // of the config's count of them; RFC 6901
+  std::uint64_t count{};
+};
+
+// What is known of the tensors where no rule says which there should be (check/unruled.h).
+struct Unruled {
+  // The class that loads them is one of transformers: its model_type is, and no code lies beside
+  // the weights. Other code may do what no class of transformers does.
+  bool of_transformers{};
+
+  std::vector<const Tensor*> empty{};     // of no elements
+  std::vector<const Tensor*> unscaled{};  // whole numbers, or floats of 8 bits, and no settings
+  std::optional<OtherRows> rows{};
+  std::vector<NumberGap> gaps{};
+  std::vector<ConfigProblem> problems{};
+};
+
 struct Join {
   bool compared{};  // there is a usable rule for these tensors, and no quantisation hides them from
                     // it
@@ -123,6 +153,7 @@ struct Join {
   std::vector<Tolerated> stand_ins{};         // tied, and stored under the target's name alone
   std::vector<const Tensor*> other_layout{};  // tensors of another layout than the rest
   std::string other_layout_name{};
+  std::optional<Unruled> unruled{};
 };
 
 Join join(const Checkpoint& checkpoint, const Expansion& expected);
@@ -132,6 +163,8 @@ bool hides_tensors(safetensors::DefectKind kind);
 
 // Whether the shard's file is there and its header could be read as a list of tensors.
 bool is_sound(const Shard& shard);
+// Whether every loaded shard is sound: without one of them nobody knows what a checkpoint shows.
+bool is_all_there(const Checkpoint& checkpoint);
 
 // The name without the wrappers, or the outer prefix, of the join.
 std::string bare_name(std::string_view name, const Join& join);

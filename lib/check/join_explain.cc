@@ -12,8 +12,6 @@
 namespace shardwright {
 namespace {
 
-// Segments that wrappers of a module put into parameter names, at any depth: of torch, of NeMo, and
-// of PEFT.
 constexpr std::array<std::string_view, 7> kWrappers = {
     "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.", "module.",
     "_fp32_params.",         "base_model.model.",           "base_layer."};
@@ -67,6 +65,10 @@ void unwrap(const Checkpoint& checkpoint, const Expansion& expected, Join& join,
 }
 
 }  // namespace
+
+std::span<const std::string_view> wrapper_segments() {
+  return kWrappers;
+}
 
 std::string without_wrappers(std::string_view name, std::span<const std::string> wrappers) {
   std::string bare(name);

@@ -1,7 +1,9 @@
-// Single causes that explain many names at once. Private to join.cc.
+// Single causes that explain many names at once. Private to join.cc and unruled.cc.
 #pragma once
 
 #include <optional>
+#include <span>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -13,6 +15,12 @@ template <typename T>
 void erase_explained(std::vector<const T*>& list, const std::unordered_set<const T*>& explained) {
   std::erase_if(list, [&](const T* item) { return explained.contains(item); });
 }
+
+// Segments that wrappers of a module put into parameter names, at any depth: of torch, of NeMo, and
+// of PEFT.
+std::span<const std::string_view> wrapper_segments();
+// Whether PEFT gives such a name to a tensor of an adapter, or to a copy that it keeps of a module.
+bool is_adapter_name(std::string_view name);
 
 // Each moves what it explains out of `missing`, `unexpected` and `mismatched`.
 void explain_quantization(const Checkpoint& checkpoint, const Expansion& expected, Join& join);

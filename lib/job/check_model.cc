@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/parallel.h"
 #include "base/try.h"
+#include "check/unruled.h"
 
 namespace shardwright {
 namespace {
@@ -43,7 +44,11 @@ Status understand(Model& model, const Catalogue& catalogue, const std::string& a
   const std::vector<std::string_view> names = known_names(model.checkpoint);
   const json::Value* config = model.checkpoint.config_value();
   model.detection = detect(catalogue, config, names, arch);
-  if (model.detection.schema == nullptr || config == nullptr) return ok();
+  if (config == nullptr) return ok();
+  if (model.detection.schema == nullptr) {
+    model.join = join_without_rule(model.checkpoint, model.detection);
+    return ok();
+  }
   SW_TRY(model.expected, expand(*model.detection.schema, *config, {.names = names}));
   model.join = join(model.checkpoint, *model.expected);
   return ok();

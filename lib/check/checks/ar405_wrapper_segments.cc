@@ -6,11 +6,20 @@
 #include "base/utf8.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/unruled.h"
 
 namespace shardwright {
 namespace {
 
-void wrapper_segments(const Model& model, const Reporter& report) {
+// Without a rule the wrapper can be taken away, and what then stands there is not proven.
+Fix unproven_fix(const Join& join, const std::string& what, std::vector<Edit> edits) {
+  if (!join.wrappers_exact) return no_fix("without it two tensors have the same name");
+  return unsafe_fix(
+      fmt::format("take {} out of the names; no rule says whether they are right then", what),
+      std::move(edits));
+}
+
+void wrapped_names(const Model& model, const Reporter& report) {
   const Join& join = model.join;
   if (join.wrappers.empty() && join.outer_prefix.empty()) return;
   std::vector<std::string> segments;
@@ -34,16 +43,22 @@ void wrapper_segments(const Model& model, const Reporter& report) {
   }
   const std::string what = fmt::format("{}", fmt::join(segments, " and "));
   finding.message = fmt::format(
-      "{} of {} names hold {}, which {} ({}): transformers finds none of these tensors; without it "
-      "the names are {} that '{}' expects",
+      "{} of {} names hold {}, which {} ({}): transformers finds none of these tensors",
       edits.size(), model.checkpoint.tensors.size(), what,
       join.wrappers.empty() ? "no class of the architecture has" : "a training wrapper put there",
-      quoted(finding.tensor), join.wrappers_exact ? "exactly those" : "some of those",
-      model.expected->schema->name);
-  finding.fix =
-      join.wrappers_exact
-          ? safe_fix(fmt::format("take {} out of the names", what), std::move(edits))
-          : no_fix("the names alone are not all that is wrong: see the findings beside this one");
+      quoted(finding.tensor));
+  if (join.unruled) {
+    finding.severity = severity_without_rule(join);
+    finding.fix = unproven_fix(join, what, std::move(edits));
+  } else {
+    finding.message += fmt::format("; without it the names are {} that '{}' expects",
+                                   join.wrappers_exact ? "exactly those" : "some of those",
+                                   model.expected->schema->name);
+    finding.fix =
+        join.wrappers_exact
+            ? safe_fix(fmt::format("take {} out of the names", what), std::move(edits))
+            : no_fix("the names alone are not all that is wrong: see the findings beside this one");
+  }
   report(std::move(finding));
 }
 
@@ -57,7 +72,7 @@ constinit const Check kWrapperSegments{
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",
-    .run = wrapper_segments,
+    .run = wrapped_names,
 };
 
 }  // namespace shardwright

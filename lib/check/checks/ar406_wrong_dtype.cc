@@ -68,8 +68,40 @@ void wrong_parts_dtype(const Model& model, const Reporter& report) {
   }
 }
 
+void report_whole_numbers(const Model& model, const Tensor& tensor, const Reporter& report) {
+  report({.file = model.checkpoint.shards[tensor.shard].file,
+          .tensor = std::string(tensor.name),
+          .message =
+              fmt::format("{} is stored as {}, and it is a weight: transformers reads its bits as "
+                          "integers and computes with them",
+                          quoted(tensor.name), dtype_name(tensor.dtype)),
+          .fix = no_fix("the header does not say what the bits once were: write the tensor again "
+                        "in its own dtype"),
+          .group = std::string(dtype_name(tensor.dtype))});
+}
+
+void report_unscaled(const Model& model, const Tensor& tensor, const Reporter& report) {
+  report({.file = model.checkpoint.shards[tensor.shard].file,
+          .tensor = std::string(tensor.name),
+          .message = fmt::format(
+              "{} is stored as {}, and the config has no quantization_config that explains "
+              "it: transformers computes with unscaled values",
+              quoted(tensor.name), dtype_name(tensor.dtype)),
+          .fix = no_fix("the scales are not known: take the config.json of the model that was "
+                        "quantised"),
+          .group = std::string(dtype_name(tensor.dtype))});
+}
+
+void wrong_dtype_without_rule(const Model& model, const Reporter& report) {
+  for (const Tensor* tensor : model.join.unruled->unscaled) {
+    const bool is_float = dtype_class(tensor->dtype) == DTypeClass::kFloat;
+    (is_float ? report_unscaled : report_whole_numbers)(model, *tensor, report);
+  }
+}
+
 void wrong_dtype(const Model& model, const Reporter& report) {
   if (!model.join.quantization.empty()) wrong_parts_dtype(model, report);
+  if (model.join.unruled) wrong_dtype_without_rule(model, report);
   if (!model.join.compared) return;
   std::unordered_set<const Tensor*> explained;  // AR417
   if (model.join.unexplained) {
@@ -84,17 +116,7 @@ void wrong_dtype(const Model& model, const Reporter& report) {
     }
     const std::string& file = model.checkpoint.shards[tensor.shard].file;
     if (dtype_class(tensor.dtype) != DTypeClass::kFloat) {
-      report(
-          {.file = file,
-           .tensor = std::string(tensor.name),
-           .message =
-               fmt::format("{} is stored as {}, and it is a weight: transformers reads its bits as "
-                           "integers and computes with them",
-                           quoted(tensor.name), dtype_name(tensor.dtype)),
-           .fix = no_fix(
-               "the header does not say what the bits once were: write the tensor again in its own "
-               "dtype"),
-           .group = std::string(dtype_name(tensor.dtype))});
+      report_whole_numbers(model, tensor, report);
     } else if (dtype_bits(tensor.dtype) > 8 && expected->dtype == ExpectedDType::kFp8 &&
                scale_of(model.checkpoint, tensor) != nullptr) {
       report({.file = file,
@@ -119,15 +141,7 @@ void wrong_dtype(const Model& model, const Reporter& report) {
               .fix = no_fix("take the module out of modules_to_not_convert"),
               .group = "skipped"});
     } else if (dtype_bits(tensor.dtype) <= 8 && expected->dtype != ExpectedDType::kFp8) {
-      report({.file = file,
-              .tensor = std::string(tensor.name),
-              .message = fmt::format(
-                  "{} is stored as {}, and the config has no quantization_config that explains "
-                  "it: transformers computes with unscaled values",
-                  quoted(tensor.name), dtype_name(tensor.dtype)),
-              .fix = no_fix(
-                  "the scales are not known: take the config.json of the model that was quantised"),
-              .group = std::string(dtype_name(tensor.dtype))});
+      report_unscaled(model, tensor, report);
     }
   }
 }

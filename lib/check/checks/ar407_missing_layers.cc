@@ -8,11 +8,31 @@
 #include "check/fixes.h"
 #include "check/implied_fix.h"
 #include "check/layers_text.h"
+#include "check/wording.h"
 
 namespace shardwright {
 namespace {
 
+// No rule says what the layers hold: what a gap in their numbers shows.
+void report_layer_gap(const NumberGap& gap, const Reporter& report) {
+  const bool one = gap.absent.size() == 1;
+  report({.tensor = fmt::format("{}.{}", gap.list, gap.absent.front()),
+          .message = fmt::format(
+              "{} {} of {} {} missing, of {} that the config counts ({}): nothing of {} is stored, "
+              "and {} is; transformers would fill {} with random values",
+              one ? "layer" : "layers", number_runs(gap.absent), quoted(gap.list),
+              one ? "is" : "are", gap.count, quoted(gap.pointer), one ? "it" : "them",
+              fmt::format("layer {}", gap.last), one ? "it" : "them"),
+          .fix = no_fix("shards are absent, or layers were taken out and the others not numbered "
+                        "anew: compare with the model that the weights come from"),
+          .group = gap.list});
+}
+
 void missing_layers(const Model& model, const Reporter& report) {
+  if (model.join.unruled) {
+    for (const NumberGap& gap : model.join.unruled->gaps)
+      report_layer_gap(gap, report);
+  }
   const auto& absent = model.join.absent_layers;
   if (absent.empty()) return;
   Report finding{.group = "all"};

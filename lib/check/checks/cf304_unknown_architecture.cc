@@ -34,6 +34,19 @@ Fix fix_of_type(const Model& model) {
                                    json::dump(json::Value{known})}});
 }
 
+// What a rule would have said.
+std::string_view what_was_not_checked(const Model& model) {
+  const auto& unruled = model.join.unruled;
+  if (unruled && unruled->of_transformers) {
+    return "which tensors it needs, their shapes, a tied head, experts and tokens without a row "
+           "were not checked, and of the config only what most classes share; files, headers, "
+           "index, values, and what no class of transformers has were";
+  }
+  return "which tensors it needs, their shapes, a tied head, experts, tokens without a row, "
+         "adapters left in, and the config's values were not checked; files, headers, index and "
+         "values were";
+}
+
 void unknown_architecture(const Model& model, const Reporter& report) {
   const Detection& detection = model.detection;
   if (model.checkpoint.config_value() == nullptr) return;
@@ -60,10 +73,9 @@ void unknown_architecture(const Model& model, const Reporter& report) {
     report({.file = file,
             .pointer = "/auto_map",
             .message = fmt::format(
-                "the class {} comes with its own code (auto_map), which no rule describes: names "
-                "and shapes were not compared, everything else was (--arch NAME checks it as a "
-                "known one)",
-                quoted(detection.class_name))});
+                "the class {} comes with its own code (auto_map), which no rule describes: {} "
+                "(--arch NAME checks it as a known one)",
+                quoted(detection.class_name), what_was_not_checked(model))});
     return;
   }
   const std::string what =
@@ -72,10 +84,8 @@ void unknown_architecture(const Model& model, const Reporter& report) {
                                       : std::string("this config, which names no model_type");
   report({.file = file,
           .pointer = detection.model_type.empty() ? "" : "/model_type",
-          .message = fmt::format(
-              "no rule describes {}: names and shapes were not compared, everything else was "
-              "(--arch NAME checks it as a known one)",
-              what)});
+          .message = fmt::format("no rule describes {}: {} (--arch NAME checks it as a known one)",
+                                 what, what_was_not_checked(model))});
 }
 
 }  // namespace

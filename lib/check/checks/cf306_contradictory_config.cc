@@ -49,15 +49,22 @@ void report_spellings(const Model& model, const Reporter& report) {
   }
 }
 
+void report_problem(const Model& model, const ConfigProblem& problem, const Reporter& report) {
+  report({.file = model.checkpoint.config->name,
+          .pointer = problem.pointer,
+          .message = problem.message,
+          .fix = no_fix("compare config.json with that of the model that this one was made from"),
+          .group = problem.pointer + problem.message});
+}
+
 void contradictory_config(const Model& model, const Reporter& report) {
+  if (model.join.unruled) {
+    for (const ConfigProblem& problem : model.join.unruled->problems)
+      report_problem(model, problem, report);
+  }
   if (!model.expected) return;
   for (const ConfigProblem& problem : model.expected->problems) {
-    if (is_resolved(model, problem)) continue;
-    report({.file = model.checkpoint.config->name,
-            .pointer = problem.pointer,
-            .message = problem.message,
-            .fix = no_fix("compare config.json with that of the model that this one was made from"),
-            .group = problem.pointer + problem.message});
+    if (!is_resolved(model, problem)) report_problem(model, problem, report);
   }
   if (!model.join.experts) report_spellings(model, report);  // ME802
 }

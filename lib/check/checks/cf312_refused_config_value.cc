@@ -44,6 +44,25 @@ std::string shown(const json::Value& value) {
   return printable(json::dump(value), kMost);
 }
 
+void report_refused(const Model& model, const Reporter& report, std::string pointer,
+                    const std::string& what) {
+  std::string group = pointer;
+  report({.file = model.checkpoint.config->name,
+          .pointer = std::move(pointer),
+          .message = what + ": transformers 5 refuses the config",
+          .fix = no_fix("correct the value, or compare config.json with that of the model that "
+                        "this one was made from"),
+          .group = std::move(group)});
+}
+
+std::string refused_value(std::string_view key, const json::Value& value, std::string_view wanted) {
+  return fmt::format("'{}' is {}, and has to be {}", key, shown(value), wanted);
+}
+
+// What transformers asks of these keys whichever the class is.
+constexpr std::string_view kWantedDType = "the name of a dtype, such as 'bfloat16'";
+constexpr std::string_view kWantedMethod = "an object with a 'quant_method'";
+
 class ConfigJudge {
  public:
   ConfigJudge(const Model& model, const Reporter& report)
@@ -68,18 +87,12 @@ class ConfigJudge {
   }
 
  private:
-  void refuse(std::string pointer, std::string what) {
-    std::string group = pointer;
-    report_({.file = model_.checkpoint.config->name,
-             .pointer = std::move(pointer),
-             .message = std::move(what) + ": transformers 5 refuses the config",
-             .fix = no_fix(std::string(kAdvice)),
-             .group = std::move(group)});
+  void refuse(std::string pointer, const std::string& what) {
+    report_refused(model_, report_, std::move(pointer), what);
   }
 
   void refuse_value(std::string_view key, const json::Value& value, std::string_view wanted) {
-    refuse("/" + json::pointer_step(key),
-           fmt::format("'{}' is {}, and has to be {}", key, shown(value), wanted));
+    refuse("/" + json::pointer_step(key), refused_value(key, value, wanted));
   }
 
   // What is wrong with a key that the rule reads, CF306 says.
@@ -119,7 +132,7 @@ class ConfigJudge {
     if (key.ends_with("dtype") && (key == "dtype" || key == "torch_dtype")) {
       const bool typed = !wanted_type(model_type_, key, value);
       if (!typed || (text != nullptr && !is_dtype(*text)))
-        refuse_value(key, value, "the name of a dtype, such as 'bfloat16'");
+        refuse_value(key, value, kWantedDType);
       return;
     }
     if (const auto type = wanted_type(model_type_, key, value)) {
@@ -133,7 +146,7 @@ class ConfigJudge {
       refuse_value(key, value, "the name of a function that transformers has, such as 'silu'");
     } else if (key == "quantization_config" && value.object() != nullptr &&
                !names_its_method(value)) {
-      refuse_value(key, value, "an object with a 'quant_method'");
+      refuse_value(key, value, kWantedMethod);
     }
   }
 
@@ -230,12 +243,58 @@ class ConfigJudge {
   bool is_own_type_{};
 };
 
+// Classes that take the first entries of a longer list.
+constexpr auto kCutLists = std::to_array<std::string_view>({"deepseek_v4"});
+
+// Of a class that no rule describes: one config, or the text model's inside it.
+void judge_common_keys(const Model& model, const json::Value& config, const std::string& at,
+                       const Reporter& report) {
+  const json::Value* named = config.find("model_type");
+  const std::string_view model_type =
+      named != nullptr && named->string() != nullptr ? *named->string() : std::string_view();
+  const bool has_nan = model.checkpoint.config->document->non_finite > 0;
+  for (const auto& [key, value] : *config.object()) {
+    const auto wanted = commonly_wanted_type(model_type, key, value);
+    const std::string* text = value.string();
+    std::string_view asked;
+    if (key == "dtype" || key == "torch_dtype") {
+      if (wanted || (text != nullptr && !is_float_type(*text))) asked = kWantedDType;
+    } else if (wanted && !(value.is_null() && has_nan)) {
+      asked = *wanted;
+    } else if (key == "quantization_config" && value.object() != nullptr &&
+               !names_its_method(value)) {
+      asked = kWantedMethod;
+    }
+    if (asked.empty()) continue;
+    report_refused(model, report, at + "/" + json::pointer_step(key),
+                   refused_value(key, value, asked));
+  }
+  const json::Value* types = config.find("layer_types");
+  const json::Value* layers = config.find("num_hidden_layers");
+  const auto count = layers != nullptr ? layers->whole_number() : std::nullopt;
+  if (types == nullptr || types->array() == nullptr || !count || *count < 0) return;
+  const std::size_t entries = types->array()->size();
+  const auto wanted = static_cast<std::uint64_t>(*count);
+  const bool cut = std::ranges::find(kCutLists, model_type) != kCutLists.end();
+  if (entries == wanted || (entries > wanted && cut)) return;
+  report_refused(model, report, at + "/layer_types",
+                 fmt::format("'layer_types' has {} entries, and the config counts {} layers",
+                             entries, wanted));
+}
+
 void refused_config_value(const Model& model, const Reporter& report) {
   const json::Value* config = model.checkpoint.config_value();
-  if (config == nullptr || config->object() == nullptr || !model.expected) return;
+  if (config == nullptr || config->object() == nullptr) return;
   // A module beside the weights has a config class of its own.
   if (config->find("auto_map") != nullptr) return;
-  ConfigJudge(model, report).judge();
+  if (model.expected) {
+    ConfigJudge(model, report).judge();
+  } else if (model.join.unruled && model.join.unruled->of_transformers) {
+    judge_common_keys(model, *config, "", report);
+    const json::Value* text = config->find("text_config");
+    if (text != nullptr && text->object() != nullptr)
+      judge_common_keys(model, *text, "/text_config", report);
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/unruled.h"
 
 namespace shardwright {
 namespace {
@@ -24,6 +25,7 @@ void leftover_quantization(const Model& model, const Reporter& report) {
               "tensors is: loaders look for the parts of quantised weights, and fail or compute "
               "with random values",
               quoted(method), model.checkpoint.tensors.size()),
+          .severity = severity_without_rule(model.join),
           .fix = unsafe_fix(
               fmt::format("set {} to null, since the weights are plain", pointer.substr(1)),
               {edit::SetJson{file, pointer, "null"}})});
