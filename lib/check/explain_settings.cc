@@ -6,6 +6,7 @@
 
 #include "arch/query.h"
 #include "check/join_explain.h"
+#include "check/name_numbers.h"
 #include "check/other_config.h"
 
 namespace shardwright {
@@ -16,16 +17,30 @@ namespace {
 // size, of which explain_shapes speaks.
 std::vector<json::Value> others_of(const json::Value& stated, std::int64_t layers,
                                    bool shapes_alone) {
-  constexpr std::int64_t kMostLayers = 64;
   if (const bool* flag = stated.boolean()) return {json::Value{!*flag}};
   if (shapes_alone) return {};
   const std::int64_t* number = stated.integer();
   std::vector<json::Value> others;
-  if (number == nullptr || *number < 0 || *number > std::min(layers, kMostLayers)) return others;
-  for (std::int64_t i = 0; i <= std::min(layers, kMostLayers); ++i) {
+  if (number == nullptr || *number < 0 || *number > layers) return others;
+  for (std::int64_t i = 0; i <= layers; ++i) {
     if (i != *number) others.push_back(json::Value{i});
   }
   return others;
+}
+
+// How many layers the deepest stack has, of what is expected and of what is left over (a decoder
+// may be deeper than the encoder that the rule counts); not more than may be tried.
+std::int64_t deepest(const Expansion& expected, const Join& join) {
+  constexpr std::int64_t kMostLayers = 64;
+  auto layers =
+      static_cast<std::int64_t>(std::min(expected.layers.value_or(0), std::uint64_t{kMostLayers}));
+  for (const ExpectedTensor& wanted : expected.tensors)
+    layers = std::max(layers, std::int64_t{wanted.layer} + 1);
+  for (const Tensor* tensor : join.unexpected) {
+    const std::vector<NameNumber> numbers = numbers_of(tensor->name);
+    if (!numbers.empty()) layers = std::max(layers, std::int64_t{numbers.front().value} + 1);
+  }
+  return std::min(layers, kMostLayers);
 }
 
 }  // namespace
@@ -60,7 +75,7 @@ void explain_settings(const Checkpoint& checkpoint, const Expansion& expected, J
     return;
   }
   const ConfigQuery query(*expected.schema, *config, expected.class_name);
-  const auto layers = static_cast<std::int64_t>(expected.layers.value_or(0));
+  const std::int64_t layers = deepest(expected, join);
   std::vector<ImpliedValue> found;
   std::vector<std::string> resolved;
   const bool shapes_alone = join.missing.empty() && join.unexpected.empty();

@@ -12,36 +12,17 @@
 namespace shardwright {
 namespace {
 
-std::string what_transformers_does(const ImpliedSetting& setting) {
-  if (!setting.mismatched.empty()) {
-    return fmt::format("{} has shape {}, expected {}; transformers refuses to load it",
-                       quoted(setting.mismatched.front().stored->name),
-                       shape_text(setting.mismatched.front().stored->shape),
-                       shape_text(setting.mismatched.front().expected->shape));
-  }
-  if (!setting.missing.empty()) {
-    return fmt::format("{} is missing, and transformers would fill it with random values",
-                       quoted(setting.missing.front()->name));
-  }
-  return fmt::format("{} is not asked for, and transformers leaves it out",
-                     quoted(setting.unexpected.front()->name));
-}
-
 void other_setting(const Model& model, const Reporter& report) {
   const auto& setting = model.join.implied_setting;
   if (!setting) return;
   Report finding{.file = model.checkpoint.config->name,
                  .pointer = setting->value.pointer,
-                 .message = fmt::format("{}, and the stored tensors are those of {}: {}",
-                                        stated_text(setting->value), setting->value.implied,
-                                        what_transformers_does(*setting)),
+                 .message = fmt::format(
+                     "{}, and the stored tensors are those of {}: {}", stated_text(setting->value),
+                     setting->value.implied,
+                     what_follows(setting->missing, setting->unexpected, setting->mismatched)),
                  .fix = implied_fix(model, setting->value, kFitsAll)};
-  for (const ExpectedTensor* wanted : setting->missing)
-    finding.places.emplace_back(wanted->name);
-  for (const Tensor* tensor : setting->unexpected)
-    finding.places.emplace_back(tensor->name);
-  for (const ShapeMismatch& mismatch : setting->mismatched)
-    finding.places.emplace_back(mismatch.stored->name);
+  finding.places = names_concerned(setting->missing, setting->unexpected, setting->mismatched);
   finding.tensor = finding.places.front();
   report(std::move(finding));
 }
