@@ -77,7 +77,7 @@ struct ImpliedValue {
 
 // ... and with that value every stored tensor is expected and none is missing.
 struct ImpliedSetting {
-  ImpliedValue value{};
+  std::vector<ImpliedValue> values{};  // one; two where only two together explain all
   std::vector<const ExpectedTensor*> missing{};
   std::vector<const Tensor*> unexpected{};
   std::vector<ShapeMismatch> mismatched{};

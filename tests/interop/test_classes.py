@@ -62,3 +62,12 @@ def test_a_decoder_of_another_depth(shardwright, tmp_path, layers):
     assert (finding["code"], finding["pointer"]) == ("CF316", "/num_decoder_layers")
     shardwright.json("repair", model, "--output", tmp_path / "mended", "--unsafe")
     assert load_report(tmp_path / "mended", "T5ForConditionalGeneration") == {}
+
+
+def test_a_config_under_another_case_is_named(shardwright, tmp_path):
+    save(tmp_path, "llama", "LlamaForCausalLM", SIZES)
+    (tmp_path / "config.json").rename(tmp_path / "Config.json")
+    with pytest.raises((ValueError, OSError)):
+        transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
+    (finding,) = shardwright.findings(tmp_path)
+    assert finding["code"] == "CF301" and "'Config.json'" in finding["message"] and "'llama'" in finding["message"]

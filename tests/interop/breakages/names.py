@@ -44,7 +44,7 @@ def part_of_something_larger(folder):
     rename(folder, lambda name: "llm." + name)
 
 
-@broken("untied tied-shards", "AR405", "error", "complains", unsafe=True)
+@broken("untied tied-shards", "TK501", "error", "complains", unsafe=True)
 def wrapped_by_compile_and_other_rows(folder):
     """A config of another vocabulary beside it: both are found, and mended, in one run."""
     rename(folder, lambda name: "_orig_mod." + name)
@@ -58,7 +58,7 @@ def saved_by_trl(folder):
     change_shard(shards(folder)[0], lambda found: found | {"v_head.summary.weight": torch.ones(1, 32)})
 
 
-@broken("untied", "AR405", "error", "complains", unsafe=True)
+@broken("untied", "AR402", "error", "complains", unsafe=True)
 def wrapped_by_compile_with_a_value_head(folder):
     rename(folder, lambda name: "_orig_mod." + name)
     change_shard(shards(folder)[0], lambda found: found | {"v_head.summary.weight": torch.ones(1, 32)})
