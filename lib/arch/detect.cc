@@ -75,31 +75,42 @@ std::string rule_of_class(const Catalogue& catalogue, const Detection& detection
   return other != nullptr && other != detection.schema ? other->name : "";
 }
 
+// ", which fit 'llama', 'mistral' and 3 others as well"
+std::string fitting_as_well(const std::vector<std::string_view>& names) {
+  constexpr std::size_t kMost = 3;
+  if (names.empty()) return "";
+  const std::size_t shown = std::min(kMost, names.size());
+  std::string text;
+  for (std::size_t i = 0; i < shown; ++i) {
+    const bool is_last = i + 1 == names.size();
+    text += fmt::format("{}'{}'", i == 0 ? "" : is_last ? " and " : ", ", names[i]);
+  }
+  if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
+  return fmt::format(", which fit {} as well", text);
+}
+
 void by_names(const Catalogue& catalogue, std::span<const std::string_view> names,
               Detection& detection) {
   const FoldedNames present = fold_names(names);
-  std::optional<NameFit> best;
-  std::vector<const Schema*> schemas;  // those that fit as well as the best
+  std::vector<std::pair<NameFit, const Schema*>> fits;
   for (const std::string_view name : catalogue.names()) {
     const Schema* schema = catalogue.find(name);
-    const auto fit = fit_names(*schema, present);
-    if (!fit || (best && *best < *fit)) continue;
-    if (!best || *fit < *best) schemas.clear();
-    best = fit;
-    schemas.push_back(schema);
+    if (const auto fit = fit_names(*schema, present)) fits.emplace_back(*fit, schema);
   }
-  if (schemas.empty()) return;
+  if (fits.empty()) return;
   // Of equals the shortest name: variants of a family have its name and more.
-  std::ranges::stable_sort(schemas, {}, [](const Schema* schema) { return schema->name.size(); });
-  std::string why = "names of tensors";
-  for (std::size_t i = 1; i < schemas.size(); ++i)
-    why += fmt::format("{}'{}'",
-                       i == 1                    ? ", which fit "
-                       : i + 1 == schemas.size() ? " and "
-                                                 : ", ",
-                       schemas[i]->name);
-  if (schemas.size() > 1) why += " as well";
-  found(detection, schemas.front(), DetectedBy::kNames, std::move(why));
+  std::ranges::stable_sort(fits, {}, [](const auto& fit) { return fit.second->name.size(); });
+  const auto best = std::ranges::min_element(fits, {}, [](const auto& fit) { return fit.first; });
+  // What a rule may have beside says little: others explain the names as well.
+  std::vector<std::string_view> as_well;
+  for (const auto& [fit, schema] : fits) {
+    const NameFit& most = best->first;
+    if (schema != best->second && fit.unexplained == most.unexplained &&
+        fit.missing == most.missing && fit.unlikely_head == most.unlikely_head) {
+      as_well.push_back(schema->name);
+    }
+  }
+  found(detection, best->second, DetectedBy::kNames, "names of tensors" + fitting_as_well(as_well));
 }
 
 }  // namespace

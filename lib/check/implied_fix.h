@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,17 @@ inline constexpr std::string_view kFitsAll =
 
 // "'hidden_size' is 4096 in the config", or what its absence means.
 std::string stated_text(const ImpliedValue& implied);
+
+// What transformers does where the config asks for other tensors than the stored ones, by the first
+// of what differs: one of them does.
+std::string what_follows(std::span<const ExpectedTensor* const> missing,
+                         std::span<const Tensor* const> unexpected,
+                         std::span<const ShapeMismatch> mismatched);
+
+// The names of all that differs.
+std::vector<std::string> names_concerned(std::span<const ExpectedTensor* const> missing,
+                                         std::span<const Tensor* const> unexpected,
+                                         std::span<const ShapeMismatch> mismatched);
 
 // "set '/hidden_size' to 32, WHY".
 Fix implied_fix(const Model& model, const ImpliedValue& implied, std::string_view why);

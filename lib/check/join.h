@@ -77,7 +77,22 @@ struct ImpliedValue {
 
 // ... and with that value every stored tensor is expected and none is missing.
 struct ImpliedSetting {
-  ImpliedValue value{};
+  std::vector<ImpliedValue> values{};  // one; two where only two together explain all
+  std::vector<const ExpectedTensor*> missing{};
+  std::vector<const Tensor*> unexpected{};
+  std::vector<ShapeMismatch> mismatched{};
+};
+
+// Another rule, and its class for the same purpose.
+struct OtherRule {
+  const Schema* schema{};
+  std::string class_name{};
+};
+
+// By the same config other rules expect exactly what is stored.
+struct ImpliedModelType {
+  std::vector<OtherRule> rules{};  // the plainest first
+  // What the config's own rule has to say against it.
   std::vector<const ExpectedTensor*> missing{};
   std::vector<const Tensor*> unexpected{};
   std::vector<ShapeMismatch> mismatched{};
@@ -138,15 +153,23 @@ struct Join {
   std::vector<std::string> wrappers{};  // taken out of all names they give names of the rule
   std::string outer_prefix{};           // the same of an unknown text before all names
   bool wrappers_exact{};                // ... one to one, with nothing missing
+  bool wrappers_names_alone{};          // ... all of them, whatever else is wrong
   std::optional<UnexplainedQuantization> unexplained{};
-  std::vector<const Tensor*> adapter{};    // tensors of an adapter, and those that it stands beside
-  std::vector<std::string> other_class{};  // classes of the rule that the tensors fit, each whole
-  bool lacks_nothing_of_class{};           // ... and those of the named class are there, too
+  std::vector<const Tensor*> adapter{};  // tensors of an adapter, and those that it stands beside
+  // Classes of the rule that the tensors fit, each whole; in front those that fit with the number
+  // of labels that the config has.
+  std::vector<std::string> other_class{};
+  bool lacks_nothing_of_class{};  // ... and those of the named class are there, too
+  bool class_leaves_out{};        // ... and the named class has all of theirs, and more
+  // No class is named, and the one taken (by the tensors) is the rule's first but for tensors that
+  // it lacks: another name of it would be that these are lost.
+  std::string unnamed_class_of{};  // the rule's first
   std::vector<Renamed> renamed{};
   std::optional<ImpliedValue> implied{};        // by shapes
   std::vector<const Tensor*> implied_also{};    // what such a value explains besides
   std::optional<ImpliedValue> implied_depth{};  // the layers that are stored
   std::optional<ImpliedSetting> implied_setting{};
+  std::optional<ImpliedModelType> implied_model_type{};  // then nothing else is told
   // Problems of the config that an implied value resolves: their messages.
   std::vector<std::string> resolved{};
   std::vector<Tolerated> odd_prefix{};        // "model.model.x" or "x" for "model.x"
@@ -168,6 +191,9 @@ bool is_all_there(const Checkpoint& checkpoint);
 
 // The name without the wrappers, or the outer prefix, of the join.
 std::string bare_name(std::string_view name, const Join& join);
+
+// The segments of known wrappers that the names hold.
+std::vector<std::string> wrappers_in(const Checkpoint& checkpoint);
 
 // The name with these segments taken out, at any depth.
 std::string without_wrappers(std::string_view name, std::span<const std::string> wrappers);

@@ -78,8 +78,28 @@ std::string without_wrappers(std::string_view name, std::span<const std::string>
   return bare;
 }
 
+std::vector<std::string> wrappers_in(const Checkpoint& checkpoint) {
+  std::array<bool, kWrappers.size()> used{};
+  for (const Tensor& tensor : checkpoint.tensors) {
+    std::string bare(tensor.name);
+    for (std::size_t w = 0; w < kWrappers.size(); ++w) {
+      bool found = false;
+      bare = strip(bare, kWrappers.at(w), found);
+      used.at(w) = used.at(w) || found;
+    }
+  }
+  std::vector<std::string> wrappers;
+  for (std::size_t w = 0; w < kWrappers.size(); ++w) {
+    if (used.at(w)) wrappers.emplace_back(kWrappers.at(w));
+  }
+  return wrappers;
+}
+
 std::string bare_name(std::string_view name, const Join& join) {
-  if (!join.outer_prefix.empty()) return std::string(name.substr(join.outer_prefix.size()));
+  if (!join.outer_prefix.empty()) {
+    return std::string(name.starts_with(join.outer_prefix) ? name.substr(join.outer_prefix.size())
+                                                           : name);
+  }
   return without_wrappers(name, join.wrappers);
 }
 

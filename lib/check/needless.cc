@@ -12,15 +12,19 @@
 namespace shardwright {
 namespace {
 
+bool is_wrapped(const Join& join) {
+  return !join.wrappers.empty() || !join.outer_prefix.empty();
+}
+
 // Nothing in the model but what the rule expects, and what the rule does not know.
 bool is_else_sound(const Model& model) {
   const Join& join = model.join;
   return join.compared && coverage(model).complete && !lacks_tensors(join) &&
          join.mismatched.empty() && join.absent_layers.empty() && join.surplus_layers.empty() &&
-         !join.experts && join.expert_numbers.empty() && join.wrappers.empty() &&
-         join.outer_prefix.empty() && join.other_class.empty() && !join.implied &&
-         !join.implied_depth && join.odd_prefix.empty() && join.stand_ins.empty() &&
-         join.other_layout.empty();
+         !join.experts && join.expert_numbers.empty() &&
+         (!is_wrapped(join) || join.wrappers_names_alone) && join.other_class.empty() &&
+         !join.implied && !join.implied_depth && !join.implied_model_type &&
+         join.odd_prefix.empty() && join.stand_ins.empty() && join.other_layout.empty();
 }
 
 // What an adapter of PEFT, or the training of one, leaves in names.
@@ -40,6 +44,16 @@ bool is_of_a_stack(std::string_view name) {
     const std::size_t number = at + stack.size();
     return at != std::string_view::npos && (at == 0 || name[at - 1] == '.') &&
            number < name.size() && name[number] >= '0' && name[number] <= '9';
+  });
+}
+
+// Whether layers and all beside them stand in modules of their own ("model."), so that what begins
+// otherwise is none of what the layers compute: not so where the names begin with the layers.
+bool has_a_trunk(const Expansion& expected) {
+  return std::ranges::none_of(expected.tensors, [](const ExpectedTensor& wanted) {
+    const std::size_t dot = wanted.name.find('.');
+    return wanted.layer >= 0 && dot + 1 < wanted.name.size() && wanted.name[dot + 1] >= '0' &&
+           wanted.name[dot + 1] <= '9';
   });
 }
 
@@ -63,14 +77,15 @@ std::string_view unknown_module(const Beginnings& known, std::string_view name) 
 }
 
 std::vector<const Tensor*> needless_tensors(const Model& model) {
-  if (model.join.unexpected.empty() || !is_else_sound(model)) return {};
+  if (model.join.unexpected.empty() || !is_else_sound(model) || !has_a_trunk(*model.expected))
+    return {};
   const FoldedNames known = all_names(*model.expected->schema);
   const Beginnings modules = beginnings(*model.expected);
   const auto shows_a_cause = [&](const Tensor* tensor) {
-    const bool is_tower =
-        !unknown_module(modules, tensor->name).empty() && is_of_a_stack(tensor->name);
-    return is_tower || known.contains(fold_digits(tensor->name)) || quant_part(tensor->name) ||
-           hints_at_adapter(tensor->name);
+    // A norm or a bias inside of the model was trained with it, and changes what it computes.
+    const bool is_inside = unknown_module(modules, tensor->name).empty();
+    return is_inside || is_of_a_stack(tensor->name) || known.contains(fold_digits(tensor->name)) ||
+           quant_part(tensor->name) || hints_at_adapter(tensor->name);
   };
   // One that shows a cause is a reason to doubt the others.
   if (std::ranges::any_of(model.join.unexpected, shows_a_cause)) return {};

@@ -30,9 +30,20 @@ bool set_path(json::Value& root, std::string_view dotted, json::Value value) {
 std::optional<Expansion> expand_with(const Expansion& expected, const json::Value& config,
                                      std::string_view key, json::Value value,
                                      MoreContradictions allowed) {
+  const auto changed = with_value(config, key, std::move(value));
+  return changed ? expand_config(expected, *changed, allowed) : std::nullopt;
+}
+
+std::optional<json::Value> with_value(const json::Value& config, std::string_view key,
+                                      json::Value value) {
   json::Value changed = config;
   if (!set_path(changed, key, std::move(value))) return std::nullopt;
-  auto other = expand(*expected.schema, changed,
+  return changed;
+}
+
+std::optional<Expansion> expand_config(const Expansion& expected, const json::Value& config,
+                                       MoreContradictions allowed) {
+  auto other = expand(*expected.schema, config,
                       {.class_name = expected.class_name, .layout = expected.layout});
   if (!other || !other->usable) return std::nullopt;
   const bool contradicts_more = other->problems.size() > expected.problems.size();

@@ -23,6 +23,14 @@ std::optional<Expansion> expand_with(const Expansion& expected, const json::Valu
                                      std::string_view key, json::Value value,
                                      MoreContradictions allowed = MoreContradictions::kNone);
 
+// The config with `value` at the dotted key; none where a step of it is no object.
+std::optional<json::Value> with_value(const json::Value& config, std::string_view key,
+                                      json::Value value);
+
+// The same for a whole config that does not contradict itself more.
+std::optional<Expansion> expand_config(const Expansion& expected, const json::Value& config,
+                                       MoreContradictions allowed = MoreContradictions::kNone);
+
 // A pointer into a config (RFC 6901) as a dotted key.
 std::string dotted_key(std::string_view pointer);
 

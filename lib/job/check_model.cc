@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/checked.h"
 #include "base/parallel.h"
 #include "base/try.h"
+#include "check/explain_model_type.h"
 #include "check/unruled.h"
+#include "check/unwrapped.h"
 
 namespace shardwright {
 namespace {
@@ -39,18 +44,56 @@ std::vector<std::string_view> known_names(const Checkpoint& checkpoint) {
   return names;
 }
 
+// A config need not name a class: each Auto class loads its own. Then it is the one that fits.
+Status take_class_of_tensors(Model& model, std::span<const std::string_view> names) {
+  const json::Value& config = *model.checkpoint.config_value();
+  const std::string class_name = model.join.other_class.front();
+  const bool leaves_out = model.join.class_leaves_out;
+  const std::string first = model.expected->class_name;
+  SW_TRY(model.expected,
+         expand(*model.detection.schema, config, {.class_name = class_name, .names = names}));
+  model.join = join(model.checkpoint, *model.expected);
+  if (leaves_out) model.join.unnamed_class_of = first;
+  return ok();
+}
+
+// Which tensors the rule asks for, and how the stored ones agree.
+Status compare(Model& model, const Catalogue& catalogue) {
+  const std::vector<std::string_view> names = known_names(model.checkpoint);
+  const json::Value& config = *model.checkpoint.config_value();
+  SW_TRY(model.expected, expand(*model.detection.schema, config, {.names = names}));
+  model.join = join(model.checkpoint, *model.expected);
+  if (!model.join.other_class.empty() && model.detection.class_name.empty())
+    SW_TRY_OK(take_class_of_tensors(model, names));
+  explain_model_type(catalogue, model.detection, model.checkpoint, *model.expected, model.join);
+  return ok();
+}
+
 // Which architecture it is, which tensors that takes, and how the stored ones agree.
 Status understand(Model& model, const Catalogue& catalogue, const std::string& arch) {
-  const std::vector<std::string_view> names = known_names(model.checkpoint);
-  const json::Value* config = model.checkpoint.config_value();
-  model.detection = detect(catalogue, config, names, arch);
+  const Checkpoint& checkpoint = model.checkpoint;
+  const json::Value* config = checkpoint.config_value();
+  model.detection = detect(catalogue, config, known_names(checkpoint), arch);
   if (config == nullptr) return ok();
   if (model.detection.schema == nullptr) {
-    model.join = join_without_rule(model.checkpoint, model.detection);
+    model.join = join_without_rule(checkpoint, model.detection);
     return ok();
   }
-  SW_TRY(model.expected, expand(*model.detection.schema, *config, {.names = names}));
-  model.join = join(model.checkpoint, *model.expected);
+  return compare(model, catalogue);
+}
+
+// What else is wrong where a wrapper hides it. For a while the names are others: nothing may read
+// them beside this.
+Status look_under_wrapping(Model& model, const Catalogue& catalogue) {
+  if (!model.expected) return ok();
+  Checkpoint& checkpoint = model.checkpoint;
+  auto wrapping = wrapping_of(checkpoint, *model.expected, model.join);
+  if (!wrapping) return ok();
+  {
+    const BareNames bare(checkpoint, *wrapping);
+    SW_TRY_OK(compare(model, catalogue));
+  }
+  note_wrapping(std::move(*wrapping), checkpoint, *model.expected, model.join);
   return ok();
 }
 
@@ -119,6 +162,7 @@ Result<CheckedModel> check_checkpoint(Checkpoint checkpoint, const std::string& 
     }
   });
   SW_TRY_OK(understood);
+  SW_TRY_OK(look_under_wrapping(model, *checked.catalogue));
   data.all = options.data;
   data.threads = options.threads;
   data.monitor = options.monitor;

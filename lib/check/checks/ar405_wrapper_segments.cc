@@ -1,5 +1,10 @@
 // AR405: the names hold segments that a training wrapper put there.
 // docs/checks/AR405-wrapper-segments.md
+#include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -19,6 +24,18 @@ Fix unproven_fix(const Join& join, const std::string& what, std::vector<Edit> ed
       std::move(edits));
 }
 
+// Tensors that the fix of another finding gives their right names.
+std::unordered_set<const Tensor*> renamed_elsewhere(const Join& join) {
+  std::unordered_set<const Tensor*> tensors;
+  for (const Renamed& renamed : join.renamed) {
+    for (const Tolerated& tensor : renamed.tensors)
+      tensors.insert(tensor.stored);
+  }
+  for (const Tolerated& tensor : join.odd_prefix)
+    tensors.insert(tensor.stored);
+  return tensors;
+}
+
 void wrapped_names(const Model& model, const Reporter& report) {
   const Join& join = model.join;
   if (join.wrappers.empty() && join.outer_prefix.empty()) return;
@@ -28,7 +45,9 @@ void wrapped_names(const Model& model, const Reporter& report) {
   if (!join.outer_prefix.empty()) segments.push_back(quoted(join.outer_prefix));
   Report finding{.group = "all"};
   std::vector<Edit> edits;
+  const std::unordered_set<const Tensor*> renamed = renamed_elsewhere(join);
   for (const Tensor& tensor : model.checkpoint.tensors) {
+    if (renamed.contains(&tensor)) continue;
     std::string bare = bare_name(tensor.name, join);
     if (bare == tensor.name) continue;
     const std::string& file = model.checkpoint.shards[tensor.shard].file;
@@ -50,15 +69,18 @@ void wrapped_names(const Model& model, const Reporter& report) {
   if (join.unruled) {
     finding.severity = severity_without_rule(join);
     finding.fix = unproven_fix(join, what, std::move(edits));
-  } else {
-    finding.message += fmt::format("; without it the names are {} that '{}' expects",
-                                   join.wrappers_exact ? "exactly those" : "some of those",
-                                   model.expected->schema->name);
-    finding.fix =
-        join.wrappers_exact
-            ? safe_fix(fmt::format("take {} out of the names", what), std::move(edits))
-            : no_fix("the names alone are not all that is wrong: see the findings beside this one");
+    report(std::move(finding));
+    return;
   }
+  finding.message += fmt::format("; without it the names are {} that '{}' expects",
+                                 join.wrappers_exact ? "exactly those" : "some of those",
+                                 model.expected->schema->name);
+  const std::string summary = fmt::format("take {} out of the names", what);
+  const bool proven =
+      join.wrappers_exact || (join.wrappers_names_alone && join.outer_prefix.empty());
+  finding.fix = proven ? safe_fix(summary, std::move(edits))
+                       : unsafe_fix(summary + ": most are then names that the rule expects",
+                                    std::move(edits));
   report(std::move(finding));
 }
 

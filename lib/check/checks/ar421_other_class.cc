@@ -13,21 +13,30 @@
 namespace shardwright {
 namespace {
 
+void unnamed_class(const Model& model, const Reporter& report) {
+  report({.file = model.checkpoint.config->name,
+          .message = fmt::format(
+              "the config names no class, and the stored tensors are those of {}: as {} the model "
+              "would lack tensors, which a loader fills with random values",
+              quoted(model.expected->class_name), quoted(model.join.unnamed_class_of)),
+          .severity = Severity::kInfo,
+          .group = "all"});
+}
+
 void other_class(const Model& model, const Reporter& report) {
+  if (!model.join.unnamed_class_of.empty()) return unnamed_class(model, report);
   const auto& classes = model.join.other_class;
   if (classes.empty()) return;
   const std::string& file = model.checkpoint.config->name;
-  const bool stated = !model.detection.class_name.empty();
   std::vector<std::string> names;
   for (const std::string& name : classes)
     names.push_back(quoted(name));
   const std::string fitting = fmt::format("{}", fmt::join(names, " or "));
   Report finding{
       .file = file,
-      .pointer = stated ? "/architectures" : "",
+      .pointer = "/architectures",
       .message = fmt::format(
-          "the stored tensors are those of {}, and {} {}: {}", fitting,
-          stated ? "the config says" : "without 'architectures' in the config it is",
+          "the stored tensors are those of {}, and the config says {}: {}", fitting,
           quoted(model.expected->class_name),
           model.join.lacks_nothing_of_class
               ? "a loader that goes by the config leaves out what this class has not"

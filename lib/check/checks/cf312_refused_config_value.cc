@@ -50,8 +50,7 @@ void report_refused(const Model& model, const Reporter& report, std::string poin
   report({.file = model.checkpoint.config->name,
           .pointer = std::move(pointer),
           .message = what + ": transformers 5 refuses the config",
-          .fix = no_fix("correct the value, or compare config.json with that of the model that "
-                        "this one was made from"),
+          .fix = no_fix(std::string(kAdvice)),
           .group = std::move(group)});
 }
 
@@ -131,8 +130,7 @@ class ConfigJudge {
     const std::string* text = value.string();
     if (key.ends_with("dtype") && (key == "dtype" || key == "torch_dtype")) {
       const bool typed = !wanted_type(model_type_, key, value);
-      if (!typed || (text != nullptr && !is_dtype(*text)))
-        refuse_value(key, value, kWantedDType);
+      if (!typed || (text != nullptr && !is_dtype(*text))) refuse_value(key, value, kWantedDType);
       return;
     }
     if (const auto type = wanted_type(model_type_, key, value)) {
@@ -258,7 +256,8 @@ void judge_common_keys(const Model& model, const json::Value& config, const std:
     const std::string* text = value.string();
     std::string_view asked;
     if (key == "dtype" || key == "torch_dtype") {
-      if (wanted || (text != nullptr && !is_float_type(*text))) asked = kWantedDType;
+      const bool odd = text != nullptr && !is_float_type(*text) && !is_packed_float_type(*text);
+      if (wanted || odd) asked = kWantedDType;
     } else if (wanted && !(value.is_null() && has_nan)) {
       asked = *wanted;
     } else if (key == "quantization_config" && value.object() != nullptr &&

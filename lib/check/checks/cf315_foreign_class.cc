@@ -11,7 +11,8 @@ namespace {
 
 void foreign_class(const Model& model, const Reporter& report) {
   const Detection& detection = model.detection;
-  if (detection.class_rule.empty()) return;
+  // Where the tensors are those of another model_type, that is the cause.
+  if (detection.class_rule.empty() || model.join.implied_model_type) return;
   report({.file = model.checkpoint.config->name,
           .pointer = "/architectures",
           .message = fmt::format(

@@ -1,47 +1,52 @@
 // CF316: a setting of the config is not that of the stored tensors.
 // docs/checks/CF316-other-setting.md
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/utf8.h"
 #include "check/check.h"
+#include "check/fixes.h"
 #include "check/implied_fix.h"
 
 namespace shardwright {
 namespace {
 
-std::string what_transformers_does(const ImpliedSetting& setting) {
-  if (!setting.mismatched.empty()) {
-    return fmt::format("{} has shape {}, expected {}; transformers refuses to load it",
-                       quoted(setting.mismatched.front().stored->name),
-                       shape_text(setting.mismatched.front().stored->shape),
-                       shape_text(setting.mismatched.front().expected->shape));
+// One fix that sets all of them.
+Fix fix_of_all(const Model& model, const std::vector<ImpliedValue>& values) {
+  std::vector<std::string> pointers;
+  std::vector<std::string> implied;
+  std::vector<Edit> edits;
+  for (const ImpliedValue& value : values) {
+    pointers.push_back(quoted(value.pointer));
+    implied.push_back(value.implied);
+    edits.emplace_back(edit::SetJson{model.checkpoint.config->name, value.pointer, value.implied});
   }
-  if (!setting.missing.empty()) {
-    return fmt::format("{} is missing, and transformers would fill it with random values",
-                       quoted(setting.missing.front()->name));
-  }
-  return fmt::format("{} is not asked for, and transformers leaves it out",
-                     quoted(setting.unexpected.front()->name));
+  return unsafe_fix(fmt::format("set {} to {}, {}", fmt::join(pointers, " and "),
+                                fmt::join(implied, " and "), kFitsAll),
+                    std::move(edits));
 }
 
 void other_setting(const Model& model, const Reporter& report) {
   const auto& setting = model.join.implied_setting;
   if (!setting) return;
+  std::vector<std::string> stated;
+  std::vector<std::string> implied;
+  for (const ImpliedValue& value : setting->values) {
+    stated.push_back(stated_text(value));
+    implied.push_back(value.implied);
+  }
   Report finding{.file = model.checkpoint.config->name,
-                 .pointer = setting->value.pointer,
-                 .message = fmt::format("{}, and the stored tensors are those of {}: {}",
-                                        stated_text(setting->value), setting->value.implied,
-                                        what_transformers_does(*setting)),
-                 .fix = implied_fix(model, setting->value, kFitsAll)};
-  for (const ExpectedTensor* wanted : setting->missing)
-    finding.places.emplace_back(wanted->name);
-  for (const Tensor* tensor : setting->unexpected)
-    finding.places.emplace_back(tensor->name);
-  for (const ShapeMismatch& mismatch : setting->mismatched)
-    finding.places.emplace_back(mismatch.stored->name);
+                 .pointer = setting->values.front().pointer,
+                 .message = fmt::format(
+                     "{}, and the stored tensors are those of {}: {}", fmt::join(stated, ", and "),
+                     fmt::join(implied, " and "),
+                     what_follows(setting->missing, setting->unexpected, setting->mismatched)),
+                 .fix = fix_of_all(model, setting->values)};
+  finding.places = names_concerned(setting->missing, setting->unexpected, setting->mismatched);
   finding.tensor = finding.places.front();
   report(std::move(finding));
 }

@@ -48,3 +48,19 @@ def generation_refused(folder):
 @broken("tied-by-flag mixture", "CF311", "error", "refuses", unsafe=True)
 def model_type_lost(folder):
     change_json(folder / "config.json", lambda config: config.pop("model_type"))
+
+
+@broken("tied", "AR424", "error", "complains", unsafe=True)
+def model_type_of_the_first_gemma(folder):
+    change_config(folder, model_type="gemma", architectures=["GemmaForCausalLM"])
+
+
+@broken("bf16-shards", "AR424", "error", "complains", unsafe=True)
+def model_type_of_the_last_qwen(folder):
+    change_config(folder, model_type="qwen2", architectures=["Qwen2ForCausalLM"])
+
+
+@broken("mixture", "CF316", "error", "complains", unsafe=True)
+def layers_without_experts_named(folder):
+    """The config says of a layer with experts that it has none."""
+    change_config(folder, mlp_only_layers=[0])

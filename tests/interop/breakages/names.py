@@ -2,7 +2,7 @@
 
 import torch
 from breakages.table import broken, lost
-from folders import change_shard, rename, shards
+from folders import change_json, change_shard, rename, shards
 
 
 @broken("untied shards tied mixture", "AR405", "error", "complains")
@@ -42,6 +42,26 @@ def saved_by_peft(folder):
 @broken("untied shards mixture", "AR405", "error", "complains")
 def part_of_something_larger(folder):
     rename(folder, lambda name: "llm." + name)
+
+
+@broken("untied tied-shards", "TK501", "error", "complains", unsafe=True)
+def wrapped_by_compile_and_other_rows(folder):
+    """A config of another vocabulary beside it: both are found, and mended, in one run."""
+    rename(folder, lambda name: "_orig_mod." + name)
+    change_json(folder / "config.json", lambda config: config.update(vocab_size=config["vocab_size"] + 8))
+
+
+@broken("untied", "AR405", "error", "complains", unsafe=True)
+def saved_by_trl(folder):
+    """A policy with a value head beside it."""
+    rename(folder, lambda name: "pretrained_model." + name)
+    change_shard(shards(folder)[0], lambda found: found | {"v_head.summary.weight": torch.ones(1, 32)})
+
+
+@broken("untied", "AR402", "error", "complains", unsafe=True)
+def wrapped_by_compile_with_a_value_head(folder):
+    rename(folder, lambda name: "_orig_mod." + name)
+    change_shard(shards(folder)[0], lambda found: found | {"v_head.summary.weight": torch.ones(1, 32)})
 
 
 LORA = {"lora_A": torch.ones(2, 32), "lora_B": torch.ones(32, 2)}
