@@ -121,6 +121,8 @@ void read_quantization(const Checkpoint& checkpoint, Join& join) {
     join.leftover_quantization = method;
     return;
   }
+  // Settings without a method are CF312's, and mean nothing where no tensor shows one.
+  if (method.empty() && std::ranges::none_of(checkpoint.tensors, shows_quantization)) return;
   // Block scales of fp8 are what a rule knows.
   if (method != "fp8") join.quantization = method.empty() ? "an unnamed method" : method;
 }

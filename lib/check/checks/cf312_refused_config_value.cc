@@ -200,7 +200,7 @@ class ConfigJudge {
       if (refused.loads) {
         refuse_number(std::move(refused.pointer), std::move(refused.what));
       } else {
-        refuse(std::move(refused.pointer), std::move(refused.what));
+        refuse(std::move(refused.pointer), refused.what);
       }
     }
   }
