@@ -34,36 +34,6 @@ std::string strip(std::string_view name, std::string_view segment, bool& found) 
   return bare;
 }
 
-// Takes wrappers out of all names, where each is then known.
-template <typename IsKnown>
-void unwrap(const Checkpoint& checkpoint, const Expansion& expected, Join& join,
-            const IsKnown& is_known) {
-  std::array<bool, kWrappers.size()> used{};
-  std::unordered_set<std::string> seen;
-  bool shapes_agree = true;
-  for (const Tensor& tensor : checkpoint.tensors) {
-    std::string bare(tensor.name);
-    for (std::size_t w = 0; w < kWrappers.size(); ++w) {
-      bool found = false;
-      bare = strip(bare, kWrappers.at(w), found);
-      used.at(w) = used.at(w) || found;
-    }
-    const ExpectedTensor* wanted = expected.find(bare);
-    if (!is_known(bare)) return;
-    if (wanted != nullptr && !same_shape(wanted->shape, tensor.shape)) shapes_agree = false;
-    if (!seen.insert(std::move(bare)).second) return;
-  }
-  for (std::size_t w = 0; w < kWrappers.size(); ++w) {
-    if (used.at(w)) join.wrappers.emplace_back(kWrappers.at(w));
-  }
-  if (join.wrappers.empty()) return;
-  join.unexpected.clear();
-  std::erase_if(join.missing, [&](const ExpectedTensor* wanted) {
-    return seen.contains(std::string(wanted->name));
-  });
-  join.wrappers_exact = shapes_agree && join.missing.empty() && join.lost.empty();
-}
-
 }  // namespace
 
 std::span<const std::string_view> wrapper_segments() {
@@ -102,6 +72,33 @@ std::string bare_name(std::string_view name, const Join& join) {
   }
   return without_wrappers(name, join.wrappers);
 }
+
+namespace {
+
+// Takes wrappers out of all names, where each is then known.
+template <typename IsKnown>
+void unwrap(const Checkpoint& checkpoint, const Expansion& expected, Join& join,
+            const IsKnown& is_known) {
+  std::vector<std::string> wrappers = wrappers_in(checkpoint);
+  if (wrappers.empty()) return;
+  std::unordered_set<std::string> seen;
+  bool shapes_agree = true;
+  for (const Tensor& tensor : checkpoint.tensors) {
+    std::string bare = without_wrappers(tensor.name, wrappers);
+    const ExpectedTensor* wanted = expected.find(bare);
+    if (!is_known(bare)) return;
+    if (wanted != nullptr && !same_shape(wanted->shape, tensor.shape)) shapes_agree = false;
+    if (!seen.insert(std::move(bare)).second) return;
+  }
+  join.wrappers = std::move(wrappers);
+  join.unexpected.clear();
+  std::erase_if(join.missing, [&](const ExpectedTensor* wanted) {
+    return seen.contains(std::string(wanted->name));
+  });
+  join.wrappers_exact = shapes_agree && join.missing.empty() && join.lost.empty();
+}
+
+}  // namespace
 
 void explain_wrappers(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   unwrap(checkpoint, expected, join, [&](std::string_view bare) {
