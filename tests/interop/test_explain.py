@@ -39,6 +39,10 @@ def explained(shardwright, text):
 SAMPLE = BREAKAGES if os.environ.get("INTEROP") == "all" else list({one.name: one for one in reversed(BREAKAGES)}.values())
 
 
+# Of two things that are broken, the one that transformers sees.
+SEEN = {"wrapped-by-compile-and-other-rows": "AR405"}
+
+
 @pytest.mark.parametrize("breakage", SAMPLE, ids=str)
 def test_what_transformers_prints_is_explained(breakage, originals, shardwright, tmp_path):
     folder = tmp_path / "model"
@@ -47,7 +51,7 @@ def test_what_transformers_prints_is_explained(breakage, originals, shardwright,
     text = printed(folder)
     if not text:
         pytest.skip("transformers says nothing")
-    assert breakage.code in explained(shardwright, text)
+    assert SEEN.get(breakage.name, breakage.code) in explained(shardwright, text)
 
 
 CONFIGS = {
