@@ -127,11 +127,14 @@ bool is_sound(const Shard& shard) {
          });
 }
 
+bool is_all_readable(const Checkpoint& checkpoint) {
+  return std::ranges::all_of(checkpoint.shards, [](const Shard& shard) {
+    return shard.use != ShardUse::kLoaded || is_sound(shard);
+  });
+}
+
 bool is_all_there(const Checkpoint& checkpoint) {
-  return !checkpoint.tensors.empty() &&
-         std::ranges::all_of(checkpoint.shards, [](const Shard& shard) {
-           return shard.use != ShardUse::kLoaded || is_sound(shard);
-         });
+  return !checkpoint.tensors.empty() && is_all_readable(checkpoint);
 }
 
 Join join(const Checkpoint& checkpoint, const Expansion& expected) {

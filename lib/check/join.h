@@ -186,11 +186,14 @@ bool hides_tensors(safetensors::DefectKind kind);
 
 // Whether the shard's file is there and its header could be read as a list of tensors.
 bool is_sound(const Shard& shard);
-// Whether every loaded shard is sound: without one of them nobody knows what a checkpoint shows.
+// Whether every loaded shard is sound: without one of them nobody knows what a checkpoint lacks.
+bool is_all_readable(const Checkpoint& checkpoint);
+// And some tensors are there: then all that it shows is known.
 bool is_all_there(const Checkpoint& checkpoint);
 
-// The name without the wrappers, or the outer prefix, of the join.
-std::string bare_name(std::string_view name, const Join& join);
+// The name without the outer prefix, where there is one, or else without these wrappers.
+std::string bare_name(std::string_view name, std::string_view outer_prefix,
+                      std::span<const std::string> wrappers);
 
 // The segments of known wrappers that the names hold.
 std::vector<std::string> wrappers_in(const Checkpoint& checkpoint);

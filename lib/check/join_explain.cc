@@ -12,6 +12,8 @@
 namespace shardwright {
 namespace {
 
+// Segments that wrappers of a module put into parameter names, at any depth: of torch, of NeMo, and
+// of PEFT.
 constexpr std::array<std::string_view, 7> kWrappers = {
     "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.", "module.",
     "_fp32_params.",         "base_model.model.",           "base_layer."};
@@ -35,10 +37,6 @@ std::string strip(std::string_view name, std::string_view segment, bool& found) 
 }
 
 }  // namespace
-
-std::span<const std::string_view> wrapper_segments() {
-  return kWrappers;
-}
 
 std::string without_wrappers(std::string_view name, std::span<const std::string> wrappers) {
   std::string bare(name);
@@ -65,12 +63,10 @@ std::vector<std::string> wrappers_in(const Checkpoint& checkpoint) {
   return wrappers;
 }
 
-std::string bare_name(std::string_view name, const Join& join) {
-  if (!join.outer_prefix.empty()) {
-    return std::string(name.starts_with(join.outer_prefix) ? name.substr(join.outer_prefix.size())
-                                                           : name);
-  }
-  return without_wrappers(name, join.wrappers);
+std::string bare_name(std::string_view name, std::string_view outer_prefix,
+                      std::span<const std::string> wrappers) {
+  if (outer_prefix.empty()) return without_wrappers(name, wrappers);
+  return std::string(name.starts_with(outer_prefix) ? name.substr(outer_prefix.size()) : name);
 }
 
 namespace {

@@ -16,9 +16,6 @@ void erase_explained(std::vector<const T*>& list, const std::unordered_set<const
   std::erase_if(list, [&](const T* item) { return explained.contains(item); });
 }
 
-// Segments that wrappers of a module put into parameter names, at any depth: of torch, of NeMo, and
-// of PEFT.
-std::span<const std::string_view> wrapper_segments();
 // Whether PEFT gives such a name to a tensor of an adapter, or to a copy that it keeps of a module.
 bool is_adapter_name(std::string_view name);
 

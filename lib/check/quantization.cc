@@ -91,12 +91,6 @@ const json::Value* quantization_settings(const Checkpoint& checkpoint) {
   return settings != nullptr ? settings : settings_at(checkpoint, kInside);
 }
 
-bool is_all_readable(const Checkpoint& checkpoint) {
-  return std::ranges::all_of(checkpoint.shards, [](const Shard& shard) {
-    return shard.use != ShardUse::kLoaded || is_sound(shard);
-  });
-}
-
 std::string_view stored_method(const json::Value& settings) {
   const std::string_view method = text_member(settings, "quant_method");
   if (method != "auto-round") return method;
@@ -116,8 +110,8 @@ void read_quantization(const Checkpoint& checkpoint, Join& join) {
                                   ? "/quantization_config"
                                   : "/text_config/quantization_config";
   const std::string_view method = text_member(*quantization, "quant_method");
-  if (needs_quantized_weights(method, *quantization) && !checkpoint.tensors.empty() &&
-      is_all_readable(checkpoint) && std::ranges::none_of(checkpoint.tensors, shows_quantization)) {
+  if (needs_quantized_weights(method, *quantization) && is_all_there(checkpoint) &&
+      std::ranges::none_of(checkpoint.tensors, shows_quantization)) {
     join.leftover_quantization = method;
     return;
   }

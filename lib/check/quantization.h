@@ -13,9 +13,6 @@ const json::Value* quantization_settings(const Checkpoint& checkpoint);
 // The method whose parts are stored: quant_method, or that of the packing format of auto-round.
 std::string_view stored_method(const json::Value& settings);
 
-// Without one of its shards nobody knows what a checkpoint lacks.
-bool is_all_readable(const Checkpoint& checkpoint);
-
 // Sets `quantization` where the config names a method whose tensors no rule knows, and
 // `leftover_quantization` where it names one of which no stored tensor shows anything.
 void read_quantization(const Checkpoint& checkpoint, Join& join);

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "check/config_types.h"
@@ -29,12 +30,6 @@ bool is_of_torch(std::string_view segment) {
   return std::ranges::find(kOfTorch, segment) != kOfTorch.end();
 }
 
-bool stands_in_any(const Checkpoint& checkpoint, const std::string& segment) {
-  return std::ranges::any_of(checkpoint.tensors, [&](const Tensor& tensor) {
-    return without_wrappers(tensor.name, {&segment, 1}) != tensor.name;
-  });
-}
-
 bool stands_before_all(std::span<const std::string> names, std::string_view segment) {
   return std::ranges::all_of(names, [&](const std::string& name) {
     return name.starts_with(segment) && name.find(segment, segment.size()) == std::string::npos;
@@ -45,12 +40,11 @@ void find_wrappers(const Checkpoint& checkpoint, Join& join) {
   std::vector<std::string> names;
   for (const std::string_view name : names_of(checkpoint))
     names.emplace_back(name);
-  for (const std::string_view segment : wrapper_segments()) {
+  for (std::string& segment : wrappers_in(checkpoint)) {
     if (segment == kParallel || segment == kOfNemo) continue;
-    const bool found = join.unruled->of_transformers
-                           ? stands_in_any(checkpoint, std::string(segment))
-                           : is_of_torch(segment) && stands_before_all(names, segment);
-    if (found) join.wrappers.emplace_back(segment);
+    if (join.unruled->of_transformers ||
+        (is_of_torch(segment) && stands_before_all(names, segment)))
+      join.wrappers.push_back(std::move(segment));
   }
   for (std::string& name : names)
     name = without_wrappers(name, join.wrappers);

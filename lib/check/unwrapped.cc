@@ -1,21 +1,14 @@
 #include "check/unwrapped.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <unordered_set>
 #include <utility>
 
+#include "check/join_explain.h"
+
 namespace shardwright {
 namespace {
-
-// A model with an adapter beside it is another cause: explain_adapter().
-bool is_of_peft(std::string_view name) {
-  constexpr auto kParts =
-      std::to_array<std::string_view>({"lora_", "modules_to_save.", "original_module."});
-  return std::ranges::any_of(
-      kParts, [&](std::string_view part) { return name.find(part) != std::string_view::npos; });
-}
 
 // How the names look without it.
 struct BareFit {
@@ -66,8 +59,7 @@ std::optional<Wrapping> outer_prefix_of(const Checkpoint& checkpoint, const Expa
 }  // namespace
 
 std::string Wrapping::bare(std::string_view name) const {
-  if (outer_prefix.empty()) return without_wrappers(name, segments);
-  return std::string(name.starts_with(outer_prefix) ? name.substr(outer_prefix.size()) : name);
+  return bare_name(name, outer_prefix, segments);
 }
 
 std::optional<Wrapping> wrapping_of(const Checkpoint& checkpoint, const Expansion& expected,
@@ -75,7 +67,8 @@ std::optional<Wrapping> wrapping_of(const Checkpoint& checkpoint, const Expansio
   const bool told = !join.wrappers.empty() || !join.outer_prefix.empty();
   if (!join.compared || join.wrappers_exact || (!told && join.unexpected.empty()) ||
       !join.other_class.empty() || !expected.usable ||
-      std::ranges::any_of(checkpoint.tensors, is_of_peft, &Tensor::name)) {
+      // A model with an adapter beside it is another cause: explain_adapter().
+      std::ranges::any_of(checkpoint.tensors, is_adapter_name, &Tensor::name)) {
     return std::nullopt;
   }
   Wrapping known{.segments = wrappers_in(checkpoint)};

@@ -48,7 +48,7 @@ void wrapped_names(const Model& model, const Reporter& report) {
   const std::unordered_set<const Tensor*> renamed = renamed_elsewhere(join);
   for (const Tensor& tensor : model.checkpoint.tensors) {
     if (renamed.contains(&tensor)) continue;
-    std::string bare = bare_name(tensor.name, join);
+    std::string bare = bare_name(tensor.name, join.outer_prefix, join.wrappers);
     if (bare == tensor.name) continue;
     const std::string& file = model.checkpoint.shards[tensor.shard].file;
     if (finding.tensor.empty()) {

@@ -36,22 +36,27 @@ bool names_its_method(const json::Value& quantization) {
       kKeys, [&](std::string_view key) { return quantization.find(key) != nullptr; });
 }
 
-constexpr std::string_view kAdvice =
-    "correct the value, or compare config.json with that of the model that this one was made from";
-
 std::string shown(const json::Value& value) {
   constexpr std::size_t kMost = 60;
   return printable(json::dump(value), kMost);
 }
 
-void report_refused(const Model& model, const Reporter& report, std::string pointer,
-                    const std::string& what) {
+constexpr std::string_view kRefused = "refuses the config";
+constexpr std::string_view kSpoilt = "loads the model, and what it computes is of no use";
+
+void report_value(const Model& model, const Reporter& report, std::string pointer,
+                  std::string_view what, std::string_view follows) {
   std::string group = pointer;
   report({.file = model.checkpoint.config->name,
           .pointer = std::move(pointer),
-          .message = what + ": transformers 5 refuses the config",
-          .fix = no_fix(std::string(kAdvice)),
+          .message = fmt::format("{}: transformers 5 {}", what, follows),
+          .fix = no_fix("correct the value, or compare config.json with that of the model that "
+                        "this one was made from"),
           .group = std::move(group)});
+}
+
+std::string wrong_count(std::string_view key, std::size_t entries, std::uint64_t layers) {
+  return fmt::format("'{}' has {} entries, and the config counts {} layers", key, entries, layers);
 }
 
 std::string refused_value(std::string_view key, const json::Value& value, std::string_view wanted) {
@@ -87,7 +92,7 @@ class ConfigJudge {
 
  private:
   void refuse(std::string pointer, const std::string& what) {
-    report_refused(model_, report_, std::move(pointer), what);
+    report_value(model_, report_, std::move(pointer), what, kRefused);
   }
 
   void refuse_value(std::string_view key, const json::Value& value, std::string_view wanted) {
@@ -106,15 +111,8 @@ class ConfigJudge {
     return std::ranges::find(keys, key) != keys.end();
   }
 
-  // A model is built, and computes nothing of use.
-  void refuse_number(std::string pointer, std::string what) {
-    std::string group = pointer;
-    report_({.file = model_.checkpoint.config->name,
-             .pointer = std::move(pointer),
-             .message = std::move(what) +
-                        ": transformers 5 loads the model, and what it computes is of no use",
-             .fix = no_fix(std::string(kAdvice)),
-             .group = std::move(group)});
+  void refuse_number(std::string pointer, const std::string& what) {
+    report_value(model_, report_, std::move(pointer), what, kSpoilt);
   }
 
   // Values of these dtypes are weights that a method packs; of those torch computes with none.
@@ -167,9 +165,7 @@ class ConfigJudge {
     }
     const auto layers = model_.expected->layers;
     if (reads(key) || !layers || list->array()->size() == *layers) return;
-    refuse("/" + std::string(key),
-           fmt::format("'{}' has {} entries, and the config counts {} layers", key,
-                       list->array()->size(), *layers));
+    refuse("/" + std::string(key), wrong_count(key, list->array()->size(), *layers));
   }
 
   void judge_rope() {
@@ -198,7 +194,7 @@ class ConfigJudge {
       if (refused.pointer == "/rope_theta" && !refused.loads && types_theta()) continue;
       if (refused.loads && is_alibi) continue;
       if (refused.loads) {
-        refuse_number(std::move(refused.pointer), std::move(refused.what));
+        refuse_number(std::move(refused.pointer), refused.what);
       } else {
         refuse(std::move(refused.pointer), refused.what);
       }
@@ -250,7 +246,6 @@ void judge_common_keys(const Model& model, const json::Value& config, const std:
   const json::Value* named = config.find("model_type");
   const std::string_view model_type =
       named != nullptr && named->string() != nullptr ? *named->string() : std::string_view();
-  const bool has_nan = model.checkpoint.config->document->non_finite > 0;
   for (const auto& [key, value] : *config.object()) {
     const auto wanted = commonly_wanted_type(model_type, key, value);
     const std::string* text = value.string();
@@ -258,15 +253,15 @@ void judge_common_keys(const Model& model, const json::Value& config, const std:
     if (key == "dtype" || key == "torch_dtype") {
       const bool odd = text != nullptr && !is_float_type(*text) && !is_packed_float_type(*text);
       if (wanted || odd) asked = kWantedDType;
-    } else if (wanted && !(value.is_null() && has_nan)) {
+    } else if (wanted) {
       asked = *wanted;
     } else if (key == "quantization_config" && value.object() != nullptr &&
                !names_its_method(value)) {
       asked = kWantedMethod;
     }
     if (asked.empty()) continue;
-    report_refused(model, report, at + "/" + json::pointer_step(key),
-                   refused_value(key, value, asked));
+    report_value(model, report, at + "/" + json::pointer_step(key),
+                 refused_value(key, value, asked), kRefused);
   }
   const json::Value* types = config.find("layer_types");
   const json::Value* layers = config.find("num_hidden_layers");
@@ -276,9 +271,8 @@ void judge_common_keys(const Model& model, const json::Value& config, const std:
   const auto wanted = static_cast<std::uint64_t>(*count);
   const bool cut = std::ranges::find(kCutLists, model_type) != kCutLists.end();
   if (entries == wanted || (entries > wanted && cut)) return;
-  report_refused(model, report, at + "/layer_types",
-                 fmt::format("'layer_types' has {} entries, and the config counts {} layers",
-                             entries, wanted));
+  report_value(model, report, at + "/layer_types", wrong_count("layer_types", entries, wanted),
+               kRefused);
 }
 
 void refused_config_value(const Model& model, const Reporter& report) {
