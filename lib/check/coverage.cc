@@ -39,6 +39,10 @@ std::string trouble_with_shards(const Model& model) {
         absent.lost, [&](const IndexEntry* entry) { return !unindexed.contains(entry->name); });
     if (is_lost) return fmt::format("{} is absent", quoted(absent.shard->file));
   }
+  if (!model.index_join.replaced.empty()) {
+    const Shard& shard = checkpoint.shards[model.index_join.replaced.front().shard];
+    return fmt::format("another shard lies in the place of {}", quoted(shard.file));
+  }
   bool any = false;
   for (const Shard& shard : checkpoint.shards) {
     if (shard.use != ShardUse::kLoaded || !shard.present) continue;

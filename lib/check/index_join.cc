@@ -55,6 +55,9 @@ class Joiner {
     for (const StoredTwice& twice : result.twice)
       copies_[twice.kept->name].push_back(twice.earlier->shard);
     gather_absent(result);
+    result.replaced = replaced_shards(checkpoint_);
+    for (const ReplacedShard& replaced : result.replaced)
+      lost_.insert(replaced.lost.begin(), replaced.lost.end());
     for (const IndexEntry& entry : checkpoint_.index->index.entries)
       take(entry, result);
     for (std::size_t i = 0; i < named_.size(); ++i) {
@@ -91,7 +94,8 @@ class Joiner {
       if (stored->shard != at && !has_copy(entry.name, at) && is_sound(checkpoint_.shards[at])) {
         result.misplaced.push_back({&entry, stored});
       }
-    } else if (is_sound(checkpoint_.shards[at]) && !is_broken(entry.name)) {
+    } else if (is_sound(checkpoint_.shards[at]) && !is_broken(entry.name) &&
+               !lost_.contains(entry.name)) {
       result.phantoms.push_back(&entry);
     }
   }
@@ -114,6 +118,7 @@ class Joiner {
   std::vector<std::size_t> absent_of_;  // by shard: 1 + position in IndexJoin::absent, or 0
   std::vector<bool> named_;             // by tensor
   std::unordered_set<std::string_view> misnamed_;
+  std::unordered_set<std::string_view> lost_;  // by replaced shards
   std::unordered_map<std::string_view, std::vector<std::uint32_t>> copies_;
   std::optional<std::unordered_set<std::string_view>> broken_;
 };

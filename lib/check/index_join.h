@@ -1,11 +1,13 @@
 // The stored tensors against the index, computed once for all checks.
 //
-// What an absent or unreadable shard explains is taken out: that shard has its own finding.
+// What an absent, unreadable or replaced shard explains is taken out: that shard has its own
+// finding.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "check/replaced_shards.h"
 #include "checkpoint/checkpoint.h"
 
 namespace shardwright {
@@ -33,7 +35,8 @@ struct IndexJoin {
   std::vector<StoredTwice> twice{};  // also without an index
   // The rest only where the index decides.
   std::vector<AbsentShard> absent{};
-  std::vector<const IndexEntry*> phantoms{};  // in a shard that is there, and nowhere stored
+  std::vector<ReplacedShard> replaced{};
+  std::vector<const IndexEntry*> phantoms{};  // in another shard that is there, and nowhere stored
   std::vector<MisplacedTensor> misplaced{};
   std::vector<const Tensor*> unindexed{};  // stored and not named
 };

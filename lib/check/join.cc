@@ -8,6 +8,7 @@
 #include "check/join_explain.h"
 #include "check/purpose.h"
 #include "check/quantization.h"
+#include "check/replaced_shards.h"
 #include "check/shard_names.h"
 
 namespace shardwright {
@@ -15,8 +16,8 @@ namespace {
 
 using NameViews = std::unordered_set<std::string_view>;
 
-// NameViews that the index places in a shard that is absent or unreadable, and those in a shard
-// that it does not name.
+// Names that the index places in a shard that is absent or unreadable or another one, and those
+// in a shard that it does not name.
 void add_out_of_reach(const Checkpoint& checkpoint, NameViews& names) {
   if (!checkpoint.index) return;
   if (!checkpoint.index_decides) {
@@ -34,6 +35,8 @@ void add_out_of_reach(const Checkpoint& checkpoint, NameViews& names) {
     for (const safetensors::TensorEntry& entry : shard->header->tensors)
       names.insert(entry.name);
   }
+  for (const ReplacedShard& replaced : replaced_shards(checkpoint))
+    names.insert(replaced.lost.begin(), replaced.lost.end());
   const Index& index = checkpoint.index->index;
   for (const auto& entry : index.entries) {
     if (broken.contains(index.files[entry.file])) names.insert(entry.name);

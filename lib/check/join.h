@@ -140,7 +140,7 @@ struct Join {
   std::uint64_t matched{};                       // name and shape agree
   std::vector<const ExpectedTensor*> missing{};  // required, and nowhere stored
   std::vector<const ExpectedTensor*>
-      lost{};                               // required, in a shard that is absent or cannot be read
+      lost{};  // required, in a shard that is absent, unreadable, replaced
   std::vector<const Tensor*> unexpected{};  // stored, not expected, not ignored
   std::vector<const Tensor*> ignored{};     // stored, and passed over by loaders
   std::vector<ShapeMismatch> mismatched{};

@@ -63,8 +63,14 @@ void duplicate_tensor_across_shards(const Model& model, const Reporter& report) 
   // Without an index the shards of two sets are all there is to say: IX211.
   if (!model.checkpoint.index && shard_families(model.checkpoint, ShardUse::kLoaded).size() > 1)
     return;
-  for (const StoredTwice& twice : model.index_join.twice)
+  const auto is_replaced = [&](const Tensor& tensor) {
+    return std::ranges::find(model.index_join.replaced, tensor.shard, &ReplacedShard::shard) !=
+           model.index_join.replaced.end();
+  };
+  for (const StoredTwice& twice : model.index_join.twice) {
+    if (is_replaced(*twice.earlier) || is_replaced(*twice.kept)) continue;  // IX216
     report(finding_of(model, twice));
+  }
 }
 
 }  // namespace

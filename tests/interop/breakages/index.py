@@ -1,5 +1,7 @@
 """The index, and the names of the shards."""
 
+from shutil import copy
+
 from breakages.table import broken, lost
 from folders import INDEX, change_json, change_map, shards
 from safetensors.torch import load_file, save_file
@@ -50,6 +52,11 @@ def shard_not_in_index(folder):
 @broken("shards mixture-shards", "IX205", "error", "complains")
 def index_that_names_one_shard(folder):
     change_map(folder, lambda weight_map: weight_map.update(dict.fromkeys(weight_map, min(weight_map.values()))))
+
+
+@lost("shards tied-shards bf16-shards", "IX216", "error", "complains")
+def shard_copied_over_another(folder):
+    copy(shards(folder)[0], shards(folder)[1])
 
 
 @broken("shards", "IX209", "warning", "whole")
