@@ -41,12 +41,14 @@ Error usage(std::string message) {
 
 Result<int> undo(const RepairArguments& arguments, Terminal& terminal) {
   const std::string& model = arguments.models.front();
-  const Result<std::vector<std::string>> files = undo_repair(model, arguments.options.dry_run);
+  const bool dry_run = arguments.options.dry_run;
+  const Result<std::vector<std::string>> files = undo_repair(model, dry_run);
   if (!files) return files.error();
-  if (!arguments.common.quiet) {
+  if (arguments.json) {
+    terminal.print(put_back_json(model, "undo", *files, dry_run));
+  } else if (!arguments.common.quiet) {
     for (const std::string& file : *files)
-      terminal.print(fmt::format(
-          "{} {}\n", arguments.options.dry_run ? "would put back" : "put back", shown(file)));
+      terminal.print(fmt::format("{} {}\n", dry_run ? "would put back" : "put back", shown(file)));
   }
   return kExitClean;
 }
@@ -54,7 +56,9 @@ Result<int> undo(const RepairArguments& arguments, Terminal& terminal) {
 Result<int> forget(const RepairArguments& arguments, Terminal& terminal) {
   const std::string& model = arguments.models.front();
   if (Status done = forget_repair(model); !done) return std::move(done).error();
-  if (!arguments.common.quiet) {
+  if (arguments.json) {
+    terminal.print(put_back_json(model, "forget", {}, false));
+  } else if (!arguments.common.quiet) {
     terminal.print(fmt::format("{} can no longer be put back to what it was\n", shown(model)));
   }
   return kExitClean;

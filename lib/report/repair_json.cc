@@ -26,4 +26,14 @@ std::string repair_json(const RepairReport& report) {
   return json::dump(document, 2) + "\n";
 }
 
+std::string put_back_json(const std::string& model, std::string_view action,
+                          const std::vector<std::string>& files, bool dry_run) {
+  const json::Value document = json_object({{"version", {.data = kJsonVersion}},
+                                            {"model", json_text(model)},
+                                            {"action", json_text(action)},
+                                            {"dry_run", json_bool(dry_run)},
+                                            {"files", json_array(files, json_text)}});
+  return json::dump(document, 2) + "\n";
+}
+
 }  // namespace shardwright

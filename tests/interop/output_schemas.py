@@ -42,13 +42,15 @@ def of_command(words):
         return "lora-verify" if words[1] == "verify" else "merge"
     if words[0] == "schema":
         return f"schema-{words[1]}"
+    if words[0] == "repair" and {"--undo", "--forget"} & set(words):
+        return "put-back"
     return "merge" if words[0] == "moe" else words[0]
 
 
 def of_document(value):
     """The schema of a document of the command, by a key that no other has; None for the JSON of something else."""
     keys = set(value[0]) if isinstance(value, list) else set(value)
-    own = {"tool": "check", "facts": "check-line", "plan": "repair", "recipe": "merge", "merged": "lora-verify", "dtypes": "inspect"}
+    own = {"tool": "check", "facts": "check-line", "plan": "repair", "recipe": "merge", "merged": "lora-verify", "dtypes": "inspect", "action": "put-back"}
     own |= {"json": "diff", "optional": "schema-expand", "aliases": "schema-list"}
     return next((name for key, name in own.items() if key in keys), None)
 

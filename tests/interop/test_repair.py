@@ -136,7 +136,9 @@ def test_in_place_and_undo(case, shardwright, tmp_path):
     assert after == contents(tmp_path / "mended")
     assert_whole(case.folder, case.good)
 
-    shardwright.run("repair", case.folder, "--undo")
+    planned = shardwright.json("repair", case.folder, "--undo", "--dry-run")
+    undone = shardwright.json("repair", case.folder, "--undo")
+    assert undone == planned | {"dry_run": False} and set(undone["files"]) >= {name for name in before if before[name] != after.get(name)}
     assert contents(case.folder) == before
 
 

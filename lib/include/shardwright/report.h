@@ -43,6 +43,9 @@ std::string check_github(const std::vector<ModelReport>& models);
 std::string repair_text(const RepairReport& report, const RepairOptions& options,
                         const TextStyle& style = {});
 std::string repair_json(const RepairReport& report);
+// What `action`, "undo" or "forget", did to the model: the files that were put back, or would be.
+std::string put_back_json(const std::string& model, std::string_view action,
+                          const std::vector<std::string>& files, bool dry_run);
 
 // What is wrong with the recipe or its inputs; else the plan, and what was done. `options` are
 // those of the run.
