@@ -37,7 +37,8 @@ void declare(OptionSet& options, CheckArguments& into) {
   options.choice("format", {"text", "json", "jsonl", "sarif", "github"}, into.format,
                  "form of the results (default: text)");
   options.value("output-file", "F", into.output_file, "write the results to F");
-  options.value("files-from", "F", into.files_from, "more MODELs, one a line; - is standard input");
+  options.value("files-from", "F", into.files_from,
+                "more MODELs, one a line, or each ended by a NUL; - is standard input");
   options.flag("data", into.options.data,
                "also read the tensors' bytes: NaN, infinities, proof of ties");
   options.values("select", "CODES", into.options.select,
@@ -168,6 +169,7 @@ Result<CheckArguments> check_arguments(std::span<const std::string> words) {
   Result<CheckArguments> parsed = parse_arguments<CheckArguments>(declare, words);
   if (!parsed) return parsed;
   CheckArguments& arguments = *parsed;
+  if (arguments.output_file == "-") arguments.output_file.clear();  // standard output, as usual
   if (arguments.models.empty() && arguments.files_from.empty()) {
     return Error{ErrorCode::kInvalidArgument,
                  "no MODEL given: a folder, a .safetensors file, an index, or a hub id"};

@@ -40,10 +40,12 @@ Result<std::string> read_file(const std::string& path) {
 Status read_names(const std::string& path, std::vector<std::string>& into) {
   const Result<std::string> text = read_file(path);
   if (!text) return text.error();
+  // `find -print0` ends names so, which may then hold a new line.
+  const bool has_nul = text->find('\0') != std::string::npos;
   for (std::string_view rest = *text; !rest.empty();) {
-    const std::size_t end = rest.find('\n');
+    const std::size_t end = rest.find(has_nul ? '\0' : '\n');
     std::string_view line = rest.substr(0, end);
-    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (!has_nul && line.ends_with('\r')) line.remove_suffix(1);
     if (!line.empty()) into.emplace_back(line);
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }

@@ -34,10 +34,12 @@ class SettingsFileReader {
     if (root.kind != Kind::kTable) {
       mistake(root.line, fmt::format("{} stands where keys and values should", kind_text(root)));
     }
-    constexpr std::array<std::string_view, 3> kKeys = {"ignore", "severity", "fail-on"};
+    constexpr std::array<std::string_view, 4> kKeys = {"ignore", "severity", "fail-on", "$schema"};
     for (const SettingsNode& member : unique(root, kKeys)) {
       if (member.key == "ignore") {
         read_ignores(member);
+      } else if (member.key == "$schema") {
+        (void)text_of(member);  // for editors
       } else if (beside_) {
         mistake(member.line,
                 fmt::format("'{}' is for whoever runs the command: it counts only in a "

@@ -22,7 +22,8 @@ std::string repair_json(const RepairReport& report) {
                                             {"nothing_to_do", json_bool(report.nothing_to_do)},
                                             {"refused", json_text_or_null(report.refused)},
                                             {"bytes_written", json_number(report.bytes_written)},
-                                            {"bytes_linked", json_number(report.bytes_linked)}});
+                                            {"bytes_linked", json_number(report.bytes_linked)},
+                                            {"notes", json_array(report.notes, json_text)}});
   return json::dump(document, 2) + "\n";
 }
 

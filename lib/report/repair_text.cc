@@ -87,6 +87,8 @@ std::string repair_text(const RepairReport& report, const RepairOptions& options
     out += findings_text(report.left, style) + "\n";
   }
   if (style.quiet) return out;
+  for (const std::string& note : report.notes)
+    out += wrapped(style, 0, "note: " + note);
   out += outcome_text(report, options, style);
   out += fmt::format("before: {}; {}: {}\n", summary_text(report.before),
                      options.dry_run ? "after it would be" : "after", summary_text(report.after));

@@ -85,7 +85,7 @@ TEST_CASE("job: TOML and JSON say the same") {
       "code = \"ST120\"\nreason = \"a\"\ntensor = \"t\"\n",
       "x.toml", SettingsOrigin::kGiven);
   const auto json = parse_check_settings(
-      R"({"fail-on": "info", "severity": {"spurious-tied-head": "error"},
+      R"({"$schema": "config-file.schema.json", "fail-on": "info", "severity": {"spurious-tied-head": "error"},
 
           "ignore": [{"code": "range-size-mismatch", "reason": "a", "tensor": "t"}]})",
       "x.json", SettingsOrigin::kGiven);
