@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/utf8.h"
+#include "check/format_label.h"
 #include "check/join.h"
 #include "check/name_numbers.h"
 
@@ -71,9 +72,19 @@ std::map<std::string_view, std::string_view> said_by_writer(const safetensors::H
 
 std::optional<MixedSave> by_metadata(const std::vector<const Shard*>& shards) {
   const Shard& first = *shards.front();
-  const auto said = said_by_writer(*first.header);
+  // Another "format" is told of the shard that says it: ST127, ST128.
+  const bool formats_tell = std::ranges::all_of(shards, [](const Shard* shard) {
+    const auto format = format_label(*shard->header);
+    return !format || format == "pt" || format == "mlx";
+  });
+  const auto said_by = [&](const Shard& shard) {
+    auto said = said_by_writer(*shard.header);
+    if (!formats_tell) said.erase("format");
+    return said;
+  };
+  const auto said = said_by(first);
   for (const Shard* shard : shards) {
-    const auto other = said_by_writer(*shard->header);
+    const auto other = said_by(*shard);
     // A shard that says nothing at all is another check's.
     if (said.empty() || other.empty() || said == other) continue;
     const auto differs = [](const auto& a, const auto& b) {

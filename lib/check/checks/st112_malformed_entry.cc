@@ -43,6 +43,14 @@ std::string entry_fault(const Defect& defect) {
                      printable(defect.detail), wanted(defect.other));
 }
 
+// A writer makes the same mistake in every entry.
+std::string group_of(const Defect& defect) {
+  const std::string_view fault = defect.kind == DefectKind::kDuplicateKey ? "twice"
+                                 : defect.detail == "absent"              ? "none"
+                                                                          : "other";
+  return fmt::format("{} {}", fault, defect.other);
+}
+
 void malformed_entry(const Model& model, const Reporter& report) {
   for (const Shard& shard : model.checkpoint.shards) {
     for (const Defect* defect :
@@ -52,7 +60,8 @@ void malformed_entry(const Model& model, const Reporter& report) {
               .tensor = std::string(defect->tensor),
               .message = fmt::format("{}; {}", entry_fault(*defect), prints(defect->kind)),
               .fix = no_fix("nobody can tell what the tensor is: fetch the file again, or write it "
-                            "again from its source")});
+                            "again from its source"),
+              .group = group_of(*defect)});
     }
   }
 }

@@ -59,7 +59,8 @@ void unknown_dtype(const Model& model, const Reporter& report) {
                                   quoted(defect->tensor), quoted(defect->detail),
                                   suggestion(defect->detail), prints(defect->kind)),
            .fix = no_fix("what the bytes mean is not said: write the file again with the program "
-                         "that made it, or with a newer version of it")});
+                         "that made it, or with a newer version of it"),
+           .group = std::string(defect->detail)});
     }
   }
 }

@@ -43,6 +43,8 @@ void constant_tensor(const Model& model, const Reporter& report) {
     // A fresh adapter's second matrix is zero by design; without a rule nobody knows what a tensor
     // is. A matrix of one row is a vector: the only token type of RoBERTa is zero in most of them.
     if (expected == nullptr || tensor.shape.front() == 1) finding.severity = Severity::kInfo;
+    // What was not written is so for all tensors of a layer.
+    if (scan.zero) finding.group = "zero";
     finding.fix = no_fix("compare it with the model that this one was made from");
     report(std::move(finding));
   }

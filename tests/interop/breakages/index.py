@@ -59,6 +59,11 @@ def shard_copied_over_another(folder):
     copy(shards(folder)[0], shards(folder)[1])
 
 
+@lost("shards tied-shards", "IX214", "error", "refuses")
+def index_of_another_name(folder):
+    (folder / INDEX).rename(folder / "pytorch_model.safetensors.index.json")
+
+
 @broken("shards", "IX209", "warning", "whole")
 def wrong_total_size(folder):
     change_json(folder / INDEX, lambda index: index["metadata"].update(total_size=1))
