@@ -95,6 +95,7 @@ void join_hidden(const Checkpoint& checkpoint, const Expansion& expected, Join& 
   std::erase_if(join.missing,
                 [&](const ExpectedTensor* wanted) { return out_of_reach.contains(wanted->name); });
   if (join.missing.empty() || !has_foreign_names(join)) {
+    explain_experts(checkpoint, expected, join);
     explain_layers(checkpoint, expected, join);
     join.unexpected.clear();  // by names alone nobody knows what a method stores
   } else {
@@ -176,7 +177,13 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   const bool tie_unknown = tie_is_unknown(expected);
   for (std::size_t i = 0; i < expected.tensors.size(); ++i) {
     const ExpectedTensor& wanted = expected.tensors[i];
-    if (wanted.optional || is_stored[i]) continue;
+    if (is_stored[i]) continue;
+    if (wanted.optional) {
+      if (!unknown_loss && needs_input_scale(checkpoint, wanted) &&
+          !out_of_reach.contains(wanted.name))
+        result.input_scales.push_back(&wanted);
+      continue;
+    }
     if (wanted.role == Role::kBlockScale && !result.leftover_quantization.empty()) continue;
     if (tie_unknown && is_tied_target(expected, wanted.name)) continue;
     (unknown_loss || out_of_reach.contains(wanted.name) ? result.lost : result.missing)
