@@ -1,12 +1,14 @@
 #include "check/join.h"
 
 #include <algorithm>
+#include <string>
 #include <unordered_set>
 #include <utility>
 
 #include "check/causes.h"
 #include "check/join_explain.h"
 #include "check/purpose.h"
+#include "check/quant_name.h"
 #include "check/quantization.h"
 #include "check/shard_names.h"
 
@@ -86,14 +88,25 @@ bool loss_is_unknown(const Checkpoint& checkpoint) {
           }));
 }
 
+// The weights, by the names of the rule, of which parts have such names.
+std::unordered_set<std::string> weights_in_parts(const NameViews& names) {
+  std::unordered_set<std::string> weights;
+  for (const std::string_view name : names) {
+    if (const auto part = quant_part(name)) weights.insert(weight_of_part(*part));
+  }
+  return weights;
+}
+
 void join_hidden(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   if (loss_is_unknown(checkpoint)) return;
   compare_modules(checkpoint, expected, join);
   NameViews out_of_reach;
   add_out_of_reach(checkpoint, out_of_reach);
   add_malformed(checkpoint, out_of_reach);
-  std::erase_if(join.missing,
-                [&](const ExpectedTensor* wanted) { return out_of_reach.contains(wanted->name); });
+  const std::unordered_set<std::string> in_parts = weights_in_parts(out_of_reach);
+  std::erase_if(join.missing, [&](const ExpectedTensor* wanted) {
+    return out_of_reach.contains(wanted->name) || in_parts.contains(std::string(wanted->name));
+  });
   if (join.missing.empty() || !has_foreign_names(join)) {
     explain_experts(checkpoint, expected, join);
     explain_layers(checkpoint, expected, join);
