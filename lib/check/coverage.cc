@@ -147,8 +147,9 @@ std::string trouble_without_rule(const Model& model) {
 }
 
 bool misses_tensors(const Join& join) {
-  return !join.missing.empty() || !join.renamed.empty() || !join.adapter.empty() ||
-         join.unexplained || (!join.other_class.empty() && !join.lacks_nothing_of_class) ||
+  return !join.missing.empty() || !join.input_scales.empty() || !join.renamed.empty() ||
+         !join.adapter.empty() || join.unexplained ||
+         (!join.other_class.empty() && !join.lacks_nothing_of_class) ||
          (join.implied_model_type && !join.implied_model_type->missing.empty()) ||
          join.missing_head != nullptr || !join.absent_layers.empty() ||
          (join.experts && join.experts->stored < join.experts->config);

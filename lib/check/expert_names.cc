@@ -37,7 +37,9 @@ bool all_is_listed(const Model& model) {
 
 std::vector<NamedLayers> named_experts(const Model& model) {
   std::vector<NamedLayers> families;
-  if (model.join.compared || is_adapter(model.checkpoint) || !all_is_listed(model)) return families;
+  if (model.join.compared || model.join.experts || !model.join.expert_numbers.empty() ||
+      is_adapter(model.checkpoint) || !all_is_listed(model))
+    return families;
   struct Place {
     std::size_t family{}, layer{};
   };

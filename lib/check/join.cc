@@ -1,12 +1,14 @@
 #include "check/join.h"
 
 #include <algorithm>
+#include <string>
 #include <unordered_set>
 #include <utility>
 
 #include "check/causes.h"
 #include "check/join_explain.h"
 #include "check/purpose.h"
+#include "check/quant_name.h"
 #include "check/quantization.h"
 #include "check/replaced_shards.h"
 #include "check/shard_names.h"
@@ -89,15 +91,27 @@ bool loss_is_unknown(const Checkpoint& checkpoint) {
           }));
 }
 
+// The weights, by the names of the rule, of which parts have such names.
+std::unordered_set<std::string> weights_in_parts(const NameViews& names) {
+  std::unordered_set<std::string> weights;
+  for (const std::string_view name : names) {
+    if (const auto part = quant_part(name)) weights.insert(weight_of_part(*part));
+  }
+  return weights;
+}
+
 void join_hidden(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   if (loss_is_unknown(checkpoint)) return;
   compare_modules(checkpoint, expected, join);
   NameViews out_of_reach;
   add_out_of_reach(checkpoint, out_of_reach);
   add_malformed(checkpoint, out_of_reach);
-  std::erase_if(join.missing,
-                [&](const ExpectedTensor* wanted) { return out_of_reach.contains(wanted->name); });
+  const std::unordered_set<std::string> in_parts = weights_in_parts(out_of_reach);
+  std::erase_if(join.missing, [&](const ExpectedTensor* wanted) {
+    return out_of_reach.contains(wanted->name) || in_parts.contains(std::string(wanted->name));
+  });
   if (join.missing.empty() || !has_foreign_names(join)) {
+    explain_experts(checkpoint, expected, join);
     explain_layers(checkpoint, expected, join);
     join.unexpected.clear();  // by names alone nobody knows what a method stores
   } else {
@@ -179,7 +193,13 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   const bool tie_unknown = tie_is_unknown(expected);
   for (std::size_t i = 0; i < expected.tensors.size(); ++i) {
     const ExpectedTensor& wanted = expected.tensors[i];
-    if (wanted.optional || is_stored[i]) continue;
+    if (is_stored[i]) continue;
+    if (wanted.optional) {
+      if (!unknown_loss && needs_input_scale(checkpoint, wanted) &&
+          !out_of_reach.contains(wanted.name))
+        result.input_scales.push_back(&wanted);
+      continue;
+    }
     if (wanted.role == Role::kBlockScale && !result.leftover_quantization.empty()) continue;
     if (tie_unknown && is_tied_target(expected, wanted.name)) continue;
     (unknown_loss || out_of_reach.contains(wanted.name) ? result.lost : result.missing)

@@ -57,6 +57,7 @@ struct ExpertNumbers {
 // Weights stored in a quantised form that the config does not explain.
 struct UnexplainedQuantization {
   std::string form{};                    // "GPTQ or AWQ"
+  std::string method{};                  // that the config names instead; empty where it names none
   std::uint64_t modules{};               // how many
   std::vector<const Tensor*> tensors{};  // all that they are stored in
 };
@@ -144,6 +145,8 @@ struct Join {
   std::vector<const Tensor*> unexpected{};  // stored, not expected, not ignored
   std::vector<const Tensor*> ignored{};     // stored, and passed over by loaders
   std::vector<ShapeMismatch> mismatched{};
+  // Scales of the inputs of fp8 modules, which the config says are stored, and are not.
+  std::vector<const ExpectedTensor*> input_scales{};
 
   const ExpectedTensor* missing_head{};     // an untied head that is not stored
   ByLayer<ExpectedTensor> absent_layers{};  // layers of which nothing required is stored

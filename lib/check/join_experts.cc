@@ -7,14 +7,12 @@
 #include <string>
 #include <utility>
 
+#include "check/expert_place.h"
 #include "check/join_explain.h"
-#include "check/name_numbers.h"
 #include "check/other_config.h"
 
 namespace shardwright {
 namespace {
-
-using ExpertPlace = std::pair<std::int32_t, std::int32_t>;  // layer and number
 
 // What of an expert the architecture needs and is not stored.
 struct WantedExpert {
@@ -29,19 +27,6 @@ struct ExpertTally {
   // Of stacks of experts: how many each holds; none where they differ.
   std::optional<std::uint64_t> stacked{};
 };
-
-// The layer and number of an expert that the config does not count, by its siblings.
-std::optional<ExpertPlace> beyond(const Expansion& expected, const Tensor& tensor) {
-  const std::vector<NameNumber> numbers = numbers_of(tensor.name);
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    if (static_cast<std::uint64_t>(numbers[i].value) < expected.experts.value_or(0)) continue;
-    const ExpectedTensor* sibling = expected.find(with_number(tensor.name, numbers[i], 0));
-    // The first number of a name in a layer is the layer's.
-    if (sibling == nullptr || sibling->expert != 0 || (sibling->layer >= 0 && i == 0)) continue;
-    return ExpertPlace{sibling->layer, numbers[i].value};
-  }
-  return std::nullopt;
-}
 
 bool is_stack(const Expansion& expected, const ExpectedTensor& wanted) {
   return wanted.role == Role::kExpert && wanted.expert < 0 && wanted.shape.size() > 1 &&
@@ -83,7 +68,7 @@ ExpertTally tally_experts(const Checkpoint& checkpoint, const Expansion& expecte
     tally.stored[place.first].insert(place.second);
   }
   for (const Tensor* tensor : join.unexpected) {
-    const auto place = beyond(expected, *tensor);
+    const auto place = place_beyond(expected, tensor->name);
     if (!place || unknown.contains(place->first)) continue;
     tally.stored[place->first].insert(place->second);
     tally.surplus[*place].push_back(tensor);

@@ -30,6 +30,10 @@ struct PartNeed {
   Among among{};
 };
 
+// What compressed-tensors scales: the first is said to be missing.
+constexpr std::string_view kAnyWeight = "weight_packed|weight|compressed";
+constexpr std::string_view kPlainWeight = "weight|weight_packed|compressed";
+
 // "a|b": either will do. "weight:U8" is a weight of that dtype.
 constexpr auto kPartNeeds = std::to_array<PartNeed>({
     {"gptq", "qweight", "qzeros"},
@@ -51,7 +55,7 @@ constexpr auto kPartNeeds = std::to_array<PartNeed>({
     {"compressed-tensors", "weight_packed", "weight_scale"},
     {"compressed-tensors", "weight:F8", "weight_scale"},
     {"compressed-tensors", "weight:I8", "weight_scale"},
-    {"compressed-tensors", "weight_scale", "weight_packed|weight|compressed"},
+    {"compressed-tensors", "weight_scale", kAnyWeight},
     {"fbgemm_fp8", "weight:F8", "weight_scale"},
     {"modelopt", "weight:F8", "weight_scale"},
     {"modelopt", "weight:U8", "weight_scale"},
@@ -132,7 +136,16 @@ std::vector<PartNeed> needs_of(const json::Value& settings) {
   std::ranges::copy_if(kPartNeeds, std::back_inserter(needs),
                        [&](const PartNeed& need) { return need.method == method; });
   if (method == "gptq") needs.push_back(order_need(settings));
+  if (method == "modelopt" && parts_of_groups(settings).contains("input_scale"))
+    needs.push_back({method, "weight_scale", "input_scale", {}});
   if (method != "compressed-tensors") return needs;
+  const json::Value* format = settings.find("format");
+  const bool packs = format == nullptr || format->string() == nullptr ||
+                     format->string()->find("quantized") == std::string::npos ||
+                     format->string()->find("pack") != std::string::npos;
+  for (PartNeed& need : needs) {
+    if (need.needs == kAnyWeight && !packs) need.needs = kPlainWeight;
+  }
   for (const std::string_view part : parts_of_groups(settings)) {
     const bool of_packed = part == "weight_shape" || part == "weight_g_idx";
     needs.push_back({method, of_packed ? "weight_packed" : "weight_scale", part, {}});

@@ -120,4 +120,25 @@ std::vector<const Tensor*> plain_among_quantized(const Checkpoint& checkpoint, c
   return found;
 }
 
+std::vector<const Tensor*> plain_beside_quantized(const Checkpoint& checkpoint, const Join& join) {
+  std::vector<const Tensor*> found;
+  if (join.quantization.empty() || join.expected_of.empty()) return found;
+  std::set<std::string_view> replaced;
+  for (const Tensor& tensor : checkpoint.tensors) {
+    const auto part = quant_part(tensor.name);
+    const bool known =
+        part && (part->form == QuantForm::kGptq || part->form == QuantForm::kCompressed ||
+                 part->form == QuantForm::kTorchao);
+    if (known && part->whole) replaced.insert(part->module);
+  }
+  for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) {
+    const Tensor& tensor = checkpoint.tensors[i];
+    const ExpectedTensor* wanted = join.expected_of[i];
+    if (wanted == nullptr || wanted->expert >= 0 || !tensor.name.ends_with(".weight")) continue;
+    if (is_plain_float(tensor) && replaced.contains(module_name(tensor.name)))
+      found.push_back(&tensor);
+  }
+  return found;
+}
+
 }  // namespace shardwright

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <limits>
 #include <set>
 #include <string>
 
+#include "check/expert_place.h"
 #include "check/name_numbers.h"
 #include "check/quant_name.h"
 
@@ -71,17 +74,37 @@ bool shows_quantization(const Tensor& tensor) {
   }
 }
 
-// Tensors of layers that the config does not count, for explain_layers.
-void add_deeper(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
-  if (!expected.layers) return;
+// Tensors of layers and experts that the config does not count, for explain_layers and
+// explain_experts.
+void add_surplus(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  const std::uint64_t layers = expected.layers.value_or(std::numeric_limits<std::uint64_t>::max());
   for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) {
     const Tensor& tensor = checkpoint.tensors[i];
     if (join.expected_of[i] != nullptr || expected.is_ignored(tensor.name)) continue;
     const std::vector<NameNumber> numbers = numbers_of(tensor.name);
-    if (numbers.empty() || numbers.front().value < 0) continue;
-    if (static_cast<std::uint64_t>(numbers.front().value) >= *expected.layers)
-      join.unexpected.push_back(&tensor);
+    const bool deeper = !numbers.empty() && numbers.front().value >= 0 &&
+                        static_cast<std::uint64_t>(numbers.front().value) >= layers;
+    if (deeper || place_beyond(expected, tensor.name)) join.unexpected.push_back(&tensor);
   }
+}
+
+// Modules of experts that the rule requires and of which nothing is stored. None where the names
+// may be another layout's.
+std::vector<const ExpectedTensor*> missing_experts(const Checkpoint& checkpoint,
+                                                   const Expansion& expected,
+                                                   const std::set<std::string_view>& modules) {
+  std::vector<const ExpectedTensor*> missing;
+  std::uint64_t required = 0;
+  for (const ExpectedTensor& wanted : expected.tensors) {
+    if (wanted.optional || wanted.expert < 0) continue;
+    ++required;
+    if (!modules.contains(module_name(wanted.name))) missing.push_back(&wanted);
+  }
+  const bool any_named = std::ranges::any_of(checkpoint.tensors, [](const Tensor& tensor) {
+    return tensor.name.find("expert") != std::string_view::npos;
+  });
+  if (any_named && missing.size() * 2 > required) missing.clear();
+  return missing;
 }
 
 }  // namespace
@@ -130,6 +153,16 @@ bool is_whole_scale(const Checkpoint& checkpoint, const Expansion& expected,
   return !expected.block || settings == nullptr || settings->find("weight_block_size") == nullptr;
 }
 
+bool needs_input_scale(const Checkpoint& checkpoint, const ExpectedTensor& wanted) {
+  constexpr std::string_view kEnd = ".activation_scale";
+  if (wanted.expert >= 0 || !wanted.name.ends_with(kEnd)) return false;
+  const json::Value* settings = quantization_config(checkpoint);
+  if (settings == nullptr || flag_member(*settings, "dequantize")) return false;
+  const std::string module(wanted.name.substr(0, wanted.name.size() - kEnd.size()));
+  return checkpoint.find(module + ".weight_scale_inv") != nullptr &&
+         checkpoint.find(module + ".input_scale") == nullptr;  // AR402 speaks of that one
+}
+
 void compare_modules(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   if (std::ranges::find(kModuleMethods, join.quantization) == kModuleMethods.end()) return;
   std::set<std::string_view> modules;
@@ -163,7 +196,9 @@ void compare_modules(const Checkpoint& checkpoint, const Expansion& expected, Jo
       if (foreign) join.unexpected.push_back(&tensor);
     }
   } else {
-    add_deeper(checkpoint, expected, join);
+    std::ranges::copy(missing_experts(checkpoint, expected, modules),
+                      std::back_inserter(join.missing));
+    add_surplus(checkpoint, expected, join);
   }
 }
 

@@ -22,9 +22,17 @@ void read_quantization(const Checkpoint& checkpoint, Join& join);
 bool is_whole_scale(const Checkpoint& checkpoint, const Expansion& expected,
                     const ExpectedTensor& wanted, const Tensor& stored);
 
+// Whether an optional tensor of the rule is the scale of what goes into an fp8 module that stands
+// there, and the config says that such scales are stored (activation_scheme "static").
+//
+// Source: transformers 5.23.0, integrations/finegrained_fp8.py (FP8Linear). Those of experts are
+// left out: FP8Experts has one for a stack, and nothing reads those of the experts into it.
+bool needs_input_scale(const Checkpoint& checkpoint, const ExpectedTensor& wanted);
+
 // Where quantised tensors hide the weights: what the rule requires and of which neither the weight
-// nor anything in its place is stored, and plain tensors of another shape. Experts that are missing
-// are left out, since the methods differ in how they store those.
+// nor anything in its place is stored, plain tensors of another shape, and what stands in layers
+// and experts that the config does not count. Experts are compared where they stand one by one, or
+// no tensor is named after any: the methods differ in how they stack them.
 void compare_modules(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 
 }  // namespace shardwright

@@ -7,6 +7,7 @@ from typing import Callable
 
 import torch
 import transformers
+from folders import change_shard, shards
 from models import model_named
 
 SIZES = dict(vocab_size=128, hidden_size=128, intermediate_size=192, num_attention_heads=4, num_key_value_heads=2, head_dim=32)
@@ -45,10 +46,16 @@ def group(weights, inputs=None, targets=("Linear",)):
 
 
 def compressed(source, folder, groups, ignore=("lm_head",), save=None, **more):
+    model = plain(source)
+    compressor = compress(model, groups, ignore, **more)
+    model.save_pretrained(folder, **(save or {}))
+    compressor.update_config(folder)
+
+
+def compress(model, groups, ignore=(), **more):
     from compressed_tensors.compressors import ModelCompressor
     from compressed_tensors.quantization import QuantizationConfig, apply_quantization_config
 
-    model = plain(source)
     groups = {f"group_{i}": each for i, each in enumerate(groups)}
     apply_quantization_config(model, QuantizationConfig(config_groups=groups, ignore=list(ignore), **more))
     for module in model.modules():
@@ -65,8 +72,27 @@ def compressed(source, folder, groups, ignore=("lm_head",), save=None, **more):
                 value.data.fill_(0.05)
     compressor = ModelCompressor.from_pretrained_model(model)
     compressor.compress_model(model)
-    model.save_pretrained(folder, **(save or {}))
-    compressor.update_config(folder)
+    return compressor
+
+
+def with_compressed_experts(state, groups):
+    names = [name.removesuffix(".weight") for name in state if ".experts." in name]
+    experts = torch.nn.ModuleList(torch.nn.Linear(*state[f"{name}.weight"].shape[::-1], bias=False) for name in names)
+    for name, expert in zip(names, experts):
+        expert.weight.data = state.pop(f"{name}.weight")
+    compress(experts, groups)
+    return state | {f"{name}.{part}": value for name, expert in zip(names, experts) for part, value in expert.state_dict().items()}
+
+
+def compressed_mixture(*groups):
+    """Each expert by itself, as llm-compressor stores them: the model of transformers 5 holds them as one tensor."""
+
+    def write(source, folder, save):
+        compressed(source, folder, groups, save=save)
+        for path in shards(folder):
+            change_shard(path, lambda state: with_compressed_experts(state, groups))
+
+    return write
 
 
 def compressed_form(*groups, **more):
@@ -177,6 +203,12 @@ def forms():
     attention = group(weights(8, "channel", "float"), inputs("token", "float"), ("re:.*self_attn.*",))
     yield from ct("mixed", compressed_form(attention, mlp))
     yield from ct("head-too", compressed_form(group(weights(4, "group", group_size=32)), ignore=()))
+
+    for family in ("qwen3_moe", "mixtral"):
+        mixture = dict(families=(family,), sizes=SIZES | dict(moe_intermediate_size=64), sharded=False)
+        first = family == "qwen3_moe"
+        yield from ct(f"{family}-int4", compressed_mixture(group(weights(4, "group", group_size=32))), first=first, **mixture)
+        yield from ct(f"{family}-fp8", compressed_mixture(group(weights(8, "channel", "float"), inputs("token", "float"))), **mixture)
 
     bnb = of(("bitsandbytes", "accelerate"), sizes=WHOLE_BLOCKS, families=ALL)
     yield from bnb("nf4", bitsandbytes(load_in_4bit=True, bnb_4bit_quant_type="nf4"))

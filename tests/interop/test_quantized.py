@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 import torch
+import transformers
 from folders import INDEX, assert_whole, change_config, change_json, load, logits, shards, tensors, verdict
 from quantized import FORMS, SHARDED, write_plain
 from safetensors import safe_open
@@ -149,6 +150,15 @@ def converted(end, dtype):
     return lambda state, plain: {name: tensor.to(dtype) if name.endswith(end) else tensor for name, tensor in state.items()}
 
 
+def both(state, plain):
+    """The weight plain, too, as another one than that of the parts."""
+    return state | {MODULE + ".weight": plain[MODULE + ".weight"] * 2}
+
+
+def all_both(state, plain):
+    return state | {n: t for n, t in plain.items() if n.endswith("_proj.weight")}
+
+
 EVERY = {
     "module-lost": (module_lost, "AR401"),
     "module-plain": (module_plain, "AR418"),
@@ -168,6 +178,8 @@ OWN = {
         "no-packed": (without(MODULE + ".weight_packed"), "AR418"),
         "other-packed": (of_other_parts(".weight_packed"), "AR423"),
         "other-dtype": (converted("up_proj.weight_packed", torch.int64), "AR406"),
+        "both": (both, "AR402"),
+        "all-both": (all_both, "AR402"),
     },
     "int8-static": {"one-input": (without(MODULE + ".input_scale"), "AR418"), "no-inputs": (without_all(".input_scale"), "AR418")},
     "int8-zeros": {
@@ -191,15 +203,20 @@ OWN = {
         "in-bf16": (converted(".nested_absmax", torch.bfloat16), "AR406"),
     },
     "int8": {"one-scb": (without(MODULE + ".SCB"), "AR418"), "in-bf16": (converted(".SCB", torch.bfloat16), "AR406")},
-    "ao-int8": {"one-scale": (without(MODULE + "._weight_scale"), "AR418"), "no-codes": (without_all("_qdata"), "AR418")},
+    "ao-int8": {
+        "one-scale": (without(MODULE + "._weight_scale"), "AR418"),
+        "no-codes": (without_all("_qdata"), "AR418"),
+        "both": (both, "AR402"),
+    },
     "gptq-4": {
         "one-scale": (without(MODULE + ".scales"), "AR418"),
         "no-codes": (without_all(".qweight"), "AR418"),
         "one-order": (without(MODULE + ".g_idx"), "AR418"),
         "no-order": (without_all(".g_idx"), "AR418"),
         "other-codes": (of_other_parts(".qweight"), "AR423"),
+        "both": (both, "AR402"),
     },
-    "awq": {"one-zero": (without(MODULE + ".qzeros"), "AR418"), "other-codes": (of_other_parts(".qweight"), "AR423")},
+    "awq": {"both": (both, "AR402"), "one-zero": (without(MODULE + ".qzeros"), "AR418"), "other-codes": (of_other_parts(".qweight"), "AR423")},
     "auto-round": {"one-zero": (without(MODULE + ".qzeros"), "AR418")},
 }
 # What happens to any form, in the sample to one.
@@ -245,6 +262,49 @@ def test_broken(shardwright, quantized, tmp_path, form, change, code):
         assert_whole(tmp_path / "mended", logits(load(quantized.plain(form, "llama"))[0]))
 
 
+# Mixtures
+
+EXPERT = "model.layers.1.mlp.experts.2"
+PART = EXPERT + ".up_proj"
+
+
+def of_experts(keep):
+    return lambda state, plain: {name: tensor for name, tensor in state.items() if ".experts." not in name or keep(name)}
+
+
+BROKEN_MIXTURES = {
+    "one-scale": (without(PART + ".weight_scale"), "AR418"),
+    "no-scales": (of_experts(lambda name: not name.endswith(".weight_scale")), "AR418"),
+    "one-packed": (without(PART + ".weight_packed"), "AR418"),
+    "no-packed": (of_experts(lambda name: not name.endswith(".weight_packed")), "AR418"),
+    "part-lost": (lambda state, plain: {n: t for n, t in state.items() if n not in parts(state, PART)}, "AR401"),
+    "part-plain": (lambda state, plain: {n: t for n, t in state.items() if n not in parts(state, PART)} | {PART + ".weight": plain[PART + ".weight"]}, "AR418"),
+    "expert-lost": (of_experts(lambda name: not name.startswith(EXPERT + ".")), "ME803"),
+    "experts-of-a-layer-lost": (of_experts(lambda name: ".layers.0." in name), "AR401"),
+    "experts-lost": (of_experts(lambda name: False), "AR401"),
+    "layer-lost": (layer_lost, "AR407"),
+    "one-too-many": (lambda state, plain: state | {n.replace("experts.3", "experts.4"): t for n, t in state.items() if ".1.mlp.experts.3." in n}, "ME803"),
+    "all-too-many": (lambda state, plain: state | {n.replace("experts.3", "experts.4"): t for n, t in state.items() if "experts.3." in n}, "ME802"),
+    "router-lost": (without("model.layers.1.mlp.gate.weight"), "AR401"),
+}
+
+
+IN_SAMPLE = BROKEN_MIXTURES.keys() if os.environ.get("INTEROP") == "all" else {"one-scale", "part-lost", "expert-lost", "one-too-many"}
+
+
+@pytest.mark.parametrize("change, code", [pytest.param(*case, id=name) for name, case in BROKEN_MIXTURES.items() if name in IN_SAMPLE])
+def test_broken_mixture(shardwright, quantized, tmp_path, change, code):
+    (form,) = (form for form in FORMS if form.name == "qwen3_moe-int4")
+    good = quantized.folder(form, "qwen3_moe")
+    numbers = logits(load(good)[0])
+    folder = tmp_path / "broken"
+    shutil.copytree(good, folder)
+    break_it(folder, change, quantized.plain(form, "qwen3_moe"))
+    assert verdict(folder, numbers) != "whole"
+    found = findings(shardwright, folder)
+    assert [finding["code"] for finding in found] == [code], found
+
+
 # What configs say of modules
 
 
@@ -267,12 +327,55 @@ def test_left_alone(shardwright, quantized, tmp_path, pattern):
     assert findings(shardwright, folder) == []
 
 
-def test_scales_of_another_form(shardwright, quantized, tmp_path):
-    """fp8 with the names of compressed-tensors, and a config of transformers' own: two findings, whatever their number."""
+@pytest.mark.parametrize("scheme, block", [("static", {}), ("dynamic", {}), ("static", {"weight_block_size": None})])
+def test_scales_of_another_form(shardwright, quantized, tmp_path, scheme, block):
+    """fp8 with the names of compressed-tensors, and a config of transformers' own, as AutoFP8 wrote them."""
     (form,) = (form for form in FORMS if form.name == "fp8-static")
     folder = tmp_path / "model"
     shutil.copytree(quantized.folder(form, "llama"), folder)
-    change_config(folder, quantization_config={"quant_method": "fp8", "activation_scheme": "dynamic", "modules_to_not_convert": ["lm_head"]})
+    if scheme == "dynamic":
+        write(folder, without_all(".input_scale")(tensors(folder), {}))
+    change_config(folder, quantization_config={"quant_method": "fp8", "activation_scheme": scheme, "ignored_layers": ["lm_head"]} | block)
     _, complaints = load(folder)
     assert any("unexpected_keys" in complaint for complaint in complaints)
-    assert [finding["code"] for finding in findings(shardwright, folder)] == ["AR401", "AR402"]
+    assert [finding["code"] for finding in findings(shardwright, folder)] == ["AR417"]
+
+
+# fp8 of transformers with scales of the inputs
+
+LOST = MODULE + ".activation_scale"
+
+
+@pytest.mark.parametrize(
+    "change, scheme, codes, unsettled",
+    [
+        pytest.param(lambda state, plain: state, "static", [], set(), id="whole"),
+        pytest.param(without(LOST), "static", ["AR418"], {LOST}, id="one"),
+        pytest.param(without_all(".activation_scale"), "static", ["AR418"], None, id="all"),
+        pytest.param(without_all(".activation_scale"), "dynamic", [], set(), id="none-needed"),
+    ],
+)
+def test_scales_of_inputs(shardwright, quantized, tmp_path, monkeypatch, change, scheme, codes, unsettled):
+    from transformers.quantizers.quantizer_finegrained_fp8 import FineGrainedFP8HfQuantizer
+
+    (form,) = (form for form in FORMS if form.name == "fp8-static")
+    folder = tmp_path / "model"
+    shutil.copytree(quantized.folder(form, "llama"), folder)
+    own = {".weight_scale": ".weight_scale_inv", ".input_scale": ".activation_scale"}
+    state = {}
+    for name, tensor in tensors(folder).items():
+        ends = [end for end in own if name.endswith(end)]
+        state |= {name.removesuffix(ends[0]) + own[ends[0]]: tensor.float().reshape(())} if ends else {name: tensor}
+    write(folder, change(state, {}))
+    settings = {"quant_method": "fp8", "activation_scheme": scheme, "modules_to_not_convert": ["lm_head"], "weight_block_size": None}
+    change_config(folder, quantization_config=settings)
+    assert [finding["code"] for finding in findings(shardwright, folder)] == codes
+
+    # On a processor it makes them plain, and needs no scale of the inputs; elsewhere the modules have one.
+    _, complaints = load(folder)
+    assert complaints == []
+    monkeypatch.setattr(FineGrainedFP8HfQuantizer, "validate_environment", lambda self, *args, **more: None)
+    _, info = transformers.AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
+    missing = {name for name in info["missing_keys"] if name.endswith(".activation_scale")}
+    assert missing == (unsettled if unsettled is not None else {name for name in state if name.endswith(".activation_scale")})
+

@@ -14,6 +14,7 @@
 #include "check/check.h"
 #include "check/fixes.h"
 #include "check/needless.h"
+#include "check/plain_modules.h"
 #include "check/quant_name.h"
 #include "check/wording.h"
 
@@ -48,8 +49,26 @@ std::string drop_summary(const Model& model, const std::vector<const Tensor*>& n
                      model.expected->schema->name);
 }
 
+void beside_quantized(const Model& model, const Reporter& report) {
+  const bool refuses = model.join.quantization == "torchao";
+  for (const Tensor* stored : plain_beside_quantized(model.checkpoint, model.join)) {
+    report({.file = model.checkpoint.shards[stored->shard].file,
+            .tensor = std::string(stored->name),
+            .message = fmt::format(
+                "{} is stored plain, as {}, beside the parts in which {} stores it: {}",
+                quoted(stored->name), dtype_name(stored->dtype), quoted(model.join.quantization),
+                refuses ? "transformers refuses to load both"
+                        : "transformers computes with the parts, reports this as UNEXPECTED and "
+                          "leaves it out"),
+            .fix = no_fix("nothing proves that both are the same weight: compare them, and write "
+                          "the checkpoint again without the one that is not meant"),
+            .group = "beside"});
+  }
+}
+
 void unexpected_tensor(const Model& model, const Reporter& report) {
   const Join& join = model.join;
+  beside_quantized(model, report);
   if (has_foreign_names(join)) return;
   const std::vector<const Tensor*> needless = needless_tensors(model);
   const std::string drop = needless.empty() ? "" : drop_summary(model, needless);

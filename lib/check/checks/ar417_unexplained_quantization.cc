@@ -1,5 +1,6 @@
 // AR417: weights are stored in a quantised form that the config does not explain.
 // docs/checks/AR417-unexplained-quantization.md
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -46,6 +47,23 @@ void unexplained_quantization(const Model& model, const Reporter& report) {
     one_file = one_file && tensor->shard == found.tensors.front()->shard;
   }
   if (one_file) finding.file = model.checkpoint.shards[found.tensors.front()->shard].file;
+  if (!found.method.empty()) {
+    const auto scale = std::ranges::find_if(found.tensors, [](const Tensor* tensor) {
+      return tensor->name.ends_with(".weight_scale");
+    });
+    if (scale != found.tensors.end()) finding.tensor = (*scale)->name;
+    finding.message = fmt::format(
+        "the scales of {} are stored under the names of {} ({}), and the config's quant_method {} "
+        "looks for 'weight_scale_inv' in transformers: it reports these as UNEXPECTED, and "
+        "computes "
+        "with weights that are not scaled, or with random scales",
+        counted(found.modules, "module"), found.form, quoted(finding.tensor), quoted(found.method));
+    finding.fix = no_fix(
+        "vLLM reads it as it is; transformers does with settings of quant_method "
+        "'compressed-tensors' (format 'float-quantized') in the config");
+    report(std::move(finding));
+    return;
+  }
   finding.message = fmt::format(
       "the weights of {} are stored in the form of {} ({}), and the config has no "
       "quantization_config: transformers takes them for plain weights, and computes with random "

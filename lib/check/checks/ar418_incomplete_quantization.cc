@@ -66,7 +66,23 @@ void plain_modules(const Model& model, const Reporter& report) {
   }
 }
 
+void input_scales(const Model& model, const Reporter& report) {
+  for (const ExpectedTensor* wanted : model.join.input_scales) {
+    const std::string_view module = wanted->name.substr(0, wanted->name.rfind('.'));
+    report({.tensor = std::string(module),
+            .message = fmt::format(
+                "{} has 'weight_scale_inv' and no 'activation_scale', and the config says that its "
+                "inputs are scaled by that (activation_scheme 'static'): transformers fills it "
+                "with random values where it computes in fp8, and does without on a processor",
+                quoted(module)),
+            .fix = no_fix("the values are nowhere in the checkpoint: fetch or quantise the model "
+                          "again; where no module has one, activation_scheme 'dynamic' needs none"),
+            .group = "activation_scale"});
+  }
+}
+
 void incomplete_quantization(const Model& model, const Reporter& report) {
+  input_scales(model, report);
   if (model.join.quantization.empty()) return;
   lacking_parts(model, report);
   plain_modules(model, report);
