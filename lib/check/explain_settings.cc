@@ -208,9 +208,17 @@ void explain_settings(const Checkpoint& checkpoint, const Expansion& expected, J
     resolved = std::move(fitting.resolved);
   }
   if (found.empty()) {
-    for (OtherSetting& list : other_lists(checkpoint, expected)) {
-      if (list.left == 0) found.push_back(std::move(list.value));
-    }
+    // A list that the class computes follows from others: those of the config come first.
+    const auto lists = other_lists(checkpoint, expected);
+    const auto add_lists = [&](bool stated_ones) {
+      for (const OtherSetting& list : lists) {
+        const json::Value* stated = config->find_path(list.value.key);
+        if (list.left == 0 && (stated != nullptr && !stated->is_null()) == stated_ones)
+          found.push_back(list.value);
+      }
+    };
+    add_lists(true);
+    if (found.empty()) add_lists(false);
   }
   if (found.empty()) {
     found = pair_of(checkpoint, expected, helping);
