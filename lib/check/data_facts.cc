@@ -38,7 +38,7 @@ void answer(DataFacts& facts, const Checkpoint& checkpoint, const Question& ques
 
 // Answers from the headers what they can answer; the rest are questions.
 std::vector<Question> ask(const Checkpoint& checkpoint, const Expansion* expected,
-                          DataFacts& facts) {
+                          const DataRequest& request, DataFacts& facts) {
   std::vector<Question> questions;
   const auto consider = [&](std::uint32_t a, std::uint32_t b, std::size_t tie) {
     const Tensor& first = checkpoint.tensors[a];
@@ -50,15 +50,19 @@ std::vector<Question> ask(const Checkpoint& checkpoint, const Expansion* expecte
       questions.push_back(question);
     }
   };
+  const auto consider_tie = [&](std::uint32_t target, std::uint32_t source) {
+    facts.ties.push_back({.target = std::string(checkpoint.tensors[target].name),
+                          .source = std::string(checkpoint.tensors[source].name)});
+    consider(target, source, facts.ties.size() - 1);
+  };
   if (expected != nullptr) {
     for (const ExpectedTie& tie : expected->ties) {
       const auto target = checkpoint.position(tie.target);
       const auto source = checkpoint.position(tie.source);
-      if (!target || !source || *target == *source) continue;
-      facts.ties.push_back({.target = std::string(tie.target), .source = std::string(tie.source)});
-      consider(*target, *source, facts.ties.size() - 1);
+      if (target && source && *target != *source) consider_tie(*target, *source);
     }
   }
+  if (request.tie) consider_tie(request.tie->first, request.tie->second);
   for (const auto& [earlier, kept] : checkpoint.superseded)
     consider(earlier, kept, Question::kNoTie);
   return questions;
@@ -156,7 +160,7 @@ Status read_samples(const Checkpoint& checkpoint, const std::vector<Question>& q
 Result<DataFacts> read_data(const Checkpoint& checkpoint, const Expansion* expected,
                             const DataRequest& request) {
   DataFacts facts;
-  const std::vector<Question> questions = ask(checkpoint, expected, facts);
+  const std::vector<Question> questions = ask(checkpoint, expected, request, facts);
   SW_TRY_OK(request.all ? read_all(checkpoint, expected, questions, request, facts)
                         : read_samples(checkpoint, questions, request, facts));
   SW_TRY_OK(compare_sets(checkpoint, request, facts));

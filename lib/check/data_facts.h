@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "arch/expand.h"
@@ -71,6 +72,8 @@ struct DataRequest {
   std::function<std::optional<NormChange>(const Tensor& tensor)> norms{};
   // With `digests`: tensors for which this has an answer are not read.
   std::function<std::optional<KnownTensor>(const Tensor& tensor)> known{};
+  // A pair that is tied where no rule says so: the positions of target and source.
+  std::optional<std::pair<std::uint32_t, std::uint32_t>> tie{};
   int threads{};
   Monitor monitor{};
 };

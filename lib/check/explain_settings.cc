@@ -2,34 +2,67 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <limits>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "arch/query.h"
+#include "check/config_types.h"
 #include "check/join_explain.h"
 #include "check/name_numbers.h"
 #include "check/other_config.h"
+#include "check/other_lists.h"
 
 namespace shardwright {
 namespace {
 
-// Other values that the key may have: of a flag the other one, of a number that can be a layer's
-// (the first with experts, each how many) any layer's. Where shapes alone differ a number is a
-// size, of which explain_shapes speaks.
-std::vector<json::Value> others_of(const json::Value& stated, std::int64_t layers,
-                                   bool shapes_alone) {
-  if (const bool* flag = stated.boolean()) return {json::Value{!*flag}};
-  if (shapes_alone) return {};
+// What stored tensors say against the config, and numbers that may stand in it instead.
+struct Evidence {
+  bool shapes_alone{};  // then a number is a size, of which explain_shapes speaks
+  std::int64_t layers{};
+  std::set<std::int64_t> extents{};       // of tensors that the config does not ask for
+  std::set<std::int64_t> other_shapes{};  // and of those whose shape it does not
+};
+
+using Values = std::vector<json::Value>;
+
+// What a key may be instead: of a flag the other one, of a number that can be a layer's (the first
+// with experts, each how many) any layer's. Where none of those will do: of null and of 0 what
+// stored tensors have for an extent, of other numbers what tensors of another shape have. And then
+// null.
+std::vector<Values> others_of(const json::Value& stated, bool takes_null,
+                              const Evidence& evidence) {
+  if (const bool* flag = stated.boolean()) return {{json::Value{!*flag}}};
   const std::int64_t* number = stated.integer();
-  std::vector<json::Value> others;
-  if (number == nullptr || *number < 0 || *number > layers) return others;
-  for (std::int64_t i = 0; i <= layers; ++i) {
-    if (i != *number) others.push_back(json::Value{i});
+  if (evidence.shapes_alone || (number == nullptr && !stated.is_null())) return {};
+  const std::int64_t value = number != nullptr ? *number : 0;
+  const bool can_be_layer = value >= 0 && value <= evidence.layers;
+  std::vector<Values> others;
+  if (can_be_layer) {
+    Values& of_layers = others.emplace_back();
+    for (std::int64_t i = 0; i <= evidence.layers; ++i) {
+      if (i != value) of_layers.push_back(json::Value{i});
+    }
   }
+  Values& extents = others.emplace_back();
+  for (const std::int64_t extent : value == 0 ? evidence.extents : evidence.other_shapes) {
+    if (extent != value && (!can_be_layer || extent > evidence.layers))
+      extents.push_back(json::Value{extent});
+  }
+  if (number != nullptr && takes_null) others.push_back({json::Value{}});
   return others;
+}
+
+void add_extents(const Tensor& tensor, std::set<std::int64_t>& extents) {
+  constexpr std::size_t kMostExtents = 16;
+  for (const std::uint64_t extent : tensor.shape) {
+    if (extent <= std::numeric_limits<std::int32_t>::max() && extents.size() < kMostExtents)
+      extents.insert(static_cast<std::int64_t>(extent));
+  }
 }
 
 // How many layers the deepest stack has, of what is expected and of what is left over (a decoder
@@ -47,164 +80,76 @@ std::int64_t deepest(const Expansion& expected, const Join& join) {
   return std::min(layers, kMostLayers);
 }
 
-}  // namespace
-
-void explain_depth(const Checkpoint& checkpoint, const Expansion& expected,
-                   std::optional<Expansion> deeper, Join& join) {
-  const json::Value* config = checkpoint.config_value();
-  if (config == nullptr || join.surplus_layers.empty() == join.absent_layers.empty() ||
-      !join.missing.empty() || !join.unexpected.empty() || !join.lost.empty() ||
-      expected.layers_pointer.empty()) {
-    return;
-  }
-  std::string key = layers_key(expected);
-  const bool is_deeper = !join.surplus_layers.empty();
-  const std::int64_t depth = is_deeper ? std::int64_t{join.surplus_layers.rbegin()->first} + 1
-                                       : join.absent_layers.begin()->first;
-  const auto stated = static_cast<std::int64_t>(expected.layers.value_or(0));
-  const std::optional<Expansion> other =
-      is_deeper ? std::move(deeper) : expand_with(expected, *config, key, json::Value{depth});
-  if (depth == 0 || !other || !fits(checkpoint, *other)) return;
-  join.implied_depth =
-      implied_value(*config, std::move(key), json::Value{stated}, json::Value{depth});
-  for (const ShapeMismatch& mismatch : std::exchange(join.mismatched, {}))
-    join.implied_also.push_back(mismatch.stored);
-  std::ranges::move(resolved_by(*other, expected), std::back_inserter(join.resolved));
+Evidence evidence_of(const Expansion& expected, const Join& join) {
+  Evidence evidence{.shapes_alone = join.missing.empty() && join.unexpected.empty(),
+                    .layers = deepest(expected, join)};
+  for (const ShapeMismatch& mismatch : join.mismatched)
+    add_extents(*mismatch.stored, evidence.other_shapes);
+  evidence.extents = evidence.other_shapes;
+  for (const Tensor* tensor : join.unexpected)
+    add_extents(*tensor, evidence.extents);
+  return evidence;
 }
 
-namespace {
-
-// How many tensors the expansion and what is stored differ in.
-std::size_t count_differences(const Checkpoint& checkpoint, const Expansion& expansion) {
-  const auto differs = [&](const Tensor& tensor) {
-    const ExpectedTensor* wanted = expansion.find(tensor.name);
-    return wanted != nullptr ? !same_shape(wanted->shape, tensor.shape)
-                             : !expansion.is_ignored(tensor.name);
-  };
-  const auto is_missing = [&](const ExpectedTensor& wanted) {
-    return !wanted.optional && checkpoint.find(wanted.name) == nullptr;
-  };
-  return static_cast<std::size_t>(std::ranges::count_if(checkpoint.tensors, differs) +
-                                  std::ranges::count_if(expansion.tensors, is_missing));
-}
-
-// The layers of which the expansion asks for what is stored, and nothing else.
-std::vector<bool> fitting_layers(const Checkpoint& checkpoint, const Expansion& expected,
-                                 const Expansion& other, std::size_t layers) {
-  std::vector<bool> fitting(layers, true);
-  const auto unfit = [&](std::int64_t layer) {
-    if (layer >= 0 && layer < static_cast<std::int64_t>(layers))
-      fitting[static_cast<std::size_t>(layer)] = false;
-  };
-  for (const ExpectedTensor& wanted : other.tensors) {
-    const Tensor* stored = checkpoint.find(wanted.name);
-    const bool agrees =
-        stored != nullptr ? same_shape(wanted.shape, stored->shape) : wanted.optional;
-    if (!agrees) unfit(wanted.layer);
-  }
-  for (const Tensor& tensor : checkpoint.tensors) {
-    if (other.find(tensor.name) != nullptr || other.is_ignored(tensor.name)) continue;
-    const ExpectedTensor* known = expected.find(tensor.name);
-    const std::vector<NameNumber> numbers = numbers_of(tensor.name);
-    if (known != nullptr) {
-      unfit(known->layer);
-    } else if (!numbers.empty()) {
-      unfit(numbers.front().value);
-    }
-  }
-  return fitting;
-}
-
-using LayerList = json::Value::Array;
-
-// The list that has for each layer the word of the stated list with which the layer is as stored:
-// the stated one where that fits. None where no word does.
-std::optional<LayerList> words_as_stored(const Checkpoint& checkpoint, const Expansion& expected,
-                                         std::string_view key, const LayerList& stated) {
-  constexpr std::size_t kMostWords = 8;
-  const json::Value& config = *checkpoint.config_value();
-  std::vector<std::pair<std::string, std::vector<bool>>> words;
-  for (const json::Value& value : stated) {
-    if (value.string() == nullptr) return std::nullopt;
-    if (std::ranges::find(words, *value.string(), [](const auto& word) { return word.first; }) !=
-        words.end())
-      continue;
-    if (words.size() == kMostWords) return std::nullopt;
-    const auto other =
-        expand_with(expected, config, key, json::Value{LayerList(stated.size(), value)},
-                    MoreContradictions::kAny);
-    if (!other) return std::nullopt;
-    words.emplace_back(*value.string(),
-                       fitting_layers(checkpoint, expected, *other, stated.size()));
-  }
-  LayerList list = stated;
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    const auto fits_here = [&](const auto& word) { return word.second[i]; };
-    const auto own =
-        std::ranges::find(words, *stated[i].string(), [](const auto& word) { return word.first; });
-    if (fits_here(*own)) continue;
-    const auto word = std::ranges::find_if(words, fits_here);
-    if (word == words.end()) return std::nullopt;
-    list[i] = json::Value{word->first};
-  }
-  return list;
-}
-
-// The list of layers that are as stored only when the list names them.
-std::optional<LayerList> layers_as_stored(const Checkpoint& checkpoint, const Expansion& expected,
-                                          std::string_view key) {
-  constexpr std::uint64_t kMostLayers = 1024;
-  const json::Value& config = *checkpoint.config_value();
-  const std::uint64_t layers = expected.layers.value_or(0);
-  if (layers == 0 || layers > kMostLayers) return std::nullopt;
-  LayerList all;
-  for (std::uint64_t i = 0; i < layers; ++i)
-    all.push_back(json::Value{static_cast<std::int64_t>(i)});
-  const auto named = expand_with(expected, config, key, json::Value{all});
-  const auto unnamed = expand_with(expected, config, key, json::Value{LayerList{}});
-  if (!named || !unnamed) return std::nullopt;
-  const auto as_named = fitting_layers(checkpoint, expected, *named, all.size());
-  const auto as_unnamed = fitting_layers(checkpoint, expected, *unnamed, all.size());
-  LayerList list;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (as_named[i] && !as_unnamed[i]) list.push_back(all[i]);
-  }
-  return list;
-}
-
-// One key that has another value, and what the rule asks for then.
-struct OtherSetting {
-  ImpliedValue value{};
-  json::Value raw{};
-  std::size_t left{};  // differences that remain
+// A key of the config, and what it may be instead.
+struct OtherValues {
+  std::string key{};  // as the config spells it
+  json::Value stated{};
+  std::vector<Values> values{};  // those that are tried together
 };
 
-// Lists that say something of each layer, with what the stored layers say.
-std::vector<OtherSetting> other_lists(const Checkpoint& checkpoint, const Expansion& expected) {
+std::size_t count_of(const OtherValues& key) {
+  std::size_t count = 0;
+  for (const Values& together : key.values)
+    count += together.size();
+  return count;
+}
+
+// The keys of which the fewest values are to be tried first.
+std::vector<OtherValues> values_to_try(const Checkpoint& checkpoint, const Expansion& expected,
+                                       const Join& join) {
   const json::Value& config = *checkpoint.config_value();
-  std::set<std::string> keys(expected.schema->per_layer_keys.begin(),
-                             expected.schema->per_layer_keys.end());
-  for (const std::string_view key : keys_read(*expected.schema))
-    keys.insert(spelling_in(config, *expected.schema, key));
-  std::vector<OtherSetting> found;
-  for (const std::string& key : keys) {
-    const json::Value* stated = config.find_path(key);
-    if (stated == nullptr || stated->array() == nullptr) continue;
-    const LayerList& list = *stated->array();
-    const auto is_number = [](const json::Value& value) { return value.integer() != nullptr; };
-    auto other = std::ranges::all_of(list, is_number)
-                     ? layers_as_stored(checkpoint, expected, key)
-                     : words_as_stored(checkpoint, expected, key, list);
-    if (!other || json::dump(json::Value{*other}) == json::dump(*stated)) continue;
-    json::Value raw{std::move(*other)};
-    const auto expansion = expand_with(expected, config, key, raw);
-    if (!expansion) continue;
-    found.push_back({.value = implied_value(config, key, *stated, raw),
-                     .raw = raw,
-                     .left = count_differences(checkpoint, *expansion)});
+  const ConfigQuery query(*expected.schema, config, expected.class_name);
+  const Evidence evidence = evidence_of(expected, join);
+  const auto& types = expected.schema->model_types;
+  const std::string model_type = types.empty() ? "" : types.front();
+  std::vector<OtherValues> found;
+  for (const std::string_view key : keys_read(*expected.schema)) {
+    const auto stated = query.of_key(key);
+    if (!stated) continue;
+    std::string spelling = spelling_in(config, *expected.schema, key);
+    // The number of layers is explain_depth's.
+    if (spelling == layers_key(expected)) continue;
+    const bool takes_null = !wanted_type(model_type, spelling, json::Value{});
+    auto values = others_of(*stated, takes_null, evidence);
+    if (!values.empty()) found.push_back({std::move(spelling), *stated, std::move(values)});
   }
+  std::ranges::stable_sort(found, {}, count_of);
   return found;
 }
+
+// What is stored, and has to be.
+std::size_t count_required(const Checkpoint& checkpoint, const Expansion& expansion) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(expansion.tensors, [&](const ExpectedTensor& wanted) {
+        return !wanted.optional && checkpoint.find(wanted.name) != nullptr;
+      }));
+}
+
+// The values of a key that explain all: those that ask for most of what is stored.
+struct FittingValues {
+  std::vector<ImpliedValue> values{};
+  std::size_t required{};
+  std::vector<std::string> resolved{};
+
+  void add(ImpliedValue value, std::size_t asked, std::vector<std::string> now_resolved) {
+    if (asked < required) return;
+    if (asked > required) values.clear();
+    required = asked;
+    values.push_back(std::move(value));
+    resolved = std::move(now_resolved);
+  }
+};
 
 // Two flags that explain all together; none where two pairs do.
 std::vector<ImpliedValue> pair_of(const Checkpoint& checkpoint, const Expansion& expected,
@@ -234,39 +179,46 @@ void explain_settings(const Checkpoint& checkpoint, const Expansion& expected, J
       (join.missing.empty() && join.unexpected.empty() && join.mismatched.empty())) {
     return;
   }
-  const ConfigQuery query(*expected.schema, *config, expected.class_name);
-  const std::int64_t layers = deepest(expected, join);
   std::vector<ImpliedValue> found;
   std::vector<std::string> resolved;
   std::vector<OtherSetting> helping;  // flags that leave fewer differences
   const std::size_t now = count_differences(checkpoint, expected);
-  const bool shapes_alone = join.missing.empty() && join.unexpected.empty();
   std::size_t tries = most_tries(expected);
-  for (const std::string_view key : keys_read(*expected.schema)) {
-    const auto stated = query.of_key(key);
-    if (!stated) continue;
-    const std::string spelling = spelling_in(*config, *expected.schema, key);
-    for (const json::Value& value : others_of(*stated, layers, shapes_alone)) {
-      if (tries-- == 0) return;
-      const auto other = expand_with(expected, *config, spelling, value);
-      // The number of layers is explain_depth's.
-      if (!other || other->layers != expected.layers) continue;
-      if (fits(checkpoint, *other)) {
-        found.push_back(implied_value(*config, spelling, *stated, value));
-        resolved = resolved_by(*other, expected);
-      } else if (value.boolean() != nullptr) {
-        const std::size_t left = count_differences(checkpoint, *other);
-        if (left < now)
-          helping.push_back({.value = implied_value(*config, spelling, *stated, value),
-                             .raw = value,
-                             .left = left});
+  for (const auto& [key, stated, values] : values_to_try(checkpoint, expected, join)) {
+    FittingValues fitting;
+    for (const Values& together : values) {
+      if (!fitting.values.empty()) break;
+      for (const json::Value& value : together) {
+        if (tries-- == 0) return;
+        const auto other = expand_with(expected, *config, key, value);
+        if (!other || other->layers != expected.layers) continue;
+        ImpliedValue implied = implied_value(*config, key, stated, value);
+        if (fits(checkpoint, *other)) {
+          fitting.add(std::move(implied), count_required(checkpoint, *other),
+                      resolved_by(*other, expected));
+        } else if (value.boolean() != nullptr) {
+          const std::size_t left = count_differences(checkpoint, *other);
+          if (left < now)
+            helping.push_back({.value = std::move(implied), .raw = value, .left = left});
+        }
       }
     }
+    if (fitting.values.empty()) continue;
+    std::ranges::move(fitting.values, std::back_inserter(found));
+    resolved = std::move(fitting.resolved);
   }
   if (found.empty()) {
-    for (OtherSetting& list : other_lists(checkpoint, expected)) {
-      if (list.left == 0) found.push_back(std::move(list.value));
-    }
+    // A list that the class computes follows from others: those of the config come first.
+    const auto lists = other_lists(checkpoint, expected);
+    const auto add_lists = [&](bool stated_ones) {
+      for (const OtherSetting& list : lists) {
+        const json::Value* stated = config->find_path(list.value.key);
+        if (list.left == 0 && (stated != nullptr && !stated->is_null()) == stated_ones)
+          found.push_back(list.value);
+      }
+    };
+    add_lists(true);
+    if (found.empty()) add_lists(false);
   }
   if (found.empty()) {
     found = pair_of(checkpoint, expected, helping);

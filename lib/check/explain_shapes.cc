@@ -29,6 +29,8 @@ bool is_explained_elsewhere(const ShapeMismatch& mismatch) {
   }
 }
 
+constexpr std::size_t kMostExtents = 8;
+
 using ExtentPair = std::pair<std::uint64_t, std::uint64_t>;  // stored, expected
 
 std::set<ExtentPair> differing_extents(const Join& join) {
@@ -80,6 +82,24 @@ bool implies_all(const Expansion& other, const Checkpoint& checkpoint, const Exp
   return true;
 }
 
+// The stored extents beside those of a key that is 1: what a 0 or a null may be.
+std::set<ExtentPair> extents_at_one(const Expansion& expected, const json::Value& config,
+                                    const std::string& key, const Join& join) {
+  std::set<ExtentPair> extents;
+  const auto one =
+      expand_with(expected, config, key, json::Value{std::int64_t{1}}, MoreContradictions::kAny);
+  if (!one) return extents;
+  for (const ShapeMismatch& mismatch : join.mismatched) {
+    const ExpectedTensor* wanted = one->find(mismatch.stored->name);
+    const ShapeView stored = mismatch.stored->shape;
+    if (wanted == nullptr || wanted->shape.size() != stored.size()) return {};
+    for (std::size_t i = 0; i < stored.size(); ++i) {
+      if (stored[i] != wanted->shape[i]) extents.emplace(stored[i], wanted->shape[i]);
+    }
+  }
+  return extents;
+}
+
 // Values of one key that give all stored shapes. `inverse`: a count of heads, say, grows while the
 // size of one shrinks.
 std::vector<std::pair<ImpliedValue, Expansion>> fitting_values(const Checkpoint& checkpoint,
@@ -93,15 +113,22 @@ std::vector<std::pair<ImpliedValue, Expansion>> fitting_values(const Checkpoint&
   std::size_t tries = most_tries(expected);
   for (const std::string_view key : keys_read(*expected.schema)) {
     const auto value = query.of_key(key);
-    if (!value || value->integer() == nullptr) continue;
+    if (!value || (value->integer() == nullptr && !value->is_null())) continue;
+    const std::string spelling = spelling_in(config, *expected.schema, key);
+    const std::int64_t number = value->is_null() ? 0 : *value->integer();
     std::set<std::int64_t> candidates;
+    if (number == 0 && !inverse) {
+      if (tries-- == 0) return {};
+      for (const ExtentPair& scale : extents_at_one(expected, config, spelling, join)) {
+        if (const auto candidate = scaled_value(1, scale)) candidates.insert(*candidate);
+      }
+      if (candidates.size() > kMostExtents) candidates.clear();
+    }
     for (const auto& [stored, wanted] : extents) {
       const ExtentPair scale = inverse ? ExtentPair{wanted, stored} : ExtentPair{stored, wanted};
-      if (const auto candidate = scaled_value(*value->integer(), scale))
-        candidates.insert(*candidate);
+      if (const auto candidate = scaled_value(number, scale)) candidates.insert(*candidate);
     }
-    candidates.erase(*value->integer());
-    const std::string spelling = spelling_in(config, *expected.schema, key);
+    candidates.erase(number);
     for (const std::int64_t candidate : candidates) {
       if (tries-- == 0) return {};
       auto other = expand_with(expected, config, spelling, json::Value{candidate});
@@ -116,7 +143,6 @@ std::vector<std::pair<ImpliedValue, Expansion>> fitting_values(const Checkpoint&
 }  // namespace
 
 void explain_shapes(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
-  constexpr std::size_t kMostExtents = 8;
   const std::set<ExtentPair> extents = differing_extents(join);
   if (checkpoint.config_value() == nullptr || extents.empty() || extents.size() > kMostExtents)
     return;

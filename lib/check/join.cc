@@ -222,9 +222,9 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   explain_settings(checkpoint, expected, result);
   if (!result.unexpected.empty() || !result.missing.empty()) {
     explain_renames(checkpoint, expected, result);
-    auto deeper = explain_layers(checkpoint, expected, result);
+    explain_layers(checkpoint, expected, result);
     explain_numbering(checkpoint, expected, result);
-    explain_depth(checkpoint, expected, std::move(deeper), result);
+    explain_depth(checkpoint, expected, result);
   }
   if (!result.mismatched.empty()) explain_shapes(checkpoint, expected, result);
   const auto head = std::ranges::find(result.missing, Role::kHead, &ExpectedTensor::role);

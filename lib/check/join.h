@@ -107,7 +107,8 @@ struct OtherRows {
   bool fits{};            // with the stored number in the config, nothing else has the stated one
 };
 
-// Numbers that are absent in a list of layers: nothing of them is stored.
+// Numbers that are absent in a list of layers, or up to the config's count: nothing of them is
+// stored.
 struct NumberGap {
   std::string list{};  // "model.layers"
   std::vector<std::int32_t> absent{};
@@ -126,6 +127,10 @@ struct Unruled {
   std::vector<const Tensor*> unscaled{};  // whole numbers, or floats of 8 bits, and no settings
   std::optional<OtherRows> rows{};
   std::vector<NumberGap> gaps{};
+  // Of a model of text alone: the one embedding of its tokens, with the rows that the config
+  // counts, and the head that the config ties to it.
+  const Tensor* embedding{};
+  const Tensor* tied_head{};
   std::vector<ConfigProblem> problems{};
 };
 

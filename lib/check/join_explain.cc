@@ -230,8 +230,38 @@ void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Jo
   }
 }
 
-std::optional<Expansion> explain_layers(const Checkpoint& checkpoint, const Expansion& expected,
-                                        Join& join) {
+namespace {
+
+// The list as long as that: more of its last word, or of the commonest one.
+json::Value padded(const json::Value::Array& list, std::int64_t length) {
+  json::Value::Array longer = list;
+  const json::Value more = list.empty() ? json::Value{std::string("full_attention")} : list.back();
+  if (static_cast<std::int64_t>(list.size()) < length)
+    longer.resize(static_cast<std::size_t>(length), more);
+  return json::Value{std::move(longer)};
+}
+
+// What so many layers would hold, whatever lists of the config are too short for them.
+std::optional<Expansion> with_layers(const Expansion& expected, const json::Value& config,
+                                     std::int64_t layers) {
+  constexpr std::int64_t kMostLayers = 1024;
+  auto changed = with_value(config, layers_key(expected), json::Value{layers});
+  if (!changed) return std::nullopt;
+  auto other = expand_config(expected, *changed, MoreContradictions::kAny);
+  if (other || layers > kMostLayers) return other;
+  for (const std::string& key : expected.schema->per_layer_keys) {
+    const json::Value* list = config.find_path(key);
+    if (list == nullptr || list->array() == nullptr) continue;
+    if (auto longer = with_value(*changed, key, padded(*list->array(), layers)))
+      changed = std::move(longer);
+  }
+  other = expand_config(expected, *changed, MoreContradictions::kAny);
+  return other;
+}
+
+}  // namespace
+
+void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   std::unordered_set<std::int32_t> partly;  // layers of which something required is stored
   std::unordered_map<std::int32_t, std::size_t> required;
   for (const ExpectedTensor& wanted : expected.tensors) {
@@ -255,7 +285,7 @@ std::optional<Expansion> explain_layers(const Checkpoint& checkpoint, const Expa
     join.absent_layers = std::move(absent);
   }
 
-  if (!expected.layers) return std::nullopt;
+  if (!expected.layers) return;
   const auto layers = static_cast<std::int64_t>(*expected.layers);
   // The layer is the first number of a name; those behind it count experts and parts.
   std::vector<std::pair<const Tensor*, NameNumber>> beyond;
@@ -266,13 +296,12 @@ std::optional<Expansion> explain_layers(const Checkpoint& checkpoint, const Expa
     beyond.emplace_back(tensor, numbers.front());
     deepest = std::max(deepest, std::int64_t{numbers.front().value});
   }
-  if (beyond.empty()) return std::nullopt;
-  // The same name in some layer of the config is expected, or would be if there were as many:
-  // this is a layer too many.
+  if (beyond.empty()) return;
+  // The same name in some layer of the config is expected, or would be if there were as many, and
+  // whatever lists of the config would be too short then: this is a layer too many.
   std::optional<Expansion> deeper;
   if (checkpoint.config_value() != nullptr && !expected.layers_pointer.empty()) {
-    deeper = expand_with(expected, *checkpoint.config_value(), layers_key(expected),
-                         json::Value{deepest + 1});
+    deeper = with_layers(expected, *checkpoint.config_value(), deepest + 1);
   }
   std::unordered_set<const Tensor*> surplus;
   for (const auto& [tensor, number] : beyond) {
@@ -301,7 +330,6 @@ std::optional<Expansion> explain_layers(const Checkpoint& checkpoint, const Expa
     surplus.insert(tensor);
   }
   erase_explained(join.unexpected, surplus);
-  return deeper;
 }
 
 }  // namespace shardwright

@@ -1,7 +1,6 @@
 // Single causes that explain many names at once. Private to join.cc and unruled.cc.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_set>
@@ -36,12 +35,8 @@ void explain_settings(const Checkpoint& checkpoint, const Expansion& expected, J
 void explain_numbering(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_experts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
-// Returns what the config would ask for if it counted all layers that are stored; none where they
-// are not more, or it cannot.
-std::optional<Expansion> explain_layers(const Checkpoint& checkpoint, const Expansion& expected,
-                                        Join& join);
-// `deeper`: as explain_layers() returned it.
-void explain_depth(const Checkpoint& checkpoint, const Expansion& expected,
-                   std::optional<Expansion> deeper, Join& join);
+void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+// After it: whether the number of layers that are stored, in the config, explains all.
+void explain_depth(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 
 }  // namespace shardwright

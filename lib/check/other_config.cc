@@ -84,7 +84,7 @@ std::vector<std::string> resolved_by(const Expansion& other, const Expansion& ex
 
 std::size_t most_tries(const Expansion& expected) {
   constexpr std::size_t kMostWork = 10'000'000;
-  constexpr std::size_t kMostTries = 200;
+  constexpr std::size_t kMostTries = 1000;
   return std::min(kMostTries, kMostWork / std::max<std::size_t>(expected.tensors.size(), 1));
 }
 

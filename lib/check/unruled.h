@@ -19,9 +19,11 @@ Join join_without_rule(const Checkpoint& checkpoint, const Detection& detection)
 // Its parts. Sizes of no elements:
 void find_empty(const Checkpoint& checkpoint, Unruled& unruled);
 // Of a class of transformers: weights that are stored as something else, with nothing in the config
-// to explain it; another vocabulary than the config's; layers without a tensor.
+// to explain it; another vocabulary than the config's; layers without a tensor; and where its
+// tokens' rows are, if no doubt is left.
 void find_odd_dtypes(const Checkpoint& checkpoint, Join& join);
 void find_other_rows(const Checkpoint& checkpoint, std::string_view model_type, Unruled& unruled);
+void find_embedding(const Checkpoint& checkpoint, std::string_view model_type, Unruled& unruled);
 void find_gaps(const Checkpoint& checkpoint, Unruled& unruled);
 // ... and what its config asks for that no such model can be built with.
 void find_problems(const Checkpoint& checkpoint, std::string_view model_type, Unruled& unruled);

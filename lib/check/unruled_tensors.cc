@@ -26,6 +26,10 @@ constexpr auto kOwnRows =
     std::to_array<std::string_view>({"csm", "kyutai_speech_to_text", "mllama", "mllama_text_model",
                                      "moshi", "seamless_m4t", "seamless_m4t_v2"});
 
+// Classes with an lm_head that they never tie to their embedding, whatever the config says.
+constexpr auto kNeverTied = std::to_array<std::string_view>(
+    {"bailing_hybrid", "bigbird_pegasus", "inkling2_text", "inkling_text", "kimi_linear"});
+
 bool is_segment_end(std::string_view name, std::string_view end) {
   return name.ends_with(end) &&
          (name.size() == end.size() || name[name.size() - end.size() - 1] == '.');
@@ -171,6 +175,35 @@ void find_other_rows(const Checkpoint& checkpoint, std::string_view model_type, 
   unruled.rows = std::move(found);
 }
 
+void find_embedding(const Checkpoint& checkpoint, std::string_view model_type, Unruled& unruled) {
+  const json::Value& config = *checkpoint.config_value();
+  // A part that sees or listens has tokens of its own, and so has a second vocabulary.
+  const bool has_parts = std::ranges::any_of(*config.object(), [](const json::Member& member) {
+    return member.value.object() != nullptr && member.key.ends_with("_config") &&
+           member.key != "quantization_config";
+  });
+  const auto stated = one_vocabulary(config);
+  if (has_parts || stated.empty() || config.find("additional_vocab_size") != nullptr ||
+      std::ranges::find(kOwnRows, model_type) != kOwnRows.end()) {
+    return;
+  }
+  for (const Tensor& tensor : checkpoint.tensors) {
+    if (!is_token_embedding(tensor)) continue;
+    if (unruled.embedding != nullptr || tensor.shape.front() != stated.front().second) {
+      unruled.embedding = nullptr;
+      return;
+    }
+    unruled.embedding = &tensor;
+  }
+  const json::Value* flag = config.find("tie_word_embeddings");
+  const bool ties = flag != nullptr && flag->boolean() != nullptr && *flag->boolean() &&
+                    std::ranges::find(kNeverTied, model_type) == kNeverTied.end();
+  const Tensor* head = checkpoint.find("lm_head.weight");
+  if (ties && unruled.embedding != nullptr && head != nullptr &&
+      head->dtype == unruled.embedding->dtype && same_shape(head->shape, unruled.embedding->shape))
+    unruled.tied_head = head;
+}
+
 void find_gaps(const Checkpoint& checkpoint, Unruled& unruled) {
   // Where shards are absent or left out, that is what is said.
   if (!is_all_there(checkpoint) || is_visibly_incomplete(checkpoint) ||
@@ -189,15 +222,22 @@ void find_gaps(const Checkpoint& checkpoint, Unruled& unruled) {
       add(entry.name);
   }
   const auto counts = counts_of(*checkpoint.config_value(), kLayerCounts);
+  // Of a text model with one list of layers, and one count, the end may be absent, too. Models that
+  // see may count other things: efficientnet's blocks are fewer than its num_hidden_layers.
+  const bool one_list = unruled.embedding != nullptr && lists.size() == 1 && counts.size() == 1;
   for (const auto& [list, numbers] : lists) {
     const std::int32_t last = *numbers.rbegin();
     const auto layers = static_cast<std::uint64_t>(last) + 1;
     const StatedCount* count = count_of(counts, layers);
+    if (count == nullptr && one_list && counts.front().second > layers) count = &counts.front();
     // More holes than layers are no gap.
-    if (numbers.size() == layers || numbers.size() * 2 < layers || count == nullptr) continue;
+    if (count == nullptr || numbers.size() == count->second || numbers.size() * 2 < count->second) {
+      continue;
+    }
     NumberGap gap{
         .list = std::string(list), .last = last, .pointer = count->first, .count = count->second};
-    for (std::int32_t number = 0; number < last; ++number) {
+    const auto end = static_cast<std::int32_t>(count->second);
+    for (std::int32_t number = 0; number < end; ++number) {
       if (!numbers.contains(number)) gap.absent.push_back(number);
     }
     unruled.gaps.push_back(std::move(gap));

@@ -166,6 +166,11 @@ Result<CheckedModel> check_checkpoint(Checkpoint checkpoint, const std::string& 
   data.all = options.data;
   data.threads = options.threads;
   data.monitor = options.monitor;
+  if (const auto& unruled = model.join.unruled; unruled && unruled->tied_head != nullptr) {
+    const Tensor* first = model.checkpoint.tensors.data();
+    data.tie = {static_cast<std::uint32_t>(unruled->tied_head - first),
+                static_cast<std::uint32_t>(unruled->embedding - first)};
+  }
   SW_TRY(model.data,
          read_data(model.checkpoint, model.expected ? &*model.expected : nullptr, data));
   // A file that cannot be opened is a finding; one that fails while it is read leaves no ground for

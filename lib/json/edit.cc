@@ -215,6 +215,26 @@ Span removal(const Container& container, std::size_t first, std::size_t last) {
   return {.begin = container.span.begin + 1, .end = container.span.end - 1};
 }
 
+// The text with an empty object for each step but the last that its object does not have.
+Result<std::string> with_parents(std::string_view text, const std::vector<std::string>& steps,
+                                 std::string_view pointer) {
+  std::string grown(text);
+  SW_TRY(Span span, whole_value(grown, content_begin(grown)));
+  for (std::size_t i = 0; i + 1 < steps.size(); ++i) {
+    auto container = open_container(grown, span, steps[i]);
+    if (container && container->is_object && last_match(*container) == nullptr) {
+      const std::size_t size = grown.size();
+      grown = insert_member(grown, *container, steps[i], "{}");
+      span.end += grown.size() - size;
+      container = open_container(grown, span, steps[i]);
+    }
+    const Item* item = container ? last_match(*container) : nullptr;
+    if (item == nullptr) return not_found(pointer);
+    span = item->value;
+  }
+  return grown;
+}
+
 }  // namespace
 
 Result<std::string> set_value(std::string_view text, std::string_view pointer,
@@ -229,10 +249,17 @@ Result<std::string> set_value(std::string_view text, std::string_view pointer,
     SW_TRY(const Span span, whole_value(text, content_begin(text)));
     return replace(text, span, value);
   }
-  SW_TRY(const Container parent, find_parent(text, *steps, pointer));
-  if (const Item* item = last_match(parent)) return replace(text, item->value, value);
-  if (!parent.is_object) return not_found(pointer);
-  return insert_member(text, parent, steps->back(), value);
+  std::string grown;
+  auto parent = find_parent(text, *steps, pointer);
+  if (!parent && parent.error().code == ErrorCode::kNotFound) {
+    SW_TRY(grown, with_parents(text, *steps, pointer));
+    text = grown;
+    parent = find_parent(text, *steps, pointer);
+  }
+  if (!parent) return std::move(parent).error();
+  if (const Item* item = last_match(*parent)) return replace(text, item->value, value);
+  if (!parent->is_object) return not_found(pointer);
+  return insert_member(text, *parent, steps->back(), value);
 }
 
 Result<std::string> remove_value(std::string_view text, std::string_view pointer) {

@@ -10,10 +10,11 @@
 namespace shardwright::json {
 
 // Replaces the value at `pointer` (RFC 6901) with `value` (JSON text); of members with equal keys
-// the last, which is the one that counts. Where the last key of the pointer is absent from its
-// object, inserts it as the object's last member, with the indentation of its neighbours.
-// kNotFound where the parent is absent, kMalformed where the text is no JSON, kInvalidArgument
-// where pointer or value is none.
+// the last, which is the one that counts. Where a key of the pointer is absent from its object,
+// inserts it as the object's last member, with the indentation of its neighbours, and an object
+// for each key but the last. kNotFound where a step is no element of an array, or what stands there
+// is no object or array, kMalformed where the text is no JSON, kInvalidArgument where pointer or
+// value is none.
 Result<std::string> set_value(std::string_view text, std::string_view pointer,
                               std::string_view value);
 

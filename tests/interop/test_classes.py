@@ -1,5 +1,8 @@
 """Which class the tensors are of: what check says beside what transformers loads."""
 
+import contextlib
+import json
+
 import pytest
 import torch
 import transformers
@@ -62,6 +65,50 @@ def test_a_decoder_of_another_depth(shardwright, tmp_path, layers):
     assert (finding["code"], finding["pointer"]) == ("CF316", "/num_decoder_layers")
     shardwright.json("repair", model, "--output", tmp_path / "mended", "--unsafe")
     assert load_report(tmp_path / "mended", "T5ForConditionalGeneration") == {}
+
+
+DEEPSEEK = SIZES | dict(
+    num_key_value_heads=4, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, q_lora_rank=12, kv_lora_rank=10,
+    qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=6, first_k_dense_replace=1, n_group=2, topk_group=1,
+)  # fmt: skip
+GEMMA = SIZES | dict(
+    num_hidden_layers=6, num_key_value_heads=2, head_dim=8, global_head_dim=16, vocab_size_per_layer_input=50,
+    hidden_size_per_layer_input=6, layer_types=["sliding_attention", "full_attention"] * 3, num_kv_shared_layers=2,
+)  # fmt: skip
+QWEN = SIZES | dict(
+    num_key_value_heads=2, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, num_hidden_layers=4, mlp_only_layers=[0, 3]
+)  # fmt: skip
+LOST = object()
+
+
+@pytest.mark.parametrize(
+    "model_type, prefix, sizes, key, said, was",
+    [
+        ("deepseek_v3", "DeepseekV3", DEEPSEEK, "q_lora_rank", None, 12),
+        ("deepseek_v3", "DeepseekV3", DEEPSEEK | dict(q_lora_rank=None), "q_lora_rank", 12, None),
+        ("deepseek_v3", "DeepseekV3", DEEPSEEK | dict(q_lora_rank=None), "q_lora_rank", LOST, None),
+        ("deepseek_v2", "DeepseekV2", DEEPSEEK, "q_lora_rank", None, 12),
+        ("deepseek_v2", "DeepseekV2", DEEPSEEK | dict(q_lora_rank=None), "q_lora_rank", LOST, None),
+        ("gemma4_text", "Gemma4", GEMMA, "num_kv_shared_layers", LOST, 2),
+        ("gemma4_text", "Gemma4", GEMMA | dict(use_double_wide_mlp=True), "num_kv_shared_layers", 0, 2),
+        ("gemma4_text", "Gemma4", GEMMA | dict(use_double_wide_mlp=True), "num_kv_shared_layers", 1, 2),
+        ("qwen3_moe", "Qwen3Moe", QWEN, "mlp_only_layers", LOST, [0, 3]),
+        ("opt", "OPT", SIZES | dict(ffn_dim=40, word_embed_proj_dim=20), "word_embed_proj_dim", LOST, 20),
+    ],
+)
+def test_a_setting_that_the_tensors_tell(shardwright, tmp_path, model_type, prefix, sizes, key, said, was):
+    """One finding, and a repair after which transformers has nothing to report."""
+    model, class_name = tmp_path / "model", prefix + "ForCausalLM"
+    save(model, model_type, class_name, sizes)
+    assert load_report(model, class_name) == {}
+    change_json(model / "config.json", lambda config: config.pop(key) if said is LOST else config.update({key: said}))
+    with contextlib.suppress(RuntimeError):  # of other shapes
+        assert load_report(model, class_name) != {}
+    (finding,) = shardwright.findings(model)
+    assert (finding["code"], finding["pointer"]) == ("CF316", f"/{key}")
+    shardwright.json("repair", model, "--output", tmp_path / "mended", "--unsafe")
+    assert json.loads((tmp_path / "mended" / "config.json").read_text())[key] == was
+    assert load_report(tmp_path / "mended", class_name) == {}
 
 
 def test_a_config_under_another_case_is_named(shardwright, tmp_path):

@@ -7,6 +7,7 @@ import struct
 
 import config_types
 import pytest
+import tokenizers
 import torch
 import transformers
 from conftest import ROOT
@@ -42,9 +43,10 @@ def classes(model_type):
     return list(dict.fromkeys(name for names in found for name in ([names] if isinstance(names, str) else names)))
 
 
-def write_without_numbers(folder, model):
-    """What save_pretrained writes, with zeros that take no space on disk."""
+def write_without_numbers(folder, model, keep=()):
+    """What save_pretrained writes, and `keep`, with zeros that take no space on disk."""
     left_out = set(getattr(model, "all_tied_weights_keys", None) or ()) | set(model._keys_to_ignore_on_save or ())
+    left_out -= set(keep)
     stored = {name: tensor for name, tensor in model.state_dict().items() if name not in left_out}
     stored = revert_weight_conversion(model, stored)
     header, end = {"__metadata__": {"format": "pt"}}, 0
@@ -109,6 +111,36 @@ def test_a_padding_token_beyond_the_vocabulary(model_type, shardwright, tmp_path
         assert [finding["code"] for finding in found] == ["CF306"]
         with pytest.raises(AssertionError, match="Padding_idx must be within num_embeddings"), torch.device("meta"):
             getattr(transformers, name)(transformers.CONFIG_MAPPING[model_type].from_dict(config))
+
+
+HEAD = "lm_head.weight"
+
+
+@pytest.mark.parametrize("model_type", types_without_rule() if ALL else SAMPLE)
+def test_a_head_beside_the_embedding_that_it_is_tied_to(model_type, shardwright, tmp_path):
+    """Where check says that the config ties the two, the class does."""
+    for name in classes(model_type)[: None if ALL else 1]:
+        folder = tmp_path / name
+        folder.mkdir()
+        try:
+            config = transformers.CONFIG_MAPPING[model_type](dtype="float32")
+            config.tie_word_embeddings = True
+            with torch.device("meta"):
+                model = getattr(transformers, name)(config)
+            write_without_numbers(folder, model, keep=[HEAD])
+        except Exception:
+            continue  # its defaults make no model
+        with open(folder / "model.safetensors", "r+b") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(length))
+            if HEAD not in header:
+                continue
+            file.seek(8 + length + header[HEAD]["data_offsets"][0])
+            file.write(b"\1")
+        found = shardwright.findings(folder)
+        if found:
+            assert [finding["code"] for finding in found] == ["AR413"], name
+            assert repr(model.all_tied_weights_keys[HEAD]) in found[0]["message"]
 
 
 def common_rows():
@@ -182,6 +214,8 @@ BROKEN = {
         stored(lambda found: found | {UP.replace("weight", "lora_A.weight"): torch.ones(2, 32)}),
     ),
     "gap": ("AR407", "complains", False, stored(lambda found: {name: found[name] for name in found if ".1." not in name})),
+    "last-layer": ("AR407", "complains", False, stored(lambda found: {name: found[name] for name in found if ".3." not in name})),
+    "tied-head": ("AR413", "complains", True, stated(tie_word_embeddings=True)),
     "vocabulary": ("TK501", "refuses", True, stated(vocab_size=128)),
     "empty": ("AR404", "refuses", False, replaced(lambda tensor: torch.empty(0))),
     "fp8": ("AR406", "wrong", False, replaced(lambda tensor: tensor.to(torch.float8_e4m3fn))),
@@ -212,6 +246,14 @@ def test_what_is_broken_is_found(name, model, shardwright, tmp_path_factory):
         found, complaints = load(out)
         assert complaints == []
         assert torch.equal(logits(found), good)
+
+
+def test_a_token_without_a_row(model, shardwright):
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({f"w{i}": i for i in range(97)}, unk_token="w0"))
+    words.save(str(model / "tokenizer.json"))
+    with pytest.raises(IndexError):
+        load(model)[0](torch.tensor([words.encode("w96").ids]))
+    assert [(finding["code"], finding["severity"]) for finding in shardwright.findings(model)] == [("TK502", "warning")]
 
 
 VISION = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, image_size=28, patch_size=14)

@@ -23,8 +23,11 @@ void report_layer_gap(const NumberGap& gap, const Reporter& report) {
               one ? "layer" : "layers", number_runs(gap.absent), quoted(gap.list),
               one ? "is" : "are", gap.count, quoted(gap.pointer), one ? "it" : "them",
               fmt::format("layer {}", gap.last), one ? "it" : "them"),
-          .fix = no_fix("shards are absent, or layers were taken out and the others not numbered "
-                        "anew: compare with the model that the weights come from"),
+          .fix = no_fix(gap.absent.front() > gap.last
+                            ? "shards are absent, or the config counts too many layers: compare it "
+                              "with the model that the weights come from"
+                            : "shards are absent, or layers were taken out and the others not "
+                              "numbered anew: compare with the model that the weights come from"),
           .group = gap.list});
 }
 

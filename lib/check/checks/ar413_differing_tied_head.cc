@@ -1,5 +1,8 @@
 // AR413: the config ties the head to the embedding, and the stored head differs.
 // docs/checks/AR413-differing-tied-head.md
+#include <string>
+#include <string_view>
+
 #include <fmt/format.h>
 
 #include "base/utf8.h"
@@ -11,7 +14,31 @@
 namespace shardwright {
 namespace {
 
+void report_head(const Model& model, const Tensor& head, std::string_view embedding,
+                 std::string_view where, std::string_view key, const Reporter& report) {
+  report({.file = model.checkpoint.shards[head.shard].file,
+          .tensor = std::string(head.name),
+          .message =
+              fmt::format("{} is stored and differs from {}, and {}: transformers 4 replaces it by "
+                          "the embedding, transformers 5 keeps it with a warning",
+                          quoted(head.name), quoted(embedding), where),
+          .fix = unsafe_fix(fmt::format("set {} to false", key), untie_edits(model)),
+          .group = std::string(head.name)});
+}
+
+// No rule says what is tied: the one embedding, and the head that the config ties to it.
+void differing_without_rule(const Model& model, const Reporter& report) {
+  const Tensor* head = model.join.unruled->tied_head;
+  if (head == nullptr) return;
+  for (const TieFacts& tie : model.data.ties) {
+    if (tie.target != head->name || tie.bytes != TieBytes::kDiffer) continue;
+    report_head(model, *head, tie.source, "the config says tie_word_embeddings true",
+                "tie_word_embeddings", report);
+  }
+}
+
 void differing_tied_head(const Model& model, const Reporter& report) {
+  if (model.join.unruled) differing_without_rule(model, report);
   if (!model.join.compared || !model.expected->tie.tied) return;
   for (const StoredTie& tie : stored_ties(model)) {
     if (tie.source == nullptr || tie.bytes != TieBytes::kDiffer) continue;
@@ -23,16 +50,7 @@ void differing_tied_head(const Model& model, const Reporter& report) {
             ? fmt::format("the config says {} true", model.expected->tie.key())
             : fmt::format("the config does not say tie_word_embeddings, and '{}' ties by default",
                           model.expected->schema->name);
-    report({.file = model.checkpoint.shards[tie.target->shard].file,
-            .tensor = std::string(tie.target->name),
-            .pointer = {},
-            .message = fmt::format(
-                "{} is stored and differs from {}, and {}: transformers 4 replaces it by the "
-                "embedding, transformers 5 keeps it with a warning",
-                quoted(tie.target->name), quoted(tie.source->name), where),
-            .fix = unsafe_fix(fmt::format("set {} to false", model.expected->tie.key()),
-                              untie_edits(model)),
-            .group = std::string(tie.target->name)});
+    report_head(model, *tie.target, tie.source->name, where, model.expected->tie.key(), report);
   }
 }
 

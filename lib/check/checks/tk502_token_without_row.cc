@@ -20,6 +20,7 @@ namespace {
 
 // The embedding of the tokens: of several the one that the config's vocabulary counts.
 const Tensor* token_rows(const Model& model) {
+  if (model.join.unruled) return model.join.unruled->embedding;
   if (!model.expected || !model.expected->vocabulary) return nullptr;
   for (const ExpectedTensor& wanted : model.expected->tensors) {
     if (wanted.role != Role::kEmbedding || wanted.shape.size() != 2 ||

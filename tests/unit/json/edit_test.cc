@@ -74,12 +74,24 @@ TEST_CASE("json: no member of an equal key comes to light") {
   CHECK(removed(R"({"a": 1, "a": 2, "b": 0})", "/a") == R"({"b": 0})");
 }
 
+TEST_CASE("json: objects on the way to a new value are made") {
+  CHECK(set("{}", "/a/b", "1") == R"({"a": {"b": 1}})");
+  CHECK(set(R"({"a": 1})", "/b/c/d", "2") == R"({"a": 1, "b": {"c": {"d": 2}}})");
+  CHECK(set(R"({"a": {"x": 1}, "b": 2})", "/a/c/d", "3") ==
+        R"({"a": {"x": 1, "c": {"d": 3}}, "b": 2})");
+  CHECK(set(R"([{"a": {}}])", "/0/a/b/c", "1") == R"([{"a": {"b": {"c": 1}}}])");
+  CHECK(set("{\n  \"a\": 1\n}\n", "/b/c", "2") ==
+        "{\n  \"a\": 1,\n  \"b\": {\n    \"c\": 2\n  }\n}\n");
+  // Of equal keys the last, as everywhere.
+  CHECK(set(R"({"a": {"b": {}}, "a": {}})", "/a/b/c", "1") ==
+        R"({"a": {"b": {}}, "a": {"b": {"c": 1}}})");
+}
+
 TEST_CASE("json: edits that cannot be made say why") {
   const auto code = [](const Result<std::string>& result) {
     REQUIRE(!result);
     return result.error().code;
   };
-  CHECK(set(R"({"a": 1})", "/b/c", "2") == "error: nothing at '/b/c'");
   CHECK(set(R"({"a": 1})", "/a/c", "2") == "error: nothing at '/a/c'");
   CHECK(set(R"([1])", "/1", "2") == "error: nothing at '/1'");
   CHECK(set(R"([1])", "/-", "2") == "error: nothing at '/-'");
@@ -100,7 +112,9 @@ TEST_CASE("json: edits that cannot be made say why") {
   CHECK(set("{}", "a", "1") == "error: 'a' is no JSON pointer");
   CHECK(set("{}", "/~2", "1") == "error: '/~2' is no JSON pointer");
   CHECK(removed("{}", "") == "error: the whole document cannot be removed");
-  CHECK(code(set_value("{}", "/a/b", "1")) == ErrorCode::kNotFound);
+  CHECK(code(set_value("[]", "/0/b", "1")) == ErrorCode::kNotFound);
+  CHECK(set(R"({"a": null})", "/a/b", "1") == "error: nothing at '/a/b'");
+  CHECK(set(R"({"a": [{}]})", "/a/1/b", "1") == "error: nothing at '/a/1/b'");
   CHECK(code(set_value("{", "/a", "1")) == ErrorCode::kMalformed);
   CHECK(code(set_value("{}", "/a", "")) == ErrorCode::kInvalidArgument);
 }

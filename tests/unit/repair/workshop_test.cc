@@ -91,6 +91,7 @@ TEST_CASE("workshop: values of one text are set one after the other") {
   REQUIRE(work.set_json("config.json", "/one", "1", kAsked));
   REQUIRE(work.set_json("config.json", "/two", "2", kAsked));
   CHECK_FALSE(work.set_json("config.json", "/two/three", "3", kAsked));
+  REQUIRE(work.set_json("config.json", "/vision_config/depth", "5", kAsked));
   CHECK_FALSE(work.set_json("config.json", "four", "4", kAsked));
   const auto plan = work.finish();
   REQUIRE(plan);
@@ -100,6 +101,7 @@ TEST_CASE("workshop: values of one text are set one after the other") {
   CHECK(text.find("\"one\": 1") != std::string::npos);
   CHECK(text.find("\"two\": 2") != std::string::npos);
   CHECK(text.find("three") == std::string::npos);
+  CHECK(text.find("\"vision_config\": {\n    \"depth\": 5\n  }\n}") != std::string::npos);
 }
 
 TEST_CASE(

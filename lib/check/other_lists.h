@@ -1,0 +1,27 @@
+// Lists of the config that say something of each layer, with what the stored layers say.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "arch/expand.h"
+#include "check/join.h"
+#include "checkpoint/checkpoint.h"
+#include "json/value.h"
+
+namespace shardwright {
+
+// One key that has another value, and what the rule asks for then.
+struct OtherSetting {
+  ImpliedValue value{};
+  json::Value raw{};
+  std::size_t left{};  // differences that remain
+};
+
+// How many tensors the expansion and what is stored differ in.
+std::size_t count_differences(const Checkpoint& checkpoint, const Expansion& expansion);
+
+// The lists that would be others.
+std::vector<OtherSetting> other_lists(const Checkpoint& checkpoint, const Expansion& expected);
+
+}  // namespace shardwright
