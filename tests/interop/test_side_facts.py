@@ -101,6 +101,49 @@ def test_a_length_that_leaves_no_room(folder, shardwright):
     assert severities(shardwright, folder, "CF314") == {"warning"}
 
 
+IDS = [dict(forced_eos_token_id=96), dict(bad_words_ids=[[5, 96]]), dict(sequence_bias=[[[96], -1.0]])]
+
+
+@settings(IDS)
+def test_generation_config_that_names_a_token_without_a_row(folder, row, shardwright):
+    change_generation(folder, row)
+    with pytest.raises((ValueError, IndexError)):
+        generate(folder)
+    assert severities(shardwright, folder, "TK502") == {"warning"}
+    assert severities(shardwright, folder, "CF314") == set()
+
+
+@pytest.mark.parametrize("file", ["config.json", "generation_config.json"])
+@pytest.mark.parametrize("first", [95, 96, -1])
+def test_the_first_token_of_a_decoder(first, file, shardwright, tmp_path):
+    model_named("t5-plain").write(tmp_path)
+    if file == "config.json":
+        (tmp_path / "generation_config.json").unlink(missing_ok=True)
+    change_json(tmp_path / file, lambda config: config.update(decoder_start_token_id=first))
+    model = transformers.T5ForConditionalGeneration.from_pretrained(tmp_path)
+    if first == 95:
+        model.generate(torch.tensor([[1, 5]]), max_new_tokens=2)
+    else:
+        with pytest.raises(IndexError):
+            model.generate(torch.tensor([[1, 5]]), max_new_tokens=2)
+    assert severities(shardwright, tmp_path, "TK502") == (set() if first == 95 else {"warning"})
+
+
+@pytest.mark.parametrize("named", [None, "BertTokenizer", "RobertaTokenizer"])
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_list_of_words(more, named, shardwright, tmp_path):
+    model_named("bert-plain").write(tmp_path)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words += [f"w{i}" for i in range(len(words), 96 + more)]
+    (tmp_path / "vocab.txt").write_text("\n".join(words) + "\n\n")
+    if named is not None:
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": named}))
+    ids = transformers.AutoTokenizer.from_pretrained(tmp_path)(words[-1])["input_ids"]
+    beyond = max(ids) >= 96
+    assert beyond == (more == 1 and named != "RobertaTokenizer")
+    assert severities(shardwright, tmp_path, "TK502") == ({"warning"} if beyond else set())
+
+
 def write_tokenizer(folder, size, added):
     entry = dict(single_word=False, lstrip=False, rstrip=False, normalized=False, special=True)
     words = {f"w{i}": i for i in range(size)}
