@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,25 +55,30 @@ void add_word_list(std::string_view text, TokenizerFacts& facts) {
          .start = std::string(text.substr(0, TokenizerFacts::kStartBytes))});
     return;
   }
-  if (text.ends_with('\n')) text.remove_suffix(1);
-  std::vector<std::string_view> words = split(text, '\n');
-  for (std::string_view& word : words) {
-    word = trim(word);
+  std::uint64_t lines = 0;
+  std::string_view last;
+  std::vector<std::optional<std::uint64_t>> ids(facts.named.size());
+  for (std::uint64_t line = 0; !text.empty(); ++line) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view word = trim(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (word.empty()) continue;  // no text holds the empty word
     if (word.find_first_of(" \t") != std::string_view::npos) return;
-  }
-  // No text holds the empty word.
-  while (!words.empty() && words.back().empty())
-    words.pop_back();
-  if (words.empty()) return;
-  facts.model_type = "WordPiece";
-  facts.vocabulary = words.size();
-  facts.vocabulary_top = {.id = words.size() - 1,
-                          .content = std::string(words.back().substr(0, kMaxWord)),
-                          .file = std::string(kWordList)};
-  for (TokenizerFacts::Named& named : facts.named) {
+    lines = line + 1;
+    last = word;
     // Of equal words the last has the id.
-    const auto found = std::find(words.rbegin(), words.rend(), std::string_view(named.content));
-    if (found != words.rend()) named.id = static_cast<std::uint64_t>(words.rend() - found) - 1;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (facts.named[i].content == word) ids[i] = line;
+    }
+  }
+  if (lines == 0) return;
+  facts.model_type = "WordPiece";
+  facts.vocabulary = lines;
+  facts.vocabulary_top = {.id = lines - 1,
+                          .content = std::string(last.substr(0, kMaxWord)),
+                          .file = std::string(kWordList)};
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i]) facts.named[i].id = ids[i];
   }
 }
 
