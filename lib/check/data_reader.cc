@@ -147,7 +147,7 @@ class Reader {
     Digester digester;
     std::size_t segment = unit.begin;
     std::optional<RowReader> rows = row_reader(work_.segments[segment]);
-    ZeroRunReader zeros(work_.segments[segment].from);
+    ZeroRunReader zeros = zero_reader(work_.segments[segment]);
     while (position < end && !meter_.stopped()) {
       std::uint64_t want = std::min<std::uint64_t>(buffer.size(), end - position);
       if (position + want < end) want = (position + want) / kPageBytes * kPageBytes - position;
@@ -173,12 +173,16 @@ class Reader {
         ++segment;
         if (segment >= unit.end) continue;
         rows = row_reader(work_.segments[segment]);
-        zeros = ZeroRunReader(work_.segments[segment].from);
+        zeros = zero_reader(work_.segments[segment]);
       }
       position += used;
       meter_.add(used);
     }
     return ok();
+  }
+
+  [[nodiscard]] ZeroRunReader zero_reader(const Segment& segment) const {
+    return ZeroRunReader(segment.from, tensors_[segment.tensor].dtype);
   }
 
   Status read_pair(const Unit& unit, MutableBytes buffer) {
@@ -188,8 +192,8 @@ class Reader {
     const Segment& b = work_.segments[unit.begin + 1];
     const Tensor& tensor_a = tensors_[a.tensor];
     const Tensor& tensor_b = tensors_[b.tensor];
-    ZeroRunReader zeros_a(a.from);
-    ZeroRunReader zeros_b(b.from);
+    ZeroRunReader zeros_a = zero_reader(a);
+    ZeroRunReader zeros_b = zero_reader(b);
     for (std::uint64_t at = 0; at < a.bytes && !meter_.stopped();) {
       const std::uint64_t bytes = std::min<std::uint64_t>(half_a.size(), a.bytes - at);
       const MutableBytes bytes_a = half_a.first(bytes);

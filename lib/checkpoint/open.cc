@@ -94,7 +94,8 @@ std::vector<Shard> read_files(Checkpoint& checkpoint, const std::string& index,
     if (task == 0) {
       if (!index.empty()) checkpoint.index = read_index_file(folder, index);
     } else if (task == 1) {
-      if (!alone && options.tokenizer) checkpoint.tokenizer = read_tokenizer(folder);
+      if (!alone && options.tokenizer)
+        checkpoint.tokenizer = read_tokenizer(folder, checkpoint.config_value());
     } else if (task == 2) {
       if (alone) return;
       for (const std::string& name : side_file_names(folder))

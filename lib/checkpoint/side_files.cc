@@ -7,6 +7,7 @@
 #include "base/try.h"
 #include "base/utf8.h"
 #include "safetensors/header.h"
+#include "tokenizer/word_list.h"
 
 namespace shardwright {
 namespace {
@@ -104,23 +105,31 @@ std::vector<std::string> side_file_names(const Folder& folder) {
   return names;
 }
 
-std::optional<TokenizerFacts> read_tokenizer(const Folder& folder) {
-  std::vector<SideFile> config;
+std::optional<TokenizerFacts> read_tokenizer(const Folder& folder, const json::Value* config) {
+  std::vector<SideFile> settings;
   if (folder.find(kTokenizerConfig) != nullptr)
-    config.push_back(read_side_file(folder, std::string(kTokenizerConfig)));
-  TokenizerFacts facts = named_tokens(config);
+    settings.push_back(read_side_file(folder, std::string(kTokenizerConfig)));
+  TokenizerFacts facts = named_tokens(settings);
   add_pointers(folder, facts);
-  const bool fast = folder.find("tokenizer.json") != nullptr;
-  const std::string name = fast ? "tokenizer.json" : "vocab.json";
-  if (!fast && folder.find(name) == nullptr)
+  const bool described = !settings.empty() && settings.front().document;
+  const bool words = has_word_list(described ? &settings.front().document->root : nullptr, config);
+  struct Reader {
+    std::string_view file;
+    void (*add)(std::string_view text, TokenizerFacts& facts);
+  };
+  constexpr auto kReaders = std::to_array<Reader>({{"tokenizer.json", add_tokenizer_json},
+                                                   {"vocab.json", add_vocabulary_json},
+                                                   {"vocab.txt", add_word_list}});
+  const auto reader = std::ranges::find_if(kReaders, [&](const Reader& one) {
+    return folder.find(one.file) != nullptr && (one.add != add_word_list || words);
+  });
+  if (reader == kReaders.end())
     return facts.broken.empty() ? std::nullopt : std::optional(std::move(facts));
-  const auto text = read_text(folder, name, kMaxTokenizer);
-  if (!text) {
-    facts.broken.push_back({.file = name, .error = text.error().message});
-  } else if (fast) {
-    add_tokenizer_json(*text, facts);
+  const std::string name(reader->file);
+  if (const auto text = read_text(folder, name, kMaxTokenizer)) {
+    reader->add(*text, facts);
   } else {
-    add_vocabulary_json(*text, facts);
+    facts.broken.push_back({.file = name, .error = text.error().message});
   }
   return facts;
 }

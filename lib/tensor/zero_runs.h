@@ -2,11 +2,13 @@
 // written read as zeros.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "base/bytes.h"
+#include "shardwright/dtype.h"
 
 namespace shardwright {
 
@@ -23,9 +25,10 @@ inline constexpr std::uint64_t kLeastZeroRun = 4096;
 // Watches a part of a tensor. What it costs is a look at the ends of each page, until one is zero.
 class ZeroRunReader {
  public:
-  explicit ZeroRunReader(std::uint64_t from = 0) : begin_(from), at_(from) {}
+  // Of a floating dtype -0.0 is zero, too: what a mask leaves of a weight.
+  explicit ZeroRunReader(std::uint64_t from = 0, DType dtype = DType::kU8);
 
-  // The next bytes, in any portions.
+  // The next bytes, in any portions of whole elements.
   void add(Bytes bytes);
   // The long runs, and those of any length that touch an end of the part.
   std::vector<ZeroRun> take();
@@ -35,7 +38,9 @@ class ZeroRunReader {
 
   std::uint64_t begin_;
   std::uint64_t at_;
-  std::uint64_t zeros_{};  // that end here
+  std::uint64_t sign_{};        // the bits of eight bytes that do not count
+  std::size_t sign_period_{1};  // the bytes of an element
+  std::uint64_t zeros_{};       // that end here
   std::vector<ZeroRun> runs_;
 };
 

@@ -6,10 +6,12 @@ import shutil
 import subprocess
 
 import pytest
+import torch
 import transformers
 from breakages import BREAKAGES, ORIGINALS
 from folders import change_config, listening, logits
 from models import model_named
+from safetensors.torch import save_file
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +97,54 @@ def test_what_transformers_prints_of_a_config_is_explained(case, shardwright, tm
     assert code in {finding["code"] for finding in shardwright.findings(tmp_path / "model", least="info")}
     page = explained(shardwright, printed(tmp_path / "model"))
     assert f"# {PAGES.get(code, code)} " in page and code in page
+
+
+def torch_load(text):
+    def run(folder):
+        (folder / "pytorch_model.bin").write_text(text)
+        torch.load(folder / "pytorch_model.bin", weights_only=False)
+
+    return run
+
+
+def shared_save(folder):
+    weight = torch.ones(4, 4)
+    save_file({"lm_head.weight": weight, "model.embed_tokens.weight": weight}, folder / "model.safetensors")
+
+
+def wide_index(folder):
+    model_named("llama-sharded").write(folder)
+    (folder / "model.safetensors.index.json").write_text("{}", encoding="utf-16")
+    transformers.AutoModelForCausalLM.from_pretrained(folder)
+
+
+def placed(stored):
+    """What accelerate says of a stored tensor, or of none, for a weight of [2, 3]."""
+
+    def run(folder):
+        modeling = pytest.importorskip("accelerate.utils.modeling")
+        with torch.device("meta"):
+            module = torch.nn.Linear(3, 2)
+        modeling.set_module_tensor_to_device(module, "weight", "cpu", value=stored)
+
+    return run
+
+
+PRINTED = {
+    "a pointer in the place of a pickle": (torch_load("version https://git-lfs.github.com/spec/v1\n"), {"ST101"}),
+    "a page in the place of a pickle": (torch_load("<!doctype html>\n"), {"ST102"}),
+    "tensors that share memory": (shared_save, {"AR412"}),
+    "an index in UTF-16": (wide_index, {"IX201", "CF302", "CF309"}),
+    "another shape": (placed(torch.ones(4, 3)), {"AR403", "TK501"}),
+    "an empty tensor": (placed(torch.ones(0)), {"AR404"}),
+    "no tensor": (placed(None), {"AR401"}),
+}
+
+
+@pytest.mark.parametrize("case", PRINTED)
+def test_what_other_packages_print_is_explained(case, shardwright, tmp_path):
+    run, codes = PRINTED[case]
+    with pytest.raises(Exception) as caught:  # noqa: PT011, of each package another kind
+        run(tmp_path)
+    page = explained(shardwright, f"{type(caught.value).__name__}: {caught.value}")
+    assert {line.split()[1] for line in page.splitlines() if line.startswith("# ")} == codes

@@ -94,6 +94,15 @@ def test_rows_of_zeros(folder, shardwright):
     assert found(shardwright, folder) == [("TD604", "info")]
 
 
+def test_rows_that_a_mask_left(folder, shardwright):
+    """A weight below 0, times 0, is -0.0."""
+    edit(folder / NAME, lambda tensors: tensors["lm_head.weight"][50:].mul_(0))
+    assert found(shardwright, folder) == [("TD604", "info")]
+    edit(folder / NAME, lambda tensors: tensors["lm_head.weight"][50:].copy_(torch.randn(526, 200)))
+    edit(folder / NAME, lambda tensors: tensors["lm_head.weight"][500:].mul_(0))
+    assert found(shardwright, folder) == []
+
+
 def prune(tensors):
     rng = np.random.default_rng(0)
     for tensor in tensors.values():
@@ -107,6 +116,8 @@ SOUND = {
     "dead units": lambda tensors: tensors[UP][40:44].zero_(),
     "new rows": lambda tensors: tensors["model.embed_tokens.weight"][500:].zero_(),
     "padding to a size": lambda tensors: tensors[UP][512:].zero_(),
+    "new rows of the others' mean": lambda tensors: tensors["model.embed_tokens.weight"][300:].copy_(
+        tensors["model.embed_tokens.weight"][:300].mean(0, keepdim=True).expand(276, 200)),
     "half of each row": lambda tensors: tensors[UP][:, 100:].zero_(),
 }
 

@@ -396,6 +396,23 @@ def test_end_token(ids, originals, shardwright, tmp_path):
     assert shardwright.json("repair", mended, "--unsafe", "--in-place")["plan"] == []
 
 
+@pytest.mark.parametrize("ids", [96, [2, 96]])
+def test_end_token_beside_one_without_a_row(ids, originals, shardwright, tmp_path):
+    """The model has 96 rows: it never gives the token 96, which leaves the list."""
+    folder, mended = tmp_path / "model", tmp_path / "mended"
+    shutil.copytree(originals("untied").folder, folder)
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "b": 1, "<|im_end|>": 2}, "a"))
+    tokenizer.add_special_tokens([AddedToken("<|stop|>")])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|stop|>"}))
+    change_json(folder / "config.json", lambda config: config.update(eos_token_id=2))
+    change_json(folder / "generation_config.json", lambda config: config.update(eos_token_id=ids))
+    assert {one["code"] for one in shardwright.findings(folder)} == {"TK502"}
+    shardwright.run("repair", folder, "--unsafe", "--output", mended)
+    assert load(mended)[0].generation_config.eos_token_id == (3 if ids == 96 else [2, 3])
+    assert shardwright.findings(mended) == []
+
+
 # What is left
 
 

@@ -29,15 +29,30 @@ def severities(shardwright, folder, code):
 REFUSED = [
     dict(max_new_tokens=0), dict(max_new_tokens=-1), dict(early_stopping="soon"), dict(num_return_sequences=2),
     dict(num_beams=2, num_return_sequences=3), dict(max_new_tokens="5"), dict(cache_implementation="drawer"),
+    dict(num_return_sequences="2"), dict(pad_token_id="0"), dict(suppress_tokens=5),
 ]  # fmt: skip
 UNUSABLE = [dict(do_sample=True, temperature=0.0), dict(do_sample=True, temperature=-1.0), dict(eos_token_id="</s>"),
             dict(do_sample=True, top_p=-0.5), dict(do_sample=True, top_k=-1), dict(do_sample=True, top_k="5"), dict(num_beams=0),
-            dict(do_sample=True, temperature="0.9"), dict(repetition_penalty=-1.0)]  # fmt: skip
+            dict(do_sample=True, temperature="0.9"), dict(repetition_penalty=-1.0), dict(repetition_penalty=2),
+            dict(do_sample=True, top_k=20.0), dict(do_sample=True, min_p=1.5), dict(do_sample=True, min_p="0.1"), dict(top_k="5"),
+            dict(do_sample=True, top_p="0.5"), dict(do_sample=True, typical_p=0), dict(do_sample=True, typical_p="0.5"),
+            dict(do_sample=True, epsilon_cutoff="0.1"), dict(do_sample=True, eta_cutoff="0.1"), dict(do_sample=True, top_h=1.5),
+            dict(bad_words_ids=[]), dict(bad_words_ids=[5]), dict(bad_words_ids=[[-1]]), dict(sequence_bias=[]),
+            dict(sequence_bias=[[[5], -1]]), dict(suppress_tokens=["5"]), dict(begin_suppress_tokens=5), dict(num_beams=2.0),
+            dict(exponential_decay_length_penalty=[1]), dict(num_beams=2, length_penalty="1"), dict(forced_eos_token_id=-1),
+            dict(forced_eos_token_id="2"), dict(min_length="1"), dict(min_length=5.0), dict(min_new_tokens=5.0),
+            dict(no_repeat_ngram_size=2.0), dict(guidance_scale="1"), dict(max_time="1"), dict(bos_token_id="1"),
+            dict(num_beams=2, num_return_sequences=0), dict(do_sample=True, num_return_sequences=2.0)]  # fmt: skip
 IDLE = [dict(do_sample=False, temperature=0.6), dict(top_p=0.9)]
 USABLE = [
     dict(do_sample=True, temperature=0.6, top_p=0.9, top_k=20), dict(eos_token_id=[2, 3]), dict(num_beams=3, num_return_sequences=2),
     dict(num_beams=2, early_stopping="never"), dict(do_sample=True, num_return_sequences=2), dict(temperature=1.0, top_p=1.0),
     dict(do_sample=True, top_k=0), dict(cache_implementation="static"), dict(repetition_penalty=1.1), dict(min_new_tokens=20),
+    dict(do_sample=True, typical_p=1.5), dict(do_sample=True, top_p=1.5), dict(do_sample=True, epsilon_cutoff=-1), dict(early_stopping=1),
+    dict(do_sample=True, eta_cutoff=1.5), dict(suppress_tokens=[]), dict(suppress_tokens=[999]), dict(begin_suppress_tokens=[-1]),
+    dict(bad_words_ids=[[5]]), dict(sequence_bias=[[[5], -1.0]]), dict(exponential_decay_length_penalty=[1, 1.1]),
+    dict(length_penalty="1"), dict(num_beams=2, length_penalty=1), dict(forced_bos_token_id=999), dict(repetition_penalty=1),
+    dict(num_return_sequences=0), dict(min_length=-1), dict(no_repeat_ngram_size=0), dict(forced_eos_token_id=2), dict(max_length=20.0),
 ]  # fmt: skip
 
 
@@ -60,7 +75,7 @@ def test_generation_config_that_keeps_the_model_from_loading(folder, row, shardw
 @settings(UNUSABLE)
 def test_generation_config_that_cannot_generate(folder, row, shardwright):
     change_generation(folder, row)
-    with pytest.raises((ValueError, TypeError, ZeroDivisionError)):
+    with pytest.raises((ValueError, TypeError, ZeroDivisionError, IndexError, RuntimeError)):
         generate(folder)
     assert severities(shardwright, folder, "CF314") == {"warning"}
 
@@ -77,6 +92,56 @@ def test_usual_generation_configs(folder, row, shardwright):
     change_generation(folder, row)
     generate(folder)
     assert severities(shardwright, folder, "CF314") == set()
+
+
+def test_a_length_that_leaves_no_room(folder, shardwright):
+    change_generation(folder, dict(max_length=0))
+    with pytest.raises(ValueError):
+        transformers.AutoModelForCausalLM.from_pretrained(folder).generate(torch.tensor([[1, 5]]))
+    assert severities(shardwright, folder, "CF314") == {"warning"}
+
+
+IDS = [dict(forced_eos_token_id=96), dict(bad_words_ids=[[5, 96]]), dict(sequence_bias=[[[96], -1.0]])]
+
+
+@settings(IDS)
+def test_generation_config_that_names_a_token_without_a_row(folder, row, shardwright):
+    change_generation(folder, row)
+    with pytest.raises((ValueError, IndexError)):
+        generate(folder)
+    assert severities(shardwright, folder, "TK502") == {"warning"}
+    assert severities(shardwright, folder, "CF314") == set()
+
+
+@pytest.mark.parametrize("file", ["config.json", "generation_config.json"])
+@pytest.mark.parametrize("first", [95, 96, -1])
+def test_the_first_token_of_a_decoder(first, file, shardwright, tmp_path):
+    model_named("t5-plain").write(tmp_path)
+    if file == "config.json":
+        (tmp_path / "generation_config.json").unlink(missing_ok=True)
+    change_json(tmp_path / file, lambda config: config.update(decoder_start_token_id=first))
+    model = transformers.T5ForConditionalGeneration.from_pretrained(tmp_path)
+    if first == 95:
+        model.generate(torch.tensor([[1, 5]]), max_new_tokens=2)
+    else:
+        with pytest.raises(IndexError):
+            model.generate(torch.tensor([[1, 5]]), max_new_tokens=2)
+    assert severities(shardwright, tmp_path, "TK502") == (set() if first == 95 else {"warning"})
+
+
+@pytest.mark.parametrize("named", [None, "BertTokenizer", "RobertaTokenizer"])
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_list_of_words(more, named, shardwright, tmp_path):
+    model_named("bert-plain").write(tmp_path)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words += [f"w{i}" for i in range(len(words), 96 + more)]
+    (tmp_path / "vocab.txt").write_text("\n".join(words) + "\n\n")
+    if named is not None:
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": named}))
+    ids = transformers.AutoTokenizer.from_pretrained(tmp_path)(words[-1])["input_ids"]
+    beyond = max(ids) >= 96
+    assert beyond == (more == 1 and named != "RobertaTokenizer")
+    assert severities(shardwright, tmp_path, "TK502") == ({"warning"} if beyond else set())
 
 
 def write_tokenizer(folder, size, added):

@@ -108,45 +108,89 @@ void report_added(const Tensor& embedding, const TokenizerFacts& facts, const Re
   }
 }
 
-void report_ids(const Tensor& embedding, const std::string& file, const json::Value& root,
-                const Reporter& report) {
+// The ids of a setting: a number, a list, or lists in lists, with numbers of other kinds among
+// them.
+void add_ids(const json::Value& value, std::vector<std::int64_t>& ids, int depth = 0) {
+  constexpr int kDeepest = 3;
+  if (depth < 2) {
+    if (const auto id = value.whole_number()) ids.push_back(*id);
+  } else if (value.integer() != nullptr) {
+    ids.push_back(*value.integer());
+  }
+  if (value.array() == nullptr || depth == kDeepest) return;
+  for (const json::Value& one : *value.array())
+    add_ids(one, ids, depth + 1);
+}
+
+enum class Asks : std::uint8_t {
+  kTokenizer,  // without one the ids are a class's defaults, or nobody's
+  kNothing,
+  kDecoder,  // beside an encoder
+};
+struct IdSetting {
+  std::string_view key;
+  Asks asks{};
+  bool in_config{};  // counts in config.json, too
+  std::string_view effect;
+};
+constexpr std::string_view kFirstOfDecoder = "decoder_start_token_id";
+constexpr std::string_view kFirst = "generation that begins with it stops with an index error";
+constexpr std::string_view kBiased = "transformers refuses to generate";
+constexpr auto kIdSettings = std::to_array<IdSetting>({
+    {"bos_token_id", Asks::kTokenizer, true, kFirst},
+    {"eos_token_id", Asks::kTokenizer, true,
+     "the model never gives this token, and never stops by it"},
+    {kFirstOfDecoder, Asks::kDecoder, true, kFirst},
+    {"forced_bos_token_id", Asks::kDecoder, false, kFirst},
+    {"forced_eos_token_id", Asks::kNothing, false,
+     "generation that reaches its length stops with an index error"},
+    {"bad_words_ids", Asks::kNothing, false, kBiased},
+    {"sequence_bias", Asks::kNothing, false, kBiased},
+});
+
+bool is_asked(const Model& model, Asks asks) {
+  if (asks == Asks::kTokenizer) return model.checkpoint.tokenizer.has_value();
+  const json::Value* both = model.checkpoint.config_value()->find("is_encoder_decoder");
+  return asks == Asks::kNothing ||
+         (both != nullptr && both->boolean() != nullptr && *both->boolean());
+}
+
+void report_ids(const Model& model, const Tensor& embedding, const std::string& file,
+                const json::Value& root, const Reporter& report) {
   const auto rows = static_cast<std::int64_t>(embedding.shape.front());
-  for (const std::string_view key : {"bos_token_id", "eos_token_id"}) {
-    const json::Value* value = root.find(key);
-    if (value == nullptr) continue;
+  const bool is_config = file == model.checkpoint.config->name;
+  for (const IdSetting& setting : kIdSettings) {
+    const json::Value* value = root.find(setting.key);
+    if (value == nullptr || (is_config && !setting.in_config) || !is_asked(model, setting.asks))
+      continue;
     std::vector<std::int64_t> ids;
-    if (const auto id = value->whole_number()) ids.push_back(*id);
-    if (value->array() != nullptr) {
-      for (const json::Value& one : *value->array()) {
-        if (const auto id = one.whole_number()) ids.push_back(*id);
-      }
-    }
-    for (const std::int64_t id : ids) {
-      if (id < rows) continue;
-      report({.file = file,
-              .pointer = fmt::format("/{}", key),
-              .message = fmt::format(
-                  "'{}' is {}, and {} has {} rows, for ids up to {}: {}", key, id,
-                  quoted(embedding.name), rows, rows - 1,
-                  key[0] == 'e' ? "the model never gives this token, and never stops by it"
-                                : "generation that begins with it stops with an index error"),
-              .fix = no_fix("copy the value from the model that the weights come from"),
-              .group = std::string(key)});
-      break;
-    }
+    add_ids(*value, ids);
+    // Of another token a number below 0 says that there is none.
+    const bool is_row = setting.key == kFirstOfDecoder;
+    const auto found = std::ranges::find_if(
+        ids, [&](std::int64_t id) { return id >= rows || (is_row && id < 0); });
+    if (found == ids.end()) continue;
+    report({.file = file,
+            .pointer = fmt::format("/{}", setting.key),
+            .message = fmt::format("'{}' {} {}, and {} has {} rows, for ids up to {}: {}",
+                                   setting.key, setting.effect == kBiased ? "names" : "is", *found,
+                                   quoted(embedding.name), rows, rows - 1, setting.effect),
+            .fix = no_fix("copy the value from the model that the weights come from"),
+            .group = std::string(setting.key)});
   }
 }
 
 void token_without_row(const Model& model, const Reporter& report) {
   const Tensor* rows = token_rows(model);
-  // Without a tokenizer the ids are a class's defaults, or nobody's.
-  if (rows == nullptr || !model.checkpoint.tokenizer) return;
-  report_tokens(*rows, *model.checkpoint.tokenizer, report);
-  report_added(*rows, *model.checkpoint.tokenizer, report);
-  report_ids(*rows, model.checkpoint.config->name, *model.checkpoint.config_value(), report);
+  if (rows == nullptr) return;
+  if (model.checkpoint.tokenizer) {
+    report_tokens(*rows, *model.checkpoint.tokenizer, report);
+    report_added(*rows, *model.checkpoint.tokenizer, report);
+  }
+  report_ids(model, *rows, model.checkpoint.config->name, *model.checkpoint.config_value(), report);
   const SideFile* generation = model.checkpoint.side_file("generation_config.json");
   if (generation != nullptr && generation->document)
-    report_ids(*rows, generation->name, generation->document->root, report);
+    report_ids(model, *rows, generation->name, generation->document->root, report);
 }
 
 }  // namespace

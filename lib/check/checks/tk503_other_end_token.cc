@@ -64,8 +64,10 @@ void other_end_token(const Model& model, const Reporter& report) {
   const EndIds end = end_ids(checkpoint);
   if (end.ids.empty() || std::ranges::find(end.ids, *token->id) != end.ids.end()) return;
   std::vector<std::uint64_t> all = end.ids;
+  std::erase_if(all, [&](std::uint64_t id) { return id >= *model.expected->vocabulary; });  // TK502
   all.push_back(*token->id);
-  const std::string value = fmt::format("[{}]", fmt::join(all, ", "));
+  const std::string value =
+      all.size() == 1 ? std::to_string(all[0]) : fmt::format("[{}]", fmt::join(all, ", "));
   report(
       {.file = std::string(end.file),
        .pointer = "/eos_token_id",

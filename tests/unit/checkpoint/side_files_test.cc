@@ -62,11 +62,17 @@ TEST_CASE("checkpoint: a side file is its text and value, or its error") {
 
 TEST_CASE("checkpoint: the files of a tokenizer") {
   test::MemoryFolder folder;
-  CHECK(!read_tokenizer(folder));
+  CHECK(!read_tokenizer(folder, nullptr));
+  folder.add_file("vocab.txt", "a\nb\nc\n");
+  CHECK(!read_tokenizer(folder, nullptr));
+  const auto bert = json::parse(R"({"model_type": "bert"})");
+  REQUIRE(bert);
+  CHECK(read_tokenizer(folder, &bert->root)->top()->file == "vocab.txt");
+  CHECK(read_tokenizer(folder, &bert->root)->top()->id == 2);
   folder.add_file("vocab.json", R"({"a": 3})");
-  CHECK(read_tokenizer(folder)->top()->file == "vocab.json");
+  CHECK(read_tokenizer(folder, nullptr)->top()->file == "vocab.json");
   folder.add_file("tokenizer.json", R"({"model": {"type": "BPE", "vocab": {"a": 4}}})");
-  auto facts = read_tokenizer(folder);
+  auto facts = read_tokenizer(folder, nullptr);
   REQUIRE(facts);
   CHECK(facts->top()->id == 4);
   folder.add_file("tokenizer_config.json", R"({"added_tokens_decoder": {"5": {"content": "x"}}})");
@@ -77,7 +83,7 @@ TEST_CASE("checkpoint: the files of a tokenizer") {
   CHECK(facts->top()->id == 6);
   CHECK(facts->added == 2);
   folder.refuse("tokenizer.json");
-  const auto refused = read_tokenizer(folder);
+  const auto refused = read_tokenizer(folder, nullptr);
   REQUIRE(refused);
   REQUIRE(refused->broken.size() == 1);
   CHECK(refused->broken[0].file == "tokenizer.json");

@@ -112,6 +112,57 @@ TEST_CASE("job: what no page knows is refused with the nearest name") {
   CHECK(found("a") == Codes{"no check is called 'a', and no page knows it as a loader's words"});
 }
 
+TEST_CASE(
+    "job: texts of accelerate, vLLM, torch, llama.cpp and older transformers lead to a page") {
+  CHECK(
+      found("ValueError: Trying to set a tensor of shape torch.Size([128264, 4096]) in \"weight\" "
+            "(which has shape torch.Size([128256, 4096])), this looks incorrect.") ==
+      Codes{"AR403", "TK501"});
+  CHECK(
+      found("ValueError: Trying to set a tensor of shape torch.Size([0]) in \"weight\" (which has "
+            "shape torch.Size([64, 64])), this looks incorrect.") == Codes{"AR404"});
+  CHECK(found("ValueError: weight is on the meta device, we need a `value` to put in on 0.") ==
+        Codes{"AR401"});
+  CHECK(found("RuntimeError: Some tensors share memory, this will lead to duplicate memory on disk "
+              "and potential differences when loading them again: [{'lm_head.weight'}]") ==
+        Codes{"AR412"});
+  CHECK(found("AssertionError: Attempted to load weight (torch.Size([0])) into parameter "
+              "(torch.Size([32000, 4096]))") == Codes{"AR404"});
+  CHECK(found("AssertionError: Attempted to load weight (torch.Size([3600])) into parameter "
+              "(torch.Size([3584]))") == Codes{"AR403"});
+  CHECK(found("RuntimeError: Cannot find any model weights with `./out`") == Codes{"IX202"});
+  CHECK(found("KeyError: 'model.layers.0.self_attn.q_proj.weight_scale'") == Codes{"AR417"});
+  CHECK(found("NotImplementedError: Architecture 'Qwen2_5_VLModel' not supported!") ==
+        Codes{"AR421", "CF315"});
+  CHECK(found("NotImplementedError: Architecture 'X' is not supported!") ==
+        Codes{"AR421", "CF315"});
+  CHECK(found("ERROR:hf-to-gguf:Model LlamaModel is not supported") == Codes{"AR421", "CF315"});
+  CHECK(found("ValueError: `rope_scaling` must be a dictionary with two fields, `type` and "
+              "`factor`, got {'factor': 8.0, 'rope_type': 'llama3'}") == Codes{"CF312"});
+  CHECK(found("ValueError: `hidden_size` (50) must be divisible by `num_attention_heads` (6)") ==
+        Codes{"CF306"});
+  CHECK(found("ValueError: embed_dim must be divisible by num_heads (got `embed_dim`: 768 and "
+              "`num_heads`: 11).") == Codes{"CF306"});
+  CHECK(found("UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 0: invalid "
+              "start byte") == Codes{"CF302", "CF309", "IX201"});
+  CHECK(found("_pickle.UnpicklingError: invalid load key, 'v'.") == Codes{"ST101"});
+  CHECK(found("UnpicklingError: Weights only load failed. Unsupported operand 60") ==
+        Codes{"ST102"});
+}
+
+TEST_CASE("job: a text that names what is missing leads to the check of that") {
+  CHECK(found("ValueError: Tensor model.layers.0.self_attn.k_norm.weight required but not present "
+              "in model Qwen/Qwen3") == Codes{"AR401"});
+  CHECK(found("RuntimeError: Tensor lm_head.weight required but not present in model x") ==
+        Codes{"AR414"});
+  CHECK(found("ValueError: Can not map tensor "
+              "'base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight'") ==
+        Codes{"AR420"});
+  CHECK(found("FileNotFoundError: Missing tokenizer.model") ==
+        Codes{"no check is called 'FileNotFoundError: Missing tokenizer.model', and no page knows "
+              "it as a loader's words"});
+}
+
 TEST_CASE("job: what transformers 5, mergekit and llama.cpp print leads to a page") {
   CHECK(found("LlamaForCausalLM LOAD REPORT from: /m\nKey            | Status  | \n"
               "---------------+---------+-\nlm_head.weight | MISSING |") ==

@@ -1,6 +1,7 @@
 #include "tensor/zero_runs.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -69,6 +70,36 @@ TEST_CASE("tensor: long runs of zero bytes are found, however the bytes are cut"
       }
     }
   }
+}
+
+TEST_CASE("tensor: zeros of either sign are a run, of numbers that have a sign") {
+  constexpr auto kTypes =
+      std::to_array<DType>({DType::kF16, DType::kBF16, DType::kF32, DType::kF64});
+  for (const DType dtype : kTypes) {
+    const std::size_t element = dtype_bits(dtype) / 8;
+    std::vector<std::byte> bytes(40'000, std::byte{0x3D});
+    for (std::size_t at = 8000; at < 20'000; ++at)
+      bytes[at] = at % element == element - 1 && at % 3 != 0 ? std::byte{0x80} : std::byte{0};
+    for (const std::size_t portion : {40'000U, 4096U, 1000U}) {
+      ZeroRunReader reader(0, dtype);
+      ZeroRunReader plain;
+      for (std::size_t at = 0; at < bytes.size(); at += portion) {
+        reader.add(Bytes(bytes).subspan(at, std::min(portion, bytes.size() - at)));
+        plain.add(Bytes(bytes).subspan(at, std::min(portion, bytes.size() - at)));
+      }
+      CHECK(reader.take() == std::vector<ZeroRun>{{8000, 20'000}});
+      CHECK(plain.take().empty());
+    }
+  }
+}
+
+TEST_CASE("tensor: the sign alone is no zero in another byte") {
+  std::vector<std::byte> bytes(20'000);
+  for (std::size_t i = 0; i < bytes.size(); i += 4)
+    bytes[i] = std::byte{0x80};
+  ZeroRunReader reader(0, DType::kF32);
+  reader.add(bytes);
+  CHECK(join_zero_runs(reader.take()).empty());
 }
 
 TEST_CASE("tensor: zeros inside elements are no run") {

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include "tokenizer/word_list.h"
+
 namespace shardwright {
 namespace {
 
@@ -112,6 +114,42 @@ TEST_CASE("tokenizer: tokens of the other files") {
   CHECK(facts.vocabulary == 2);
   CHECK(facts.added == 3);
   CHECK(facts.bad_ids == 3);
+}
+
+TEST_CASE("tokenizer: a list of words, a line each") {
+  const auto list_of = [](std::string_view text) {
+    TokenizerFacts facts;
+    facts.named = {{.key = "pad_token", .content = "a"}, {.key = "sep_token", .content = "z"}};
+    add_word_list(text, facts);
+    return facts;
+  };
+  const auto facts = list_of("a\nb\r\n\na\nc\n\n\n");
+  CHECK(facts.vocabulary == 5);
+  CHECK(facts.vocabulary_top->id == 4);
+  CHECK(facts.vocabulary_top->content == "c");
+  CHECK(facts.vocabulary_top->file == "vocab.txt");
+  CHECK(facts.named[0].id == 3);
+  CHECK(!facts.named[1].id);
+  CHECK(list_of("a\nb").vocabulary_top->id == 1);
+  CHECK(!list_of("a 12\nb 3\n").vocabulary_top);
+  CHECK(!list_of("").vocabulary_top);
+  CHECK(!list_of("\n\n").vocabulary_top);
+  CHECK(first_error(list_of("a\n\xff\n")) == "line 2, column 1: bytes that are not UTF-8");
+}
+
+TEST_CASE("tokenizer: whose vocab.txt is a list of words") {
+  const auto is_list = [](std::string_view tokenizer_config, std::string_view config) {
+    const auto first = json::parse(tokenizer_config);
+    const auto second = json::parse(config);
+    REQUIRE((first && second));
+    return has_word_list(&first->root, &second->root);
+  };
+  CHECK(is_list("{}", R"({"model_type": "bert"})"));
+  CHECK(is_list(R"({"tokenizer_class": "BertTokenizer"})", R"({"model_type": "llama"})"));
+  CHECK(!is_list("{}", R"({"model_type": "roberta"})"));
+  CHECK(!is_list(R"({"tokenizer_class": "PhobertTokenizer"})", R"({"model_type": "bert"})"));
+  CHECK(!is_list("[]", R"({"model_type": 5})"));
+  CHECK(!has_word_list(nullptr, nullptr));
 }
 
 TEST_CASE("tokenizer: the tokens that a config names are looked up") {
