@@ -93,6 +93,36 @@ Join join_without_rule(const Checkpoint& checkpoint, const Detection& detection)
   return join;
 }
 
+std::vector<std::string> outer_wrappers(const Checkpoint& checkpoint) {
+  std::vector<std::string> wrappers;
+  if (checkpoint.tensors.empty()) return wrappers;
+  std::vector<std::string> names;
+  for (const std::string_view name : names_of(checkpoint))
+    names.emplace_back(name);
+  for (bool found = true; found;) {
+    found = false;
+    for (std::string& segment : wrappers_in(checkpoint)) {
+      if (!(is_of_torch(segment) || segment == kParallel) || !stands_before_all(names, segment))
+        continue;
+      for (std::string& name : names)
+        name.erase(0, segment.size());
+      wrappers.push_back(std::move(segment));
+      found = true;
+    }
+  }
+  return wrappers;
+}
+
+Join join_without_config(std::vector<std::string> wrappers, bool is_known_behind) {
+  Join join;
+  if (!is_known_behind) std::erase(wrappers, kParallel);
+  if (wrappers.empty()) return join;
+  join.unruled = Unruled{};
+  join.wrappers = std::move(wrappers);
+  join.wrappers_exact = true;
+  return join;
+}
+
 std::optional<Severity> severity_without_rule(const Join& join) {
   if (!join.unruled || join.unruled->of_transformers) return std::nullopt;
   return Severity::kWarning;

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "arch/detect.h"
 #include "check/join.h"
@@ -15,6 +17,12 @@ namespace shardwright {
 // The checkpoint has a config. Nothing is said of an adapter's folder, and of what has no
 // model_type: another library loads that.
 Join join_without_rule(const Checkpoint& checkpoint, const Detection& detection);
+
+// Without a config: the wrappers that stand before all names, the outermost first.
+std::vector<std::string> outer_wrappers(const Checkpoint& checkpoint);
+// What is said of them then. That of data parallel training is one where the names behind it are
+// those of an architecture: a class of another library may have a module of that name.
+Join join_without_config(std::vector<std::string> wrappers, bool is_known_behind);
 
 // Its parts. Sizes of no elements:
 void find_empty(const Checkpoint& checkpoint, Unruled& unruled);

@@ -69,12 +69,30 @@ Status compare(Model& model, const Catalogue& catalogue) {
   return ok();
 }
 
+// Of weights alone: the wrappers of their names, and the architecture whose names stand behind.
+void understand_names(Model& model, const Catalogue& catalogue, const std::string& arch) {
+  std::vector<std::string> wrappers = outer_wrappers(model.checkpoint);
+  if (wrappers.empty()) return;
+  std::vector<std::string_view> names = known_names(model.checkpoint);
+  std::size_t length = 0;
+  for (const std::string& wrapper : wrappers)
+    length += wrapper.size();
+  for (std::string_view& name : names)
+    name.remove_prefix(std::min(length, name.size()));
+  Detection behind = detect(catalogue, nullptr, names, arch);
+  if (behind.schema != nullptr) model.detection = std::move(behind);
+  model.join = join_without_config(std::move(wrappers), model.detection.schema != nullptr);
+}
+
 // Which architecture it is, which tensors that takes, and how the stored ones agree.
 Status understand(Model& model, const Catalogue& catalogue, const std::string& arch) {
   const Checkpoint& checkpoint = model.checkpoint;
   const json::Value* config = checkpoint.config_value();
   model.detection = detect(catalogue, config, known_names(checkpoint), arch);
-  if (config == nullptr) return ok();
+  if (config == nullptr) {
+    understand_names(model, catalogue, arch);
+    return ok();
+  }
   if (model.detection.schema == nullptr) {
     model.join = join_without_rule(checkpoint, model.detection);
     return ok();
