@@ -10,6 +10,7 @@
 
 #include "arch/query.h"
 #include "check/join_explain.h"
+#include "check/later_layers.h"
 #include "check/name_numbers.h"
 #include "check/other_config.h"
 
@@ -76,7 +77,9 @@ namespace {
 
 // How many tensors the expansion and what is stored differ in.
 std::size_t count_differences(const Checkpoint& checkpoint, const Expansion& expansion) {
+  const LaterLayers later = later_layers(checkpoint, expansion);
   const auto differs = [&](const Tensor& tensor) {
+    if (is_surplus(later, expansion, tensor.name)) return true;
     const ExpectedTensor* wanted = expansion.find(tensor.name);
     return wanted != nullptr ? !same_shape(wanted->shape, tensor.shape)
                              : !expansion.is_ignored(tensor.name);

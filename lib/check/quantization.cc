@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "check/later_layers.h"
 #include "check/name_numbers.h"
 #include "check/quant_name.h"
 
@@ -74,11 +75,13 @@ bool shows_quantization(const Tensor& tensor) {
 // Tensors of layers that the config does not count, for explain_layers.
 void add_deeper(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   if (!expected.layers) return;
+  const LaterLayers later = later_layers(checkpoint, expected);
   for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) {
     const Tensor& tensor = checkpoint.tensors[i];
-    if (join.expected_of[i] != nullptr || expected.is_ignored(tensor.name)) continue;
+    const bool is_known = join.expected_of[i] != nullptr || expected.is_ignored(tensor.name);
+    if (is_known && !is_surplus(later, expected, tensor.name)) continue;
     const std::vector<NameNumber> numbers = numbers_of(tensor.name);
-    if (numbers.empty() || numbers.front().value < 0) continue;
+    if (numbers.empty() || predicts(later, numbers.front().value)) continue;
     if (static_cast<std::uint64_t>(numbers.front().value) >= *expected.layers)
       join.unexpected.push_back(&tensor);
   }

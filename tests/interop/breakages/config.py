@@ -34,6 +34,11 @@ def config_of_a_deeper_model(folder):
     change_config(folder, num_hidden_layers=4)
 
 
+@broken("untied correction", "AR408", "error", "complains", unsafe=True)
+def config_of_a_shallower_model(folder):
+    change_config(folder, num_hidden_layers=1)
+
+
 @broken("untied shards tied", "TK501", "error", "refuses", unsafe=True)
 def vocabulary_of_the_base(folder):
     """Rows were added, and the config is still that of the base."""
