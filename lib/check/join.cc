@@ -202,6 +202,7 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   if (!result.unexpected.empty()) {
     explain_outer_prefix(checkpoint, expected, result);
     explain_layouts(checkpoint, expected, result);
+    explain_division(result);
   }
   explain_experts(checkpoint, expected, result);
   explain_settings(checkpoint, expected, result);

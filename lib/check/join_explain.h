@@ -35,6 +35,7 @@ void explain_shapes(const Checkpoint& checkpoint, const Expansion& expected, Joi
 void explain_settings(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_numbering(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_division(Join& join);
 void explain_experts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 // Returns what the config would ask for if it counted all layers that are stored; none where they
 // are not more, or it cannot.
