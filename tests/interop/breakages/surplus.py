@@ -49,6 +49,12 @@ def old_rotary_buffers(folder):
     change_shard(shards(folder)[0], lambda found: found | buffers)
 
 
+@broken("untied mixtral", "AR422", "error", "complains")
+def old_rotary_tables(folder):
+    names = ("inv_freq", "cos_cached", "sin_cached")
+    add_tensors(folder, {f"model.layers.0.self_attn.rotary_emb.{name}": torch.ones(4) for name in names})
+
+
 @broken("gpt2 neox", "AR422", "info", "whole")
 def old_attention_masks(folder):
     """As versions before 4.30 wrote them."""
