@@ -9,6 +9,7 @@ import shutil
 import pytest
 import torch
 from folders import INDEX, assert_whole, change_config, change_json, load, logits, shards, tensors, verdict
+from models import model_named
 from quantized import FORMS, SHARDED, write_plain
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -276,3 +277,17 @@ def test_scales_of_another_form(shardwright, quantized, tmp_path):
     _, complaints = load(folder)
     assert any("unexpected_keys" in complaint for complaint in complaints)
     assert [finding["code"] for finding in findings(shardwright, folder)] == ["AR401", "AR402"]
+
+
+@pytest.mark.parametrize("name, method", [("llama-untied", "foo"), ("llama-untied", "mxfp4"), ("gpt_oss-plain", "mxfp4")])
+def test_plain_weights_that_load_under_another_method(name, method, shardwright, tmp_path):
+    """transformers skips a method that it does not know, and reads MXFP4 in full precision where it cannot compute with it."""
+    model_named(name).write(tmp_path)
+    good = logits(load(tmp_path)[0])
+    change_config(tmp_path, quantization_config={"quant_method": method})
+    assert verdict(tmp_path, good) == "whole"
+    (finding,) = shardwright.findings(tmp_path)
+    assert (finding["code"], finding["severity"]) == ("CF313", "warning")
+    shardwright.json("repair", tmp_path, "--in-place", "--unsafe")
+    assert shardwright.findings(tmp_path) == []
+    assert_whole(tmp_path, good)
