@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
 #include <set>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -80,13 +83,53 @@ bool implies_all(const Expansion& other, const Checkpoint& checkpoint, const Exp
   return true;
 }
 
-// Values of one key that give all stored shapes. `inverse`: a count of heads, say, grows while the
-// size of one shrinks.
+// How a value may follow from the extents.
+enum class Guess {
+  kGrows,    // with an extent
+  kShrinks,  // a count of heads, say, grows while the size of one shrinks
+  kDivides,  // ... and where the size was rounded: it divides a stored extent
+};
+
+std::set<std::int64_t> divisors_of(std::uint64_t extent) {
+  constexpr std::uint64_t kMost = 1024;
+  std::set<std::int64_t> divisors;
+  for (std::uint64_t i = 1; i <= std::min(extent, kMost); ++i) {
+    if (extent % i == 0) divisors.insert(static_cast<std::int64_t>(i));
+  }
+  return divisors;
+}
+
+std::set<std::int64_t> candidates_of(std::int64_t value, const std::set<ExtentPair>& extents,
+                                     Guess guess) {
+  std::set<std::int64_t> candidates;
+  for (const auto& [stored, wanted] : extents) {
+    if (guess == Guess::kDivides) {
+      candidates.merge(divisors_of(stored));
+      continue;
+    }
+    const ExtentPair scale =
+        guess == Guess::kShrinks ? ExtentPair{wanted, stored} : ExtentPair{stored, wanted};
+    if (const auto candidate = scaled_value(value, scale)) candidates.insert(*candidate);
+  }
+  candidates.erase(value);
+  return candidates;
+}
+
+// Whether the config contradicts itself about the key.
+bool is_in_doubt(const Expansion& expected, std::string_view key) {
+  return std::ranges::any_of(expected.problems, [&](const ConfigProblem& problem) {
+    return problem.kind == ConfigProblem::Kind::kContradiction &&
+           dotted_key(problem.pointer) == key;
+  });
+}
+
+// Values of one key that give all stored shapes; by division of a key in doubt alone, since every
+// number has many divisors.
 std::vector<std::pair<ImpliedValue, Expansion>> fitting_values(const Checkpoint& checkpoint,
                                                                const Expansion& expected,
                                                                const Join& join,
                                                                const std::set<ExtentPair>& extents,
-                                                               bool inverse) {
+                                                               Guess guess) {
   const json::Value& config = *checkpoint.config_value();
   const ConfigQuery query(*expected.schema, config, expected.class_name);
   std::vector<std::pair<ImpliedValue, Expansion>> found;
@@ -94,14 +137,9 @@ std::vector<std::pair<ImpliedValue, Expansion>> fitting_values(const Checkpoint&
   for (const std::string_view key : keys_read(*expected.schema)) {
     const auto value = query.of_key(key);
     if (!value || value->integer() == nullptr) continue;
-    std::set<std::int64_t> candidates;
-    for (const auto& [stored, wanted] : extents) {
-      const ExtentPair scale = inverse ? ExtentPair{wanted, stored} : ExtentPair{stored, wanted};
-      if (const auto candidate = scaled_value(*value->integer(), scale))
-        candidates.insert(*candidate);
-    }
-    candidates.erase(*value->integer());
     const std::string spelling = spelling_in(config, *expected.schema, key);
+    if (guess == Guess::kDivides && !is_in_doubt(expected, spelling)) continue;
+    const auto candidates = candidates_of(*value->integer(), extents, guess);
     for (const std::int64_t candidate : candidates) {
       if (tries-- == 0) return {};
       auto other = expand_with(expected, config, spelling, json::Value{candidate});
@@ -120,8 +158,10 @@ void explain_shapes(const Checkpoint& checkpoint, const Expansion& expected, Joi
   const std::set<ExtentPair> extents = differing_extents(join);
   if (checkpoint.config_value() == nullptr || extents.empty() || extents.size() > kMostExtents)
     return;
-  auto found = fitting_values(checkpoint, expected, join, extents, false);
-  if (found.empty()) found = fitting_values(checkpoint, expected, join, extents, true);
+  std::vector<std::pair<ImpliedValue, Expansion>> found;
+  for (const Guess guess : {Guess::kGrows, Guess::kShrinks, Guess::kDivides}) {
+    if (found.empty()) found = fitting_values(checkpoint, expected, join, extents, guess);
+  }
   if (found.size() != 1) return;
   auto& [value, other] = found.front();
   join.implied = std::move(value);
