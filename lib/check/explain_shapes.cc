@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
 #include <set>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -82,13 +85,45 @@ bool implies_all(const Expansion& other, const Checkpoint& checkpoint, const Exp
   return true;
 }
 
-// The stored extents beside those of a key that is 1: what a 0 or a null may be.
-std::set<ExtentPair> extents_at_one(const Expansion& expected, const json::Value& config,
-                                    const std::string& key, const Join& join) {
-  std::set<ExtentPair> extents;
+// How a value may follow from the extents.
+enum class Guess {
+  kGrows,    // with an extent
+  kShrinks,  // a count of heads, say, grows while the size of one shrinks
+  kDivides,  // ... and where the size was rounded: it divides a stored extent
+};
+
+std::set<std::int64_t> divisors_of(std::uint64_t extent) {
+  constexpr std::uint64_t kMost = 1024;
+  std::set<std::int64_t> divisors;
+  for (std::uint64_t i = 1; i <= std::min(extent, kMost); ++i) {
+    if (extent % i == 0) divisors.insert(static_cast<std::int64_t>(i));
+  }
+  return divisors;
+}
+
+std::set<std::int64_t> candidates_of(std::int64_t value, const std::set<ExtentPair>& extents,
+                                     Guess guess) {
+  std::set<std::int64_t> candidates;
+  for (const auto& [stored, wanted] : extents) {
+    if (guess == Guess::kDivides) {
+      candidates.merge(divisors_of(stored));
+      continue;
+    }
+    const ExtentPair scale =
+        guess == Guess::kShrinks ? ExtentPair{wanted, stored} : ExtentPair{stored, wanted};
+    if (const auto candidate = scaled_value(value, scale)) candidates.insert(*candidate);
+  }
+  candidates.erase(value);
+  return candidates;
+}
+
+// What a 0 or a null may be: what the stored extents are to those of a key that is 1.
+std::set<std::int64_t> candidates_at_one(const Expansion& expected, const json::Value& config,
+                                         const std::string& key, const Join& join) {
   const auto one =
       expand_with(expected, config, key, json::Value{std::int64_t{1}}, MoreContradictions::kAny);
-  if (!one) return extents;
+  if (!one) return {};
+  std::set<ExtentPair> extents;
   for (const ShapeMismatch& mismatch : join.mismatched) {
     const ExpectedTensor* wanted = one->find(mismatch.stored->name);
     const ShapeView stored = mismatch.stored->shape;
@@ -97,16 +132,29 @@ std::set<ExtentPair> extents_at_one(const Expansion& expected, const json::Value
       if (stored[i] != wanted->shape[i]) extents.emplace(stored[i], wanted->shape[i]);
     }
   }
-  return extents;
+  std::set<std::int64_t> candidates;
+  for (const ExtentPair& scale : extents) {
+    if (const auto candidate = scaled_value(1, scale)) candidates.insert(*candidate);
+  }
+  if (candidates.size() > kMostExtents) candidates.clear();
+  return candidates;
 }
 
-// Values of one key that give all stored shapes. `inverse`: a count of heads, say, grows while the
-// size of one shrinks.
+// Whether the config contradicts itself about the key.
+bool is_in_doubt(const Expansion& expected, std::string_view key) {
+  return std::ranges::any_of(expected.problems, [&](const ConfigProblem& problem) {
+    return problem.kind == ConfigProblem::Kind::kContradiction &&
+           dotted_key(problem.pointer) == key;
+  });
+}
+
+// Values of one key that give all stored shapes; by division of a key in doubt alone, since every
+// number has many divisors.
 std::vector<std::pair<ImpliedValue, Expansion>> fitting_values(const Checkpoint& checkpoint,
                                                                const Expansion& expected,
                                                                const Join& join,
                                                                const std::set<ExtentPair>& extents,
-                                                               bool inverse) {
+                                                               Guess guess) {
   const json::Value& config = *checkpoint.config_value();
   const ConfigQuery query(*expected.schema, config, expected.class_name);
   std::vector<std::pair<ImpliedValue, Expansion>> found;
@@ -115,20 +163,13 @@ std::vector<std::pair<ImpliedValue, Expansion>> fitting_values(const Checkpoint&
     const auto value = query.of_key(key);
     if (!value || (value->integer() == nullptr && !value->is_null())) continue;
     const std::string spelling = spelling_in(config, *expected.schema, key);
+    if (guess == Guess::kDivides && !is_in_doubt(expected, spelling)) continue;
     const std::int64_t number = value->is_null() ? 0 : *value->integer();
-    std::set<std::int64_t> candidates;
-    if (number == 0 && !inverse) {
+    auto candidates = candidates_of(number, extents, guess);
+    if (number == 0 && guess == Guess::kGrows) {
       if (tries-- == 0) return {};
-      for (const ExtentPair& scale : extents_at_one(expected, config, spelling, join)) {
-        if (const auto candidate = scaled_value(1, scale)) candidates.insert(*candidate);
-      }
-      if (candidates.size() > kMostExtents) candidates.clear();
+      candidates.merge(candidates_at_one(expected, config, spelling, join));
     }
-    for (const auto& [stored, wanted] : extents) {
-      const ExtentPair scale = inverse ? ExtentPair{wanted, stored} : ExtentPair{stored, wanted};
-      if (const auto candidate = scaled_value(number, scale)) candidates.insert(*candidate);
-    }
-    candidates.erase(number);
     for (const std::int64_t candidate : candidates) {
       if (tries-- == 0) return {};
       auto other = expand_with(expected, config, spelling, json::Value{candidate});
@@ -146,8 +187,10 @@ void explain_shapes(const Checkpoint& checkpoint, const Expansion& expected, Joi
   const std::set<ExtentPair> extents = differing_extents(join);
   if (checkpoint.config_value() == nullptr || extents.empty() || extents.size() > kMostExtents)
     return;
-  auto found = fitting_values(checkpoint, expected, join, extents, false);
-  if (found.empty()) found = fitting_values(checkpoint, expected, join, extents, true);
+  std::vector<std::pair<ImpliedValue, Expansion>> found;
+  for (const Guess guess : {Guess::kGrows, Guess::kShrinks, Guess::kDivides}) {
+    if (found.empty()) found = fitting_values(checkpoint, expected, join, extents, guess);
+  }
   if (found.size() != 1) return;
   auto& [value, other] = found.front();
   join.implied = std::move(value);

@@ -7,6 +7,7 @@
 
 #include "check/causes.h"
 #include "check/join_explain.h"
+#include "check/later_layers.h"
 #include "check/purpose.h"
 #include "check/quant_name.h"
 #include "check/quantization.h"
@@ -165,6 +166,7 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   }
 
   const NameViews doubtful = misdescribed(checkpoint);
+  const LaterLayers later = later_layers(checkpoint, expected);
   std::vector<bool> is_stored(expected.tensors.size());
   auto superseded = checkpoint.superseded.begin();
   for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) {
@@ -173,11 +175,14 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
       continue;
     }
     const Tensor& tensor = checkpoint.tensors[i];
+    const bool surplus = is_surplus(later, expected, tensor.name);
+    if (surplus) result.expected_of[i] = nullptr;
     const ExpectedTensor* wanted = result.expected_of[i];
     if (wanted != nullptr)
       is_stored[static_cast<std::size_t>(wanted - expected.tensors.data())] = true;
     if (wanted == nullptr) {
-      (expected.is_ignored(tensor.name) ? result.ignored : result.unexpected).push_back(&tensor);
+      const bool ignored = !surplus && expected.is_ignored(tensor.name);
+      (ignored ? result.ignored : result.unexpected).push_back(&tensor);
     } else if (!same_shape(wanted->shape, tensor.shape) &&
                !is_whole_scale(checkpoint, expected, *wanted, tensor)) {
       if (!doubtful.contains(tensor.name)) result.mismatched.push_back({wanted, &tensor});
@@ -217,6 +222,7 @@ Join join(const Checkpoint& checkpoint, const Expansion& expected) {
   if (!result.unexpected.empty()) {
     explain_outer_prefix(checkpoint, expected, result);
     explain_layouts(checkpoint, expected, result);
+    explain_division(result);
   }
   explain_experts(checkpoint, expected, result);
   explain_settings(checkpoint, expected, result);

@@ -69,6 +69,13 @@ struct Renamed {
   std::vector<Tolerated> tensors{};
 };
 
+// Rows that the rule has in one tensor and the checkpoint in several, in their order, or the
+// reverse: q_proj, k_proj and v_proj, and qkv_proj. On one side there is one tensor.
+struct OtherDivision {
+  std::vector<const Tensor*> stored{};
+  std::vector<const ExpectedTensor*> wanted{};
+};
+
 // One key of the config has another value than the stored tensors imply.
 struct ImpliedValue {
   std::string key{}, pointer{};     // dotted; RFC 6901
@@ -184,6 +191,7 @@ struct Join {
   std::vector<Tolerated> stand_ins{};         // tied, and stored under the target's name alone
   std::vector<const Tensor*> other_layout{};  // tensors of another layout than the rest
   std::string other_layout_name{};
+  std::vector<OtherDivision> other_division{};
   std::optional<Unruled> unruled{};
 };
 

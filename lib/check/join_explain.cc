@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "arch/layout.h"
+#include "check/later_layers.h"
 #include "check/name_numbers.h"
 #include "check/other_config.h"
 #include "check/quant_name.h"
@@ -290,11 +291,13 @@ void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Joi
   // The layer is the first number of a name; those behind it count experts and parts.
   std::vector<std::pair<const Tensor*, NameNumber>> beyond;
   std::int64_t deepest = 0;
+  const LaterLayers later = later_layers(checkpoint, expected);
   for (const Tensor* tensor : join.unexpected) {
     const std::vector<NameNumber> numbers = numbers_of(tensor->name);
     if (numbers.empty() || numbers.front().value < layers) continue;
     beyond.emplace_back(tensor, numbers.front());
-    deepest = std::max(deepest, std::int64_t{numbers.front().value});
+    if (!predicts(later, numbers.front().value))
+      deepest = std::max(deepest, std::int64_t{numbers.front().value});
   }
   if (beyond.empty()) return;
   // The same name in some layer of the config is expected, or would be if there were as many, and
@@ -308,7 +311,16 @@ void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Joi
     const auto known_in = [&](std::int64_t layer) {
       return expected.find(with_number(tensor->name, number, layer)) != nullptr;
     };
-    bool known = deeper && deeper->find(tensor->name) != nullptr;
+    // Behind the surplus layers one that predicts is where it belongs.
+    const bool follows = deeper && deepest > 0 && number.value > deepest &&
+                         predicts(later, number.value) && deeper->find(tensor->name) != nullptr;
+    if (follows) {
+      join.implied_also.push_back(tensor);
+      surplus.insert(tensor);
+      continue;
+    }
+    bool known =
+        expected.find(tensor->name) != nullptr || (deeper && deeper->find(tensor->name) != nullptr);
     for (std::int64_t i = 0; i < std::min<std::int64_t>(layers, 8) && !known; ++i)
       known = known_in(i) || known_in(layers - 1 - i);
     if (!known) continue;

@@ -34,6 +34,7 @@ void explain_shapes(const Checkpoint& checkpoint, const Expansion& expected, Joi
 void explain_settings(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_numbering(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
+void explain_division(Join& join);
 void explain_experts(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 void explain_layers(const Checkpoint& checkpoint, const Expansion& expected, Join& join);
 // After it: whether the number of layers that are stored, in the config, explains all.

@@ -24,7 +24,8 @@ bool is_else_sound(const Model& model) {
          !join.experts && join.expert_numbers.empty() &&
          (!is_wrapped(join) || join.wrappers_names_alone) && join.other_class.empty() &&
          !join.implied && !join.implied_depth && !join.implied_model_type &&
-         join.odd_prefix.empty() && join.stand_ins.empty() && join.other_layout.empty();
+         join.odd_prefix.empty() && join.stand_ins.empty() && join.other_layout.empty() &&
+         join.other_division.empty();
 }
 
 // What an adapter of PEFT, or the training of one, leaves in names.

@@ -5,6 +5,7 @@
 
 #include "arch/query.h"
 #include "base/text.h"
+#include "check/later_layers.h"
 
 namespace shardwright {
 namespace {
@@ -62,7 +63,9 @@ std::string layers_key(const Expansion& expected) {
 }
 
 bool fits(const Checkpoint& checkpoint, const Expansion& expansion) {
+  const LaterLayers later = later_layers(checkpoint, expansion);
   const auto is_expected = [&](const Tensor& tensor) {
+    if (is_surplus(later, expansion, tensor.name)) return false;
     const ExpectedTensor* wanted = expansion.find(tensor.name);
     return wanted != nullptr ? same_shape(wanted->shape, tensor.shape)
                              : expansion.is_ignored(tensor.name);

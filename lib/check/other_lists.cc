@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "arch/query.h"
+#include "check/later_layers.h"
 #include "check/name_numbers.h"
 #include "check/other_config.h"
 
@@ -102,7 +103,9 @@ std::optional<LayerList> layers_as_stored(const Checkpoint& checkpoint, const Ex
 }  // namespace
 
 std::size_t count_differences(const Checkpoint& checkpoint, const Expansion& expansion) {
+  const LaterLayers later = later_layers(checkpoint, expansion);
   const auto differs = [&](const Tensor& tensor) {
+    if (is_surplus(later, expansion, tensor.name)) return true;
     const ExpectedTensor* wanted = expansion.find(tensor.name);
     return wanted != nullptr ? !same_shape(wanted->shape, tensor.shape)
                              : !expansion.is_ignored(tensor.name);

@@ -5,9 +5,11 @@
 #include <iterator>
 #include <limits>
 #include <set>
+#include <span>
 #include <string>
 
 #include "check/expert_place.h"
+#include "check/later_layers.h"
 #include "check/name_numbers.h"
 #include "check/quant_name.h"
 
@@ -43,17 +45,8 @@ constexpr auto kModuleMethods =
     std::to_array<std::string_view>({"auto-round", "awq", "bitsandbytes", "compressed-tensors",
                                      "fbgemm_fp8", "gptq", "modelopt", "mxfp4", "torchao"});
 
-// Whether a method cannot do without quantised tensors. Of the other methods some quantise a plain
-// checkpoint while it is loaded.
-bool needs_quantized_weights(std::string_view method, const json::Value& quantization) {
-  if (method == "bitsandbytes")
-    return flag_member(quantization, "load_in_4bit") || flag_member(quantization, "load_in_8bit");
-  if (method != "compressed-tensors") {
-    constexpr auto kMethods = std::to_array<std::string_view>(
-        {"auto-round", "awq", "fbgemm_fp8", "fp8", "gptq", "modelopt"});
-    return std::ranges::find(kMethods, method) != kMethods.end();
-  }
-  // It may tell of nothing but the cache, or of sparsity.
+// Whether compressed-tensors means weights: it may tell of nothing but the cache, or of sparsity.
+bool compresses_weights(const json::Value& quantization) {
   if (text_member(quantization, "format") == "dense") return false;
   const json::Value* groups = quantization.find("config_groups");
   if (groups == nullptr || groups->object() == nullptr) return false;
@@ -63,7 +56,11 @@ bool needs_quantized_weights(std::string_view method, const json::Value& quantiz
   });
 }
 
-bool shows_quantization(const Tensor& tensor) {
+bool is_among(std::string_view method, std::span<const std::string_view> methods) {
+  return std::ranges::find(methods, method) != methods.end();
+}
+
+bool is_quantized(const Tensor& tensor) {
   if (quant_part(tensor.name)) return true;
   switch (dtype_class(tensor.dtype)) {
     case DTypeClass::kFloat:
@@ -78,12 +75,15 @@ bool shows_quantization(const Tensor& tensor) {
 // explain_experts.
 void add_surplus(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   const std::uint64_t layers = expected.layers.value_or(std::numeric_limits<std::uint64_t>::max());
+  const LaterLayers later = later_layers(checkpoint, expected);
   for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) {
     const Tensor& tensor = checkpoint.tensors[i];
-    if (join.expected_of[i] != nullptr || expected.is_ignored(tensor.name)) continue;
+    const bool is_known = join.expected_of[i] != nullptr || expected.is_ignored(tensor.name);
+    if (is_known && !is_surplus(later, expected, tensor.name)) continue;
     const std::vector<NameNumber> numbers = numbers_of(tensor.name);
     const bool deeper = !numbers.empty() && numbers.front().value >= 0 &&
                         static_cast<std::uint64_t>(numbers.front().value) >= layers;
+    if (deeper && predicts(later, numbers.front().value)) continue;
     if (deeper || place_beyond(expected, tensor.name)) join.unexpected.push_back(&tensor);
   }
 }
@@ -126,6 +126,28 @@ std::string_view stored_method(const json::Value& settings) {
   return method;
 }
 
+PlainUnder plain_under(const json::Value& settings) {
+  const std::string_view method = text_member(settings, "quant_method");
+  constexpr auto kLacking = std::to_array<std::string_view>(
+      {"auto-round", "awq", "fbgemm_fp8", "fp8", "gptq", "modelopt", "mxfp8"});
+  constexpr auto kRefused = std::to_array<std::string_view>(
+      {"aqlm", "eetq", "higgs", "hqq", "nvfp4", "quanto", "quark", "sinq", "spqr", "vptq"});
+  // They may quantise, or keep plain weights beside what they compute with.
+  constexpr auto kUnknown = std::to_array<std::string_view>(
+      {"", "bitnet", "fouroversix", "fp_quant", "gemma", "gguf", "torchao"});
+  if (is_among(method, kUnknown)) return PlainUnder::kUnknown;
+  if (method == "compressed-tensors")
+    return compresses_weights(settings) ? PlainUnder::kLacking : PlainUnder::kUnknown;
+  if (is_among(method, kLacking) || flag_member(settings, "load_in_4bit") ||
+      flag_member(settings, "load_in_8bit"))
+    return PlainUnder::kLacking;
+  return is_among(method, kRefused) ? PlainUnder::kRefused : PlainUnder::kLoaded;
+}
+
+bool shows_quantization(const Checkpoint& checkpoint) {
+  return std::ranges::any_of(checkpoint.tensors, is_quantized);
+}
+
 void read_quantization(const Checkpoint& checkpoint, Join& join) {
   const json::Value* quantization = quantization_settings(checkpoint);
   if (quantization == nullptr) return;
@@ -133,13 +155,13 @@ void read_quantization(const Checkpoint& checkpoint, Join& join) {
                                   ? "/quantization_config"
                                   : "/text_config/quantization_config";
   const std::string_view method = text_member(*quantization, "quant_method");
-  if (needs_quantized_weights(method, *quantization) && is_all_there(checkpoint) &&
-      std::ranges::none_of(checkpoint.tensors, shows_quantization)) {
+  if (plain_under(*quantization) != PlainUnder::kUnknown && is_all_there(checkpoint) &&
+      !shows_quantization(checkpoint)) {
     join.leftover_quantization = method;
     return;
   }
   // Settings without a method are CF312's, and mean nothing where no tensor shows one.
-  if (method.empty() && std::ranges::none_of(checkpoint.tensors, shows_quantization)) return;
+  if (method.empty() && !shows_quantization(checkpoint)) return;
   // Block scales of fp8 are what a rule knows.
   if (method != "fp8") join.quantization = method.empty() ? "an unnamed method" : method;
 }

@@ -1,6 +1,7 @@
 // What the config says of quantisation against what the stored tensors show.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "check/join.h"
@@ -12,6 +13,18 @@ const json::Value* quantization_settings(const Checkpoint& checkpoint);
 
 // The method whose parts are stored: quant_method, or that of the packing format of auto-round.
 std::string_view stored_method(const json::Value& settings);
+
+// What comes of plain weights under settings that name a method of quantisation.
+enum class PlainUnder : std::uint8_t {
+  kUnknown,  // the method may quantise them while it loads, or means something else
+  kLacking,  // loaders look for the parts of quantised weights
+  kRefused,  // transformers asks for the method's package first
+  kLoaded,   // transformers reads them as they are (5.23: other methods than it knows, too)
+};
+PlainUnder plain_under(const json::Value& settings);
+
+// Whether some stored tensor is quantised, by its name or its dtype.
+bool shows_quantization(const Checkpoint& checkpoint);
 
 // Sets `quantization` where the config names a method whose tensors no rule knows, and
 // `leftover_quantization` where it names one of which no stored tensor shows anything.

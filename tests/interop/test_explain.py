@@ -75,7 +75,7 @@ CONFIGS = {
     "CF313 gptq": ("llama-plain", {"quantization_config": {"quant_method": "gptq", "bits": 4}}),
     "CF313 awq": ("llama-plain", {"quantization_config": {"quant_method": "awq", "bits": 4}}),
     "CF313 bitsandbytes": ("llama-plain", {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}),
-    "CF307 unknown": ("llama-plain", {"quantization_config": {"quant_method": "none_that_is"}}),
+    "CF313 unknown": ("llama-plain", {"quantization_config": {"quant_method": "none_that_is"}}),
     "CF312 method": ("llama-plain", {"quantization_config": {}}),
     "CF312 dtype": ("llama-plain", {"dtype": "floaty"}),
     "CF312 longrope": ("phi3-plain", {"rope_scaling": {"type": "longrope", "short_factor": [1.0] * 3, "long_factor": [1.0] * 4}}),

@@ -10,6 +10,7 @@ import pytest
 import torch
 import transformers
 from folders import INDEX, assert_whole, change_config, change_json, load, logits, shards, tensors, verdict
+from models import model_named
 from quantized import FORMS, SHARDED, write_plain
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -379,3 +380,15 @@ def test_scales_of_inputs(shardwright, quantized, tmp_path, monkeypatch, change,
     missing = {name for name in info["missing_keys"] if name.endswith(".activation_scale")}
     assert missing == (unsettled if unsettled is not None else {name for name in state if name.endswith(".activation_scale")})
 
+@pytest.mark.parametrize("name, method", [("llama-untied", "foo"), ("llama-untied", "mxfp4"), ("gpt_oss-plain", "mxfp4")])
+def test_plain_weights_that_load_under_another_method(name, method, shardwright, tmp_path):
+    """transformers skips a method that it does not know, and reads MXFP4 in full precision where it cannot compute with it."""
+    model_named(name).write(tmp_path)
+    good = logits(load(tmp_path)[0])
+    change_config(tmp_path, quantization_config={"quant_method": method})
+    assert verdict(tmp_path, good) == "whole"
+    (finding,) = shardwright.findings(tmp_path)
+    assert (finding["code"], finding["severity"]) == ("CF313", "warning")
+    shardwright.json("repair", tmp_path, "--in-place", "--unsafe")
+    assert shardwright.findings(tmp_path) == []
+    assert_whole(tmp_path, good)

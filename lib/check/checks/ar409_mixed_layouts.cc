@@ -1,15 +1,69 @@
 // AR409: some tensors are in another layout than the rest.
 // docs/checks/AR409-mixed-layouts.md
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "base/utf8.h"
 #include "check/check.h"
+#include "check/fixes.h"
 
 namespace shardwright {
 namespace {
 
+template <typename T>
+std::string joined_names(const std::vector<const T*>& list) {
+  std::string text;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (i > 0) text += i + 1 < list.size() ? ", " : " and ";
+    text += quoted(list[i]->name);
+  }
+  return text;
+}
+
+std::string division_text(const Model& model, const OtherDivision& division) {
+  const std::string& rule = model.expected->schema->name;
+  const std::string joined = "; their rows, one below the other in this order, are its rows";
+  if (division.wanted.size() == 1) {
+    return fmt::format(
+        "{} {} is stored apart, as {}, and '{}' needs it in one: transformers reports these as "
+        "UNEXPECTED, and would fill the one with random values{}",
+        quoted(division.wanted.front()->name), shape_text(division.wanted.front()->shape),
+        joined_names(division.stored), rule, joined);
+  }
+  return fmt::format(
+      "{} {} is stored in one, and '{}' needs {}: transformers reports the one as UNEXPECTED, and "
+      "would fill these with random values{}",
+      quoted(division.stored.front()->name), shape_text(division.stored.front()->shape), rule,
+      joined_names(division.wanted), joined);
+}
+
+// No loader takes them so.
+void other_division(const Model& model, const Reporter& report) {
+  for (const OtherDivision& division : model.join.other_division) {
+    const Tensor& first = *division.stored.front();
+    std::vector<std::string> places;
+    for (const Tensor* tensor : division.stored)
+      places.emplace_back(tensor->name);
+    for (const ExpectedTensor* wanted : division.wanted)
+      places.emplace_back(wanted->name);
+    report({.file = model.checkpoint.shards[first.shard].file,
+            .tensor = std::string(first.name),
+            .message = division_text(model, division),
+            .severity = Severity::kError,
+            .fix = no_fix("'repair' divides and joins no single tensors: write them as the "
+                          "architecture has them, or the checkpoint again"),
+            .group = "division",
+            .places = std::move(places)});
+  }
+}
+
 void mixed_layouts(const Model& model, const Reporter& report) {
   const Join& join = model.join;
+  other_division(model, report);
   for (const Tensor* tensor : join.other_layout) {
     report({.file = model.checkpoint.shards[tensor->shard].file,
             .tensor = std::string(tensor->name),

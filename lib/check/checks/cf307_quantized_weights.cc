@@ -4,19 +4,23 @@
 
 #include "base/utf8.h"
 #include "check/check.h"
+#include "check/quantization.h"
 
 namespace shardwright {
 namespace {
 
 void quantized_weights(const Model& model, const Reporter& report) {
   if (model.join.quantization.empty()) return;
-  report({.file = model.checkpoint.config->name,
-          .pointer = model.join.quantization_pointer,
-          .message = fmt::format(
-              "the weights are quantised by {}: their names were not compared with the rule "
-              "'{}', their shapes as far as the settings say them, everything "
-              "else was checked",
-              quoted(model.join.quantization), model.expected->schema->name)});
+  const bool shows = shows_quantization(model.checkpoint);
+  report(
+      {.file = model.checkpoint.config->name,
+       .pointer = model.join.quantization_pointer,
+       .message = fmt::format("{} by {}: their names were not compared with the rule "
+                              "'{}', their shapes as far as the settings say them, everything "
+                              "else was checked",
+                              shows ? "the weights are quantised"
+                                    : "the weights are stored plain, in spite of the quantisation",
+                              quoted(model.join.quantization), model.expected->schema->name)});
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // CF313: the config names a quantisation, and no weight is quantised.
 // docs/checks/CF313-leftover-quantization.md
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -8,24 +9,44 @@
 #include "base/utf8.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/quantization.h"
 #include "check/unruled.h"
 
 namespace shardwright {
 namespace {
 
+std::string_view what_follows(PlainUnder outcome) {
+  switch (outcome) {
+    case PlainUnder::kRefused:
+      return "transformers refuses to load them without the package of that method, and with it "
+             "looks for quantised weights or quantises these";
+    case PlainUnder::kLoaded:
+      return "transformers 5.23 reads them as they are, and other loaders refuse the method or "
+             "look "
+             "for its parts";
+    default:
+      return "loaders look for the parts of quantised weights, and fail or compute with random "
+             "values";
+  }
+}
+
 void leftover_quantization(const Model& model, const Reporter& report) {
   const std::string& method = model.join.leftover_quantization;
   if (method.empty()) return;
+  const PlainUnder outcome = plain_under(*quantization_settings(model.checkpoint));
+  // Code of its own may know a method of its own.
+  const bool of_others = model.join.unruled && !model.join.unruled->of_transformers;
+  if (outcome == PlainUnder::kLoaded && of_others) return;
   const std::string& pointer = model.join.quantization_pointer;
   const std::string& file = model.checkpoint.config->name;
   report({.file = file,
           .pointer = pointer,
           .message = fmt::format(
               "the config says that the weights are quantised by {}, and none of the {} stored "
-              "tensors is: loaders look for the parts of quantised weights, and fail or compute "
-              "with random values",
-              quoted(method), model.checkpoint.tensors.size()),
-          .severity = severity_without_rule(model.join),
+              "tensors is: {}",
+              quoted(method), model.checkpoint.tensors.size(), what_follows(outcome)),
+          .severity = outcome == PlainUnder::kLoaded ? std::optional(Severity::kWarning)
+                                                     : severity_without_rule(model.join),
           .fix = unsafe_fix(
               fmt::format("set {} to null, since the weights are plain", pointer.substr(1)),
               {edit::SetJson{file, pointer, "null"}})});

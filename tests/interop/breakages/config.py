@@ -9,6 +9,12 @@ def other_key_value_heads(folder):
     change_config(folder, num_key_value_heads=1)
 
 
+@broken("mixtral fused", "AR403", "error", "refuses", unsafe=True)
+def heads_that_do_not_divide(folder):
+    """Of the size of a head, which the config does not say, a part is lost."""
+    change_config(folder, num_attention_heads=3)
+
+
 @broken("wide", "AR403", "error", "refuses", unsafe=True)
 def head_dim_lost(folder):
     change_json(folder / "config.json", lambda config: config.pop("head_dim"))
@@ -32,6 +38,11 @@ def more_dense_layers(folder):
 @broken("untied mixtral", "AR407", "error", "complains", unsafe=True)
 def config_of_a_deeper_model(folder):
     change_config(folder, num_hidden_layers=4)
+
+
+@broken("untied correction", "AR408", "error", "complains", unsafe=True)
+def config_of_a_shallower_model(folder):
+    change_config(folder, num_hidden_layers=1)
 
 
 @broken("untied shards tied", "TK501", "error", "refuses", unsafe=True)

@@ -98,3 +98,28 @@ def doubled_prefix(folder):
 @broken("untied tied-shards", "AR410", "warning", "whole")
 def layer_without_prefix(folder):
     rename(folder, lambda name: name.replace("model.layers.1.", "layers.1."))
+
+
+@lost("fused", "AR409", "error", "complains")
+def rows_stored_apart(folder):
+    """Of gate_up_proj alone: with the attention's, too, they would be Llama's."""
+
+    def split(found):
+        whole = [name for name in found if "gate_up_proj" in name]
+        for name in whole:
+            gate, up = found.pop(name).chunk(2)
+            found |= {name.replace("gate_up", "gate"): gate.clone(), name.replace("gate_up", "up"): up.clone()}
+        return found
+
+    change_shard(shards(folder)[0], split)
+
+
+@lost("untied", "AR409", "error", "complains")
+def rows_stored_in_one(folder):
+    def join(found):
+        for name in [name for name in found if "q_proj" in name]:
+            parts = [found.pop(name.replace("q_proj", part)) for part in ("q_proj", "k_proj", "v_proj")]
+            found[name.replace("q_proj", "qkv_proj")] = torch.cat(parts)
+        return found
+
+    change_shard(shards(folder)[0], join)

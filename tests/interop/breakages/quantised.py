@@ -10,6 +10,11 @@ def quantization_left_behind(folder):
     change_config(folder, quantization_config={"quant_method": "gptq", "bits": 4, "group_size": 32})
 
 
+@broken("untied", "CF313", "error", "refuses", unsafe=True)
+def half_quadratic_left_behind(folder):
+    change_config(folder, quantization_config={"quant_method": "hqq"})
+
+
 @lost("untied", "AR417", "error", "complains")
 def eight_bits_without_config(folder):
     def quantize(found):

@@ -33,10 +33,26 @@ def biases_that_the_config_lost(folder):
     add_tensors(folder, biases)
 
 
+@lost("correction", "AR408", "error", "complains")
+def half_a_layer_that_predicts(folder):
+    add_tensors(folder, {"model.layers.2.eh_proj.weight": torch.ones(32, 64)})
+
+
+@lost("correction", "AR408", "error", "complains")
+def one_tensor_of_a_further_layer(folder):
+    add_tensors(folder, {"model.layers.2.input_layernorm.weight": torch.ones(32)})
+
+
 @broken("untied mixture", "AR422", "info", "whole")
 def old_rotary_buffers(folder):
     buffers = {f"model.layers.{layer}.self_attn.rotary_emb.inv_freq": torch.ones(4) for layer in range(2)}
     change_shard(shards(folder)[0], lambda found: found | buffers)
+
+
+@broken("untied mixtral", "AR422", "error", "complains")
+def old_rotary_tables(folder):
+    names = ("inv_freq", "cos_cached", "sin_cached")
+    add_tensors(folder, {f"model.layers.0.self_attn.rotary_emb.{name}": torch.ones(4) for name in names})
 
 
 @broken("gpt2 neox", "AR422", "info", "whole")

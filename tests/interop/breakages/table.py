@@ -23,6 +23,7 @@ ORIGINALS = {
     "wide": model_named("llama-wide-head"),
     "gpt2": model_named("gpt2-plain"),
     "neox": model_named("gpt_neox-plain"),
+    "fused": model_named("phi3-untied"),
 }
 
 
