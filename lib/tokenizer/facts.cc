@@ -181,6 +181,7 @@ void read_root(PullParser& parser, Top& top, TokenizerFacts& facts) {
     parser.skip();
     return;
   }
+  bool has_model = false;
   while (parser.next() == Token::kKey) {
     const std::string_view key = parser.raw();
     if (key != "model" && key != "added_tokens") {
@@ -189,6 +190,7 @@ void read_root(PullParser& parser, Top& top, TokenizerFacts& facts) {
     }
     const Token value = parser.next();
     if (key == "model" && value == Token::kBeginObject) {
+      has_model = true;
       read_model(parser, top, facts);
     } else if (key == "added_tokens" && value == Token::kBeginArray) {
       read_added_list(parser, facts);
@@ -196,6 +198,7 @@ void read_root(PullParser& parser, Top& top, TokenizerFacts& facts) {
       parser.skip();
     }
   }
+  if (!has_model && top.trouble.empty()) top.trouble = "it has no 'model' that is an object";
 }
 
 template <typename Read>

@@ -55,8 +55,7 @@ void unexplained_quantization(const Model& model, const Reporter& report) {
     finding.message = fmt::format(
         "the scales of {} are stored under the names of {} ({}), and the config's quant_method {} "
         "looks for 'weight_scale_inv' in transformers: it reports these as UNEXPECTED, and "
-        "computes "
-        "with weights that are not scaled, or with random scales",
+        "computes with weights that are not scaled, or with random scales",
         counted(found.modules, "module"), found.form, quoted(finding.tensor), quoted(found.method));
     finding.fix = no_fix(
         "vLLM reads it as it is; transformers does with settings of quant_method "

@@ -22,8 +22,7 @@ std::string_view what_follows(PlainUnder outcome) {
              "looks for quantised weights or quantises these";
     case PlainUnder::kLoaded:
       return "transformers 5.23 reads them as they are, and other loaders refuse the method or "
-             "look "
-             "for its parts";
+             "look for its parts";
     default:
       return "loaders look for the parts of quantised weights, and fail or compute with random "
              "values";
