@@ -62,18 +62,37 @@ std::string layers_key(const Expansion& expected) {
   return dotted_key(expected.layers_pointer);
 }
 
+namespace {
+
+bool is_as_asked(const LaterLayers& later, const Expansion& expansion, const Tensor& tensor) {
+  if (is_surplus(later, expansion, tensor.name)) return false;
+  const ExpectedTensor* wanted = expansion.find(tensor.name);
+  return wanted != nullptr ? same_shape(wanted->shape, tensor.shape)
+                           : expansion.is_ignored(tensor.name);
+}
+
+bool is_missing(const Checkpoint& checkpoint, const ExpectedTensor& wanted) {
+  return !wanted.optional && checkpoint.find(wanted.name) == nullptr;
+}
+
+}  // namespace
+
 bool fits(const Checkpoint& checkpoint, const Expansion& expansion) {
   const LaterLayers later = later_layers(checkpoint, expansion);
-  const auto is_expected = [&](const Tensor& tensor) {
-    if (is_surplus(later, expansion, tensor.name)) return false;
-    const ExpectedTensor* wanted = expansion.find(tensor.name);
-    return wanted != nullptr ? same_shape(wanted->shape, tensor.shape)
-                             : expansion.is_ignored(tensor.name);
-  };
-  return std::ranges::all_of(checkpoint.tensors, is_expected) &&
-         std::ranges::all_of(expansion.tensors, [&](const ExpectedTensor& wanted) {
-           return wanted.optional || checkpoint.find(wanted.name) != nullptr;
+  return std::ranges::all_of(
+             checkpoint.tensors,
+             [&](const Tensor& tensor) { return is_as_asked(later, expansion, tensor); }) &&
+         std::ranges::none_of(expansion.tensors, [&](const ExpectedTensor& wanted) {
+           return is_missing(checkpoint, wanted);
          });
+}
+
+std::size_t count_differences(const Checkpoint& checkpoint, const Expansion& expansion) {
+  const LaterLayers later = later_layers(checkpoint, expansion);
+  const auto differs = [&](const Tensor& tensor) { return !is_as_asked(later, expansion, tensor); };
+  const auto lacks = [&](const ExpectedTensor& wanted) { return is_missing(checkpoint, wanted); };
+  return static_cast<std::size_t>(std::ranges::count_if(checkpoint.tensors, differs) +
+                                  std::ranges::count_if(expansion.tensors, lacks));
 }
 
 std::vector<std::string> resolved_by(const Expansion& other, const Expansion& expected) {

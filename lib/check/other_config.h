@@ -39,6 +39,8 @@ std::string layers_key(const Expansion& expected);
 
 // Whether each stored tensor is asked for in its shape, or passed over, and none is missing.
 bool fits(const Checkpoint& checkpoint, const Expansion& expansion);
+// How many tensors are not as that asks.
+std::size_t count_differences(const Checkpoint& checkpoint, const Expansion& expansion);
 
 // The messages of the problems that `other` has not.
 std::vector<std::string> resolved_by(const Expansion& other, const Expansion& expected);

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "arch/query.h"
-#include "check/later_layers.h"
 #include "check/name_numbers.h"
 #include "check/other_config.h"
 
@@ -101,21 +100,6 @@ std::optional<LayerList> layers_as_stored(const Checkpoint& checkpoint, const Ex
 }
 
 }  // namespace
-
-std::size_t count_differences(const Checkpoint& checkpoint, const Expansion& expansion) {
-  const LaterLayers later = later_layers(checkpoint, expansion);
-  const auto differs = [&](const Tensor& tensor) {
-    if (is_surplus(later, expansion, tensor.name)) return true;
-    const ExpectedTensor* wanted = expansion.find(tensor.name);
-    return wanted != nullptr ? !same_shape(wanted->shape, tensor.shape)
-                             : !expansion.is_ignored(tensor.name);
-  };
-  const auto is_missing = [&](const ExpectedTensor& wanted) {
-    return !wanted.optional && checkpoint.find(wanted.name) == nullptr;
-  };
-  return static_cast<std::size_t>(std::ranges::count_if(checkpoint.tensors, differs) +
-                                  std::ranges::count_if(expansion.tensors, is_missing));
-}
 
 std::vector<OtherSetting> other_lists(const Checkpoint& checkpoint, const Expansion& expected) {
   const json::Value& config = *checkpoint.config_value();

@@ -18,9 +18,6 @@ struct OtherSetting {
   std::size_t left{};  // differences that remain
 };
 
-// How many tensors the expansion and what is stored differ in.
-std::size_t count_differences(const Checkpoint& checkpoint, const Expansion& expansion);
-
 // The lists that would be others.
 std::vector<OtherSetting> other_lists(const Checkpoint& checkpoint, const Expansion& expected);
 

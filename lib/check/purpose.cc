@@ -9,7 +9,6 @@
 namespace shardwright {
 namespace {
 
-constexpr std::string_view kAdapter = "adapter_model.safetensors";
 constexpr std::string_view kPickledAdapter = "adapter_model.bin";
 
 bool has_transformers_config(const Checkpoint& checkpoint) {
@@ -20,9 +19,9 @@ bool has_transformers_config(const Checkpoint& checkpoint) {
 }  // namespace
 
 bool is_adapter(const Checkpoint& checkpoint) {
-  return checkpoint.side_file("adapter_config.json") != nullptr && !checkpoint.index &&
+  return checkpoint.side_file(kAdapterConfig) != nullptr && !checkpoint.index &&
          std::ranges::all_of(checkpoint.shards, [](const Shard& shard) {
-           return shard.use != ShardUse::kLoaded || shard.file == kAdapter ||
+           return shard.use != ShardUse::kLoaded || shard.file == kAdapterWeights ||
                   shard.file == kPickledAdapter;
          });
 }

@@ -1,11 +1,17 @@
 // What a folder of weights is for, where that decides who loads it.
 #pragma once
 
+#include <string_view>
+
 #include "checkpoint/checkpoint.h"
 
 namespace shardwright {
 
 struct Model;
+
+// What PEFT calls the files of an adapter.
+inline constexpr std::string_view kAdapterConfig = "adapter_config.json";
+inline constexpr std::string_view kAdapterWeights = "adapter_model.safetensors";
 
 // An adapter of PEFT and nothing else. A config.json beside it is that of the base model.
 bool is_adapter(const Checkpoint& checkpoint);

@@ -1,7 +1,7 @@
 // AR409: some tensors are in another layout than the rest.
 // docs/checks/AR409-mixed-layouts.md
-#include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -10,18 +10,17 @@
 #include "base/utf8.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/wording.h"
 
 namespace shardwright {
 namespace {
 
 template <typename T>
-std::string joined_names(const std::vector<const T*>& list) {
-  std::string text;
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    if (i > 0) text += i + 1 < list.size() ? ", " : " and ";
-    text += quoted(list[i]->name);
-  }
-  return text;
+std::string names_text(const std::vector<const T*>& list) {
+  std::vector<std::string_view> names;
+  for (const T* item : list)
+    names.push_back(item->name);
+  return some_of(names);
 }
 
 std::string division_text(const Model& model, const OtherDivision& division) {
@@ -32,13 +31,13 @@ std::string division_text(const Model& model, const OtherDivision& division) {
         "{} {} is stored apart, as {}, and '{}' needs it in one: transformers reports these as "
         "UNEXPECTED, and would fill the one with random values{}",
         quoted(division.wanted.front()->name), shape_text(division.wanted.front()->shape),
-        joined_names(division.stored), rule, joined);
+        names_text(division.stored), rule, joined);
   }
   return fmt::format(
       "{} {} is stored in one, and '{}' needs {}: transformers reports the one as UNEXPECTED, and "
       "would fill these with random values{}",
       quoted(division.stored.front()->name), shape_text(division.stored.front()->shape), rule,
-      joined_names(division.wanted), joined);
+      names_text(division.wanted), joined);
 }
 
 // No loader takes them so.

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/purpose.h"
 
 namespace shardwright {
 namespace {
@@ -29,7 +30,7 @@ std::string config_in_other_case(const Checkpoint& checkpoint) {
 void missing_config(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
   if (checkpoint.kind == CheckpointKind::kFile || checkpoint.config) return;
-  if (checkpoint.side_file("adapter_config.json") != nullptr) return;
+  if (checkpoint.side_file(kAdapterConfig) != nullptr) return;
   // Folders of weights that no transformers class reads are legal: parts of a pipeline, adapters'
   // bases.
   if (model.detection.schema == nullptr) {

@@ -17,13 +17,11 @@
 namespace shardwright {
 namespace {
 
-constexpr std::string_view kConfig = "adapter_config.json";
-constexpr std::string_view kWeights = "adapter_model.safetensors";
 constexpr std::string_view kBefore = "base_model.model.";
 constexpr std::string_view kFirst = ".lora_A.weight";
 
 const Shard* adapter_weights(const Checkpoint& checkpoint) {
-  const auto found = std::ranges::find(checkpoint.shards, kWeights, &Shard::file);
+  const auto found = std::ranges::find(checkpoint.shards, kAdapterWeights, &Shard::file);
   return found == checkpoint.shards.end() || !found->present ? nullptr : &*found;
 }
 
@@ -50,7 +48,7 @@ std::string other_rank(const json::Value& config, const safetensors::Header& hea
     if (!entry.name.ends_with(kFirst) || entry.shape.size() != 2 || entry.shape[0] == *rank)
       continue;
     return fmt::format("{} has rank {}, and {} says {}", quoted(entry.name), entry.shape[0],
-                       quoted(kConfig), *rank);
+                       quoted(kAdapterConfig), *rank);
   }
   return {};
 }
@@ -81,38 +79,38 @@ std::string why_refused(const Checkpoint& checkpoint, const json::Value& config)
   if (weights == nullptr) {
     const bool is_pickled =
         checkpoint.folder && checkpoint.folder->find("adapter_model.bin") != nullptr;
-    return is_pickled ? "" : fmt::format("{} is not there", quoted(kWeights));
+    return is_pickled ? "" : fmt::format("{} is not there", quoted(kAdapterWeights));
   }
   if (weights->foreign == safetensors::ForeignKind::kLfsPointer)
-    return fmt::format("{} is a Git LFS pointer", quoted(kWeights));
-  if (!is_usable(*weights)) return fmt::format("{} cannot be read", quoted(kWeights));
+    return fmt::format("{} is a Git LFS pointer", quoted(kAdapterWeights));
+  if (!is_usable(*weights)) return fmt::format("{} cannot be read", quoted(kAdapterWeights));
   return other_rank(config, *weights->header);
 }
 
 void embedded_adapter(const Model& model, const Reporter& report) {
   const Checkpoint& checkpoint = model.checkpoint;
-  const SideFile* file = checkpoint.side_file(kConfig);
+  const SideFile* file = checkpoint.side_file(kAdapterConfig);
   if (file == nullptr || !file->document || checkpoint.config_value() == nullptr ||
       is_adapter(checkpoint)) {
     return;
   }
-  Report finding{.file = std::string(kConfig)};
+  Report finding{.file = std::string(kAdapterConfig)};
   const std::string refused = why_refused(checkpoint, file->document->root);
   if (!refused.empty()) {
     finding.message = fmt::format(
         "{} lies beside the model, and {}: where PEFT is installed, transformers loads the two "
         "together, and stops",
-        quoted(kConfig), refused);
+        quoted(kAdapterConfig), refused);
     finding.severity = Severity::kError;
     finding.fix = no_fix(fmt::format("fetch the adapter again, or remove {} where it is not wanted",
-                                     quoted(kConfig)));
+                                     quoted(kAdapterConfig)));
     return report(std::move(finding));
   }
   const Shard* weights = adapter_weights(checkpoint);
   std::vector<std::string_view> absent;
   if (weights != nullptr) absent = absent_modules(checkpoint, *weights->header);
   if (!absent.empty()) {
-    finding.file = kWeights;
+    finding.file = kAdapterWeights;
     finding.message = fmt::format(
         "the adapter beside the model changes {}, which the model has not: transformers loads it "
         "without them",
@@ -124,8 +122,8 @@ void embedded_adapter(const Model& model, const Reporter& report) {
   finding.message =
       "an adapter lies beside the model: where PEFT is installed, transformers loads the two "
       "together; one that has been merged into the weights is applied a second time";
-  finding.fix =
-      no_fix(fmt::format("where it has been merged, remove {} and its weights", quoted(kConfig)));
+  finding.fix = no_fix(
+      fmt::format("where it has been merged, remove {} and its weights", quoted(kAdapterConfig)));
   report(std::move(finding));
 }
 

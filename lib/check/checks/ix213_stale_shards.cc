@@ -11,6 +11,7 @@
 #include "check/check.h"
 #include "check/coverage.h"
 #include "check/fixes.h"
+#include "check/purpose.h"
 #include "check/shard_names.h"
 #include "check/single_file.h"
 #include "check/wording.h"
@@ -44,8 +45,7 @@ class Judge {
     };
     if (std::ranges::any_of(checkpoint_.shards, same)) return StrayKind::kQuiet;
     if (two_sets_ && is_indexed(stray.file)) return StrayKind::kQuiet;  // IX212
-    if (stray.file == "adapter_model.safetensors" &&
-        checkpoint_.side_file("adapter_config.json") != nullptr) {
+    if (stray.file == kAdapterWeights && checkpoint_.side_file(kAdapterConfig) != nullptr) {
       return StrayKind::kQuiet;  // PEFT loads it
     }
     const auto is_of = [&](const ShardFamily& family) { return family.has(stray.file); };

@@ -39,7 +39,7 @@ std::string_view misnamed_shard(const Checkpoint& checkpoint) {
   if (loaded != 1) return {};  // IX211
   const Shard& shard = checkpoint.shards.front();
   const bool other = shard.entry.kind != EntryKind::kFile || shard_number(shard.file) ||
-                     is_unfinished_name(shard.file) || shard.file == "adapter_model.safetensors";
+                     is_unfinished_name(shard.file) || shard.file == kAdapterWeights;
   return other ? std::string_view() : shard.file;
 }
 
