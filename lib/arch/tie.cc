@@ -37,12 +37,9 @@ bool disagrees(const json::Value& config, const std::string& path, const TiedRul
   return std::ranges::any_of(*config.object(), [&](const json::Member& member) {
     if (member.value.object() == nullptr) return false;
     const std::string inner = fmt::format("{}{}.", path, member.key);
-    const json::Value* flag = member.value.find(kFlag);
     const bool asked =
         std::ranges::find(rule.keys, fmt::format("{}{}", inner, kFlag)) != rule.keys.end();
-    if (flag != nullptr && flag->boolean() != nullptr && *flag->boolean() != tied && !asked) {
-      return true;
-    }
+    if (member.value.says(kFlag, !tied) && !asked) return true;
     return disagrees(member.value, inner, rule, tied);
   });
 }

@@ -23,10 +23,7 @@ class GenerationSettings {
     const json::Value* value = find(key);
     return value != nullptr ? value->number() : std::nullopt;
   }
-  [[nodiscard]] bool is_true(std::string_view key) const {
-    const json::Value* value = find(key);
-    return value != nullptr && value->boolean() != nullptr && *value->boolean();
-  }
+  [[nodiscard]] bool is_true(std::string_view key) const { return root_.says(key, true); }
 
  private:
   const json::Value& root_;

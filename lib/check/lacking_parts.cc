@@ -79,8 +79,7 @@ bool says(const json::Value* value, std::string_view key, std::string_view text)
 }
 
 bool is_flag(const json::Value* value, std::string_view key, bool flag) {
-  const json::Value* found = member_of(value, key);
-  return found != nullptr && found->boolean() != nullptr && *found->boolean() == flag;
+  return value != nullptr && value->says(key, flag);
 }
 
 // The parts that a group of compressed-tensors asks for besides.

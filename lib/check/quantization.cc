@@ -35,11 +35,6 @@ std::string_view text_member(const json::Value& value, std::string_view key) {
                                                         : std::string_view();
 }
 
-bool flag_member(const json::Value& value, std::string_view key) {
-  const json::Value* found = value.find(key);
-  return found != nullptr && found->boolean() != nullptr && *found->boolean();
-}
-
 // Methods that store their linear layers at the names of the rule, in parts of their own.
 constexpr auto kModuleMethods =
     std::to_array<std::string_view>({"auto-round", "awq", "bitsandbytes", "compressed-tensors",
@@ -138,8 +133,8 @@ PlainUnder plain_under(const json::Value& settings) {
   if (is_among(method, kUnknown)) return PlainUnder::kUnknown;
   if (method == "compressed-tensors")
     return compresses_weights(settings) ? PlainUnder::kLacking : PlainUnder::kUnknown;
-  if (is_among(method, kLacking) || flag_member(settings, "load_in_4bit") ||
-      flag_member(settings, "load_in_8bit"))
+  if (is_among(method, kLacking) || settings.says("load_in_4bit", true) ||
+      settings.says("load_in_8bit", true))
     return PlainUnder::kLacking;
   return is_among(method, kRefused) ? PlainUnder::kRefused : PlainUnder::kLoaded;
 }
@@ -179,7 +174,7 @@ bool needs_input_scale(const Checkpoint& checkpoint, const ExpectedTensor& wante
   constexpr std::string_view kEnd = ".activation_scale";
   if (wanted.expert >= 0 || !wanted.name.ends_with(kEnd)) return false;
   const json::Value* settings = quantization_config(checkpoint);
-  if (settings == nullptr || flag_member(*settings, "dequantize")) return false;
+  if (settings == nullptr || settings->says("dequantize", true)) return false;
   const std::string module(wanted.name.substr(0, wanted.name.size() - kEnd.size()));
   return checkpoint.find(module + ".weight_scale_inv") != nullptr &&
          checkpoint.find(module + ".input_scale") == nullptr;  // AR402 speaks of that one

@@ -108,8 +108,7 @@ class SettingsReader {
       const double strength = yarn_strength(made_.rotary.factor, made_.rotary.score_factor_all_dim);
       made_.score_factor *= strength * strength;
     }
-    const json::Value* both_ways = config_.find("use_bidirectional_attention");
-    if (both_ways != nullptr && both_ways->boolean() != nullptr && *both_ways->boolean())
+    if (config_.says("use_bidirectional_attention", true))
       return unsupported("use_bidirectional_attention", "true");
     made_.interleaved = family().interleaved;
     if (is_latent()) {

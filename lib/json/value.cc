@@ -185,6 +185,11 @@ const Value* Value::find(std::string_view key) const {
   return nullptr;
 }
 
+bool Value::says(std::string_view key, bool flag) const {
+  const Value* value = find(key);
+  return value != nullptr && value->boolean() != nullptr && *value->boolean() == flag;
+}
+
 const Value* Value::find_path(std::string_view dotted) const {
   const Value* value = this;
   while (value != nullptr) {

@@ -37,6 +37,8 @@ struct Value {
 
   // The member of that key, or null where this is no object or has none.
   [[nodiscard]] const Value* find(std::string_view key) const;
+  // Whether the member of that key is this boolean.
+  [[nodiscard]] bool says(std::string_view key, bool flag) const;
   // The value at a path of keys with dots between: "text_config.hidden_size".
   [[nodiscard]] const Value* find_path(std::string_view dotted) const;
   // An integer, also where the file writes it as 4.0; none otherwise.

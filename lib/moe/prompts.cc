@@ -25,10 +25,6 @@ std::vector<AddedRule> added_tokens_of(const Checkpoint& model) {
                                    : file->document->root.find("added_tokens_decoder");
   const auto* members = decoder == nullptr ? nullptr : decoder->object();
   if (members == nullptr) return rules;
-  const auto flag = [](const json::Value& entry, std::string_view key) {
-    const json::Value* value = entry.find(key);
-    return value != nullptr && value->boolean() != nullptr && *value->boolean();
-  };
   for (const json::Member& member : *members) {
     const auto id = parse_u64(member.key);
     const json::Value* content = member.value.find("content");
@@ -38,9 +34,9 @@ std::vector<AddedRule> added_tokens_of(const Checkpoint& model) {
     }
     rules.push_back({.text = *content->string(),
                      .id = static_cast<TokenId>(*id),
-                     .single_word = flag(member.value, "single_word"),
-                     .left_strip = flag(member.value, "lstrip"),
-                     .right_strip = flag(member.value, "rstrip")});
+                     .single_word = member.value.says("single_word", true),
+                     .left_strip = member.value.says("lstrip", true),
+                     .right_strip = member.value.says("rstrip", true)});
   }
   return rules;
 }

@@ -58,8 +58,7 @@ std::optional<Change> change_from(const json::Value& value) {
   const auto kind = std::ranges::find(kKinds, string_at(value, "change"));
   if (!is_inside(change.name) || kind == kKinds.end()) return std::nullopt;
   change.kind = static_cast<ChangeKind>(kind - kKinds.begin());
-  const json::Value* hidden = value.find("hidden");
-  change.hidden = hidden != nullptr && hidden->boolean() != nullptr && *hidden->boolean();
+  change.hidden = value.says("hidden", true);
   if (change.kind == ChangeKind::kReplaced || change.kind == ChangeKind::kAdded) {
     const json::Value* bytes = value.find("bytes");
     const auto digest = digest_from_text(string_at(value, "digest"));

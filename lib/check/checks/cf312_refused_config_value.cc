@@ -180,8 +180,7 @@ class ConfigJudge {
     const bool is_built =
         schema_.defaults.find("position_embedding_type") == nullptr ||
         (positions != nullptr && positions->string() != nullptr && *positions->string() == "rope");
-    const json::Value* alibi = config_.find("alibi");
-    const bool is_alibi = alibi != nullptr && alibi->boolean() != nullptr && *alibi->boolean();
+    const bool is_alibi = config_.says("alibi", true);
     // GPT-NeoX has a name of its own for it.
     const bool is_neox = schema_.name == "gpt_neox";
     const std::string_view theta = is_neox ? "rotary_emb_base" : "rope_theta";

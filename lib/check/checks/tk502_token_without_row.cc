@@ -150,9 +150,8 @@ constexpr auto kIdSettings = std::to_array<IdSetting>({
 
 bool is_asked(const Model& model, Asks asks) {
   if (asks == Asks::kTokenizer) return model.checkpoint.tokenizer.has_value();
-  const json::Value* both = model.checkpoint.config_value()->find("is_encoder_decoder");
   return asks == Asks::kNothing ||
-         (both != nullptr && both->boolean() != nullptr && *both->boolean());
+         model.checkpoint.config_value()->says("is_encoder_decoder", true);
 }
 
 void report_ids(const Model& model, const Tensor& embedding, const std::string& file,

@@ -37,6 +37,12 @@ TEST_CASE("json: values of every kind") {
   CHECK(root.find_path("g.h.i") == nullptr);
   CHECK(root.find_path("c.h") == nullptr);
   CHECK(root.find("z") == nullptr);
+  CHECK(root.says("b", true));
+  CHECK_FALSE(root.says("b", false));
+  for (const std::string_view no_flag : {"a", "c", "e", "z"}) {
+    CHECK_FALSE(root.says(no_flag, true));
+    CHECK_FALSE(root.says(no_flag, false));
+  }
   std::vector<std::string_view> kinds;
   for (const Member& member : *root.object())
     kinds.push_back(member.value.kind_name());
