@@ -106,7 +106,8 @@ struct ImpliedModelType {
   std::vector<ShapeMismatch> mismatched{};
 };
 
-// All token embeddings have another number of rows than the config has tokens.
+// All token embeddings have another number of rows than the config has tokens, or the heads beside
+// them have.
 struct OtherRows {
   std::vector<const Tensor*> tensors{};
   std::uint64_t stated{};
@@ -135,9 +136,11 @@ struct Unruled {
   std::optional<OtherRows> rows{};
   std::vector<NumberGap> gaps{};
   // Of a model of text alone: the one embedding of its tokens, with the rows that the config
-  // counts, and the head that the config ties to it.
+  // counts.
   const Tensor* embedding{};
+  // The head that the config ties to an embedding, where there is one of each.
   const Tensor* tied_head{};
+  const Tensor* tied_to{};
   std::vector<ConfigProblem> problems{};
 };
 

@@ -86,6 +86,7 @@ Join join_without_rule(const Checkpoint& checkpoint, const Detection& detection)
     find_odd_dtypes(checkpoint, join);
     find_other_rows(checkpoint, detection.model_type, *join.unruled);
     find_embedding(checkpoint, detection.model_type, *join.unruled);
+    find_tied_head(checkpoint, detection.model_type, *join.unruled);
     find_gaps(checkpoint, *join.unruled);
     find_problems(checkpoint, detection.model_type, *join.unruled);
   }

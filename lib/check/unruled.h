@@ -27,11 +27,12 @@ Join join_without_config(std::vector<std::string> wrappers, bool is_known_behind
 // Its parts. Sizes of no elements:
 void find_empty(const Checkpoint& checkpoint, Unruled& unruled);
 // Of a class of transformers: weights that are stored as something else, with nothing in the config
-// to explain it; another vocabulary than the config's; layers without a tensor; and where its
-// tokens' rows are, if no doubt is left.
+// to explain it; another vocabulary than the config's; layers without a tensor; where its tokens'
+// rows are, if no doubt is left; and a head that is tied to them.
 void find_odd_dtypes(const Checkpoint& checkpoint, Join& join);
 void find_other_rows(const Checkpoint& checkpoint, std::string_view model_type, Unruled& unruled);
 void find_embedding(const Checkpoint& checkpoint, std::string_view model_type, Unruled& unruled);
+void find_tied_head(const Checkpoint& checkpoint, std::string_view model_type, Unruled& unruled);
 void find_gaps(const Checkpoint& checkpoint, Unruled& unruled);
 // ... and what its config asks for that no such model can be built with.
 void find_problems(const Checkpoint& checkpoint, std::string_view model_type, Unruled& unruled);

@@ -18,8 +18,8 @@ namespace shardwright {
 namespace {
 
 constexpr auto kEmbeddings = std::to_array<std::string_view>(
-    {"embed_in.weight", "embed_tokens.weight", "tok_embeddings.weight", "token_embedding.weight",
-     "word_embeddings.weight", "wte.weight"});
+    {"embed_in.weight", "embed_tokens.weight", "shared.weight", "tok_embeddings.weight",
+     "token_embedding.weight", "word_embeddings.weight", "wte.weight"});
 
 // Classes whose embedding has other rows than those that the config counts.
 constexpr auto kOwnRows =
@@ -27,8 +27,9 @@ constexpr auto kOwnRows =
                                      "moshi", "seamless_m4t", "seamless_m4t_v2"});
 
 // Classes with an lm_head that they never tie to their embedding, whatever the config says.
-constexpr auto kNeverTied = std::to_array<std::string_view>(
-    {"bailing_hybrid", "bigbird_pegasus", "inkling2_text", "inkling_text", "kimi_linear"});
+constexpr auto kNeverTied =
+    std::to_array<std::string_view>({"bailing_hybrid", "bigbird_pegasus", "inkling2_text",
+                                     "inkling_text", "kimi_linear", "pop2piano"});
 
 bool is_segment_end(std::string_view name, std::string_view end) {
   return name.ends_with(end) &&
@@ -39,6 +40,10 @@ bool is_token_embedding(const Tensor& tensor) {
   return tensor.shape.size() == 2 && std::ranges::any_of(kEmbeddings, [&](std::string_view end) {
            return is_segment_end(tensor.name, end);
          });
+}
+
+bool is_head(const Tensor& tensor) {
+  return tensor.shape.size() == 2 && is_segment_end(tensor.name, "lm_head.weight");
 }
 
 // A count at the top of the config, or in a part of it, with where it stands.
@@ -167,8 +172,22 @@ void find_other_rows(const Checkpoint& checkpoint, std::string_view model_type, 
   const std::uint64_t rows = found.tensors.front()->shape.front();
   const bool alike = std::ranges::all_of(
       found.tensors, [&](const Tensor* tensor) { return tensor->shape.front() == rows; });
-  if (!alike || rows == found.stated || rows == 0) return;
-  found.fits = stated.size() == 1 && is_all_there(checkpoint) &&
+  if (!alike || rows == 0) return;
+  std::vector<const Tensor*> heads;
+  for (const Tensor& tensor : checkpoint.tensors) {
+    if (is_head(tensor) && tensor.shape.front() != found.stated) heads.push_back(&tensor);
+  }
+  if (rows == found.stated) {
+    // A decoder of a translator may count words of its own.
+    if (!heads.empty() && checkpoint.config_value()->find("decoder_vocab_size") == nullptr) {
+      found.tensors = std::move(heads);
+      unruled.rows = std::move(found);
+    }
+    return;
+  }
+  const bool agree =
+      std::ranges::all_of(heads, [&](const Tensor* head) { return head->shape.front() == rows; });
+  found.fits = agree && stated.size() == 1 && is_all_there(checkpoint) &&
                std::ranges::none_of(checkpoint.tensors, [&](const Tensor& tensor) {
                  return std::ranges::find(tensor.shape, found.stated) != tensor.shape.end();
                });
@@ -195,13 +214,31 @@ void find_embedding(const Checkpoint& checkpoint, std::string_view model_type, U
     }
     unruled.embedding = &tensor;
   }
-  const json::Value* flag = config.find("tie_word_embeddings");
-  const bool ties = flag != nullptr && flag->boolean() != nullptr && *flag->boolean() &&
-                    std::ranges::find(kNeverTied, model_type) == kNeverTied.end();
-  const Tensor* head = checkpoint.find("lm_head.weight");
-  if (ties && unruled.embedding != nullptr && head != nullptr &&
-      head->dtype == unruled.embedding->dtype && same_shape(head->shape, unruled.embedding->shape))
-    unruled.tied_head = head;
+}
+
+void find_tied_head(const Checkpoint& checkpoint, std::string_view model_type, Unruled& unruled) {
+  constexpr std::string_view kFlag = "tie_word_embeddings";
+  const json::Value& config = *checkpoint.config_value();
+  const json::Value* text = config.find("text_config");
+  // Of two flags that disagree some classes read the one, some the other.
+  if (!config.says(kFlag, true) || (text != nullptr && text->says(kFlag, false)) ||
+      std::ranges::find(kNeverTied, model_type) != kNeverTied.end()) {
+    return;
+  }
+  const Tensor* embedding = nullptr;
+  const Tensor* head = nullptr;
+  for (const Tensor& tensor : checkpoint.tensors) {
+    if (!is_head(tensor) && !is_token_embedding(tensor)) continue;
+    const Tensor*& one = is_head(tensor) ? head : embedding;
+    if (one != nullptr) return;
+    one = &tensor;
+  }
+  if (head == nullptr || embedding == nullptr || head->dtype != embedding->dtype ||
+      !same_shape(head->shape, embedding->shape)) {
+    return;
+  }
+  unruled.tied_head = head;
+  unruled.tied_to = embedding;
 }
 
 void find_gaps(const Checkpoint& checkpoint, Unruled& unruled) {

@@ -187,7 +187,7 @@ Result<CheckedModel> check_checkpoint(Checkpoint checkpoint, const std::string& 
   if (const auto& unruled = model.join.unruled; unruled && unruled->tied_head != nullptr) {
     const Tensor* first = model.checkpoint.tensors.data();
     data.tie = {static_cast<std::uint32_t>(unruled->tied_head - first),
-                static_cast<std::uint32_t>(unruled->embedding - first)};
+                static_cast<std::uint32_t>(unruled->tied_to - first)};
   }
   SW_TRY(model.data,
          read_data(model.checkpoint, model.expected ? &*model.expected : nullptr, data));

@@ -35,7 +35,7 @@ Fix fix_of_type(const Model& model) {
 }
 
 // What a rule would have said.
-std::string_view what_was_not_checked(const Model& model) {
+std::string what_was_not_checked(const Model& model) {
   const auto& unruled = model.join.unruled;
   if (unruled && unruled->embedding != nullptr) {
     return "which tensors it needs, their shapes and experts were not checked, and of the config "
@@ -43,9 +43,11 @@ std::string_view what_was_not_checked(const Model& model) {
            "transformers has were";
   }
   if (unruled && unruled->of_transformers) {
-    return "which tensors it needs, their shapes, a tied head, experts and tokens without a row "
-           "were not checked, and of the config only what most classes share; files, headers, "
-           "index, values, and what no class of transformers has were";
+    return fmt::format(
+        "which tensors it needs, their shapes, {}experts and tokens without a row were not "
+        "checked, and of the config only what most classes share; files, headers, index, values, "
+        "and what no class of transformers has were",
+        unruled->tied_head == nullptr ? "a tied head, " : "");
   }
   return "which tensors it needs, their shapes, a tied head, experts, tokens without a row, "
          "adapters left in, and the config's values were not checked; files, headers, index and "
