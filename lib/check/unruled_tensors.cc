@@ -42,8 +42,10 @@ bool is_token_embedding(const Tensor& tensor) {
          });
 }
 
+// Packed numbers have another shape.
 bool is_head(const Tensor& tensor) {
-  return tensor.shape.size() == 2 && is_segment_end(tensor.name, "lm_head.weight");
+  return tensor.shape.size() == 2 && dtype_class(tensor.dtype) == DTypeClass::kFloat &&
+         is_segment_end(tensor.name, "lm_head.weight");
 }
 
 // A count at the top of the config, or in a part of it, with where it stands.
