@@ -89,7 +89,7 @@ constexpr auto kTypedCommonly = std::to_array<TypedKey>({
      "!axk1 blt_global_transformer blt_local_decoder blt_patcher cohere_compass_text d_fine deimv2 "
      "kimi_linear mistral4 musicflamingo pixtral recurrent_gemma youtu"},
     {"hidden_size", kInt,
-     "!clap dac dinat donut-swin hiera lightglue maskformer-swin swin swinv2 voxtral "
+     "!clap dac dinat donut-swin esmfold2 hiera lightglue maskformer-swin swin swinv2 voxtral "
      "voxtral_realtime"},
     {"initializer_range", kNull | kReal,
      "!granite_speech5_ctc lasr_ctc nemotron_asr_streaming parakeet_ctc parakeet_rnnt parakeet_tdt "

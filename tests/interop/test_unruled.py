@@ -109,7 +109,9 @@ def test_a_padding_token_beyond_the_vocabulary(model_type, shardwright, tmp_path
             assert model_type in without_padding() or text.get("model_type") in without_padding()
             continue
         assert [finding["code"] for finding in found] == ["CF306"]
-        with pytest.raises(AssertionError, match="Padding_idx must be within num_embeddings"), torch.device("meta"):
+        # speech_to_text fails earlier, in its table of positions.
+        refusal = "Padding_idx must be within num_embeddings|index .* is out of bounds"
+        with pytest.raises((AssertionError, IndexError), match=refusal), torch.device("meta"):
             getattr(transformers, name)(transformers.CONFIG_MAPPING[model_type].from_dict(config))
 
 
@@ -164,8 +166,9 @@ def test_what_most_classes_refuse_each_of_them_refuses():
     for model_type in types_without_rule() if ALL else SAMPLE:
         try:
             written = json.loads(transformers.CONFIG_MAPPING[model_type]().to_json_string(use_diff=False))
+            transformers.CONFIG_MAPPING[model_type].from_dict({"model_type": model_type})
         except Exception:
-            continue
+            continue  # some ask for packages that are not here
         for key in rows.keys() & written.keys():
             kinds, others = rows[key]
             for kind, value in WRONG.items():
