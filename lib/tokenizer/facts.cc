@@ -287,13 +287,11 @@ void add_tokenizer_config(const json::Value& root, TokenizerFacts& facts) {
       continue;
     }
     const json::Value* content = member.value.find("content");
-    const json::Value* special = member.value.find("special");
     const std::string* text = content == nullptr ? nullptr : content->string();
-    const bool* flag = special == nullptr ? nullptr : special->boolean();
     add_token(facts, {.id = *id,
                       .content = text == nullptr ? "" : text->substr(0, kMaxContent),
                       .file = "tokenizer_config.json",
-                      .special = flag != nullptr && *flag});
+                      .special = member.value.says("special", true)});
   }
 }
 
