@@ -7,6 +7,7 @@
 #include "base/try.h"
 #include "base/utf8.h"
 #include "safetensors/header.h"
+#include "tokenizer/piece_list.h"
 #include "tokenizer/word_list.h"
 
 namespace shardwright {
@@ -22,6 +23,8 @@ constexpr std::array<std::string_view, 3> kReadElsewhere = {"config.json", "toke
                                                             "vocab.json"};
 
 constexpr std::string_view kTokenizerConfig = "tokenizer_config.json";
+constexpr std::string_view kTokenizerModel = "tokenizer.model";
+constexpr std::string_view kSpieceModel = "spiece.model";  // as t5 and albert call it
 
 bool is_lfs_pointer(std::string_view text) {
   return safetensors::sniff(std::as_bytes(std::span(text)), text.size()) ==
@@ -61,6 +64,14 @@ void add_pointers(const Folder& folder, TokenizerFacts& facts) {
       facts.broken.push_back({.file = entry.name, .start = *std::move(text)});
     }
   }
+}
+
+void add_tokenizer_model(std::string_view bytes, TokenizerFacts& facts) {
+  add_piece_list(kTokenizerModel, bytes, facts);
+}
+
+void add_spiece_model(std::string_view bytes, TokenizerFacts& facts) {
+  add_piece_list(kSpieceModel, bytes, facts);
 }
 
 TokenizerFacts named_tokens(std::span<const SideFile> files) {
@@ -119,7 +130,9 @@ std::optional<TokenizerFacts> read_tokenizer(const Folder& folder, const json::V
   };
   constexpr auto kReaders = std::to_array<Reader>({{"tokenizer.json", add_tokenizer_json},
                                                    {"vocab.json", add_vocabulary_json},
-                                                   {"vocab.txt", add_word_list}});
+                                                   {"vocab.txt", add_word_list},
+                                                   {kTokenizerModel, add_tokenizer_model},
+                                                   {kSpieceModel, add_spiece_model}});
   const auto reader = std::ranges::find_if(kReaders, [&](const Reader& one) {
     return folder.find(one.file) != nullptr && (one.add != add_word_list || words);
   });

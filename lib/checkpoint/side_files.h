@@ -26,8 +26,9 @@ SideFile read_side_file(const Folder& folder, const std::string& name);
 std::vector<std::string> side_file_names(const Folder& folder);
 
 // What the large file of a tokenizer says: tokenizer.json, else vocab.json, else vocab.txt where
-// the class of the tokenizer reads it; and which of its other files are empty or a pointer to a
-// file. None where there is nothing to tell. `config` is the root of config.json, or null.
+// the class of the tokenizer reads it, else a model of sentencepiece; and which of its other files
+// are empty or a pointer to a file. None where there is nothing to tell. `config` is the root of
+// config.json, or null.
 std::optional<TokenizerFacts> read_tokenizer(const Folder& folder, const json::Value* config);
 
 // Adds what the side files say of tokens.

@@ -1,6 +1,9 @@
 // Findings as annotations of a GitHub workflow: ::error file=...,title=...::message
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "base/utf8.h"
 #include "report/locations.h"
 #include "report/words.h"
 #include "shardwright/report.h"
@@ -8,10 +11,22 @@
 namespace shardwright {
 namespace {
 
+// Logs of workflows are UTF-8: of a name that is not, each byte that is wrong is written \xNN.
+std::string as_utf8(std::string_view text) {
+  std::string out;
+  while (true) {
+    const std::size_t bad = std::min(find_invalid_utf8(text), text.size());
+    out += text.substr(0, bad);
+    if (bad == text.size()) return out;
+    out += fmt::format("\\x{:02x}", static_cast<unsigned>(static_cast<unsigned char>(text[bad])));
+    text.remove_prefix(bad + 1);
+  }
+}
+
 // What ends a line or a property is written as %XX.
 std::string escaped(std::string_view text, std::string_view special) {
   std::string out;
-  for (const char c : text) {
+  for (const char c : as_utf8(text)) {
     if (special.find(c) != std::string_view::npos) {
       out += fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
     } else {

@@ -3,7 +3,6 @@
 #include <sentencepiece_processor.h>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,69 +10,10 @@
 
 #include "base/utf8.h"
 #include "tokenizer/charsmap.h"
+#include "tokenizer/proto_reader.h"
 
 namespace shardwright {
 namespace {
-
-// A field of a protocol buffer that is a text or a message; the others are passed over.
-struct ProtoField {
-  std::uint64_t number{};
-  std::string_view bytes{};
-};
-
-class ProtoReader {
- public:
-  explicit ProtoReader(std::string_view message) : rest_(message) {}
-
-  // The next field with bytes, or none at the end, and where the message is damaged.
-  std::optional<ProtoField> next() {
-    while (const auto key = varint()) {
-      const std::uint64_t number = *key >> 3U;
-      switch (*key & 7U) {
-        case 0:
-          if (!varint()) return std::nullopt;
-          break;
-        case 1:
-          if (!take(8)) return std::nullopt;
-          break;
-        case 2: {
-          const auto size = varint();
-          if (!size) return std::nullopt;
-          const auto bytes = take(*size);
-          if (!bytes) return std::nullopt;
-          return ProtoField{number, *bytes};
-        }
-        case 5:
-          if (!take(4)) return std::nullopt;
-          break;
-        default:
-          return std::nullopt;
-      }
-    }
-    return std::nullopt;
-  }
-
- private:
-  std::optional<std::uint64_t> varint() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
-      const auto byte = static_cast<unsigned char>(rest_.front());
-      rest_.remove_prefix(1);
-      value |= std::uint64_t{byte & 0x7FU} << shift;
-      if (byte < 0x80) return value;
-    }
-    return std::nullopt;
-  }
-
-  std::optional<std::string_view> take(std::uint64_t size) {
-    if (size > rest_.size()) return std::nullopt;
-    const std::string_view taken = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return taken;
-  }
-
-  std::string_view rest_;
-};
 
 // The library follows the characters map of a model without looking where it leads.
 bool has_closed_maps(std::string_view model) {

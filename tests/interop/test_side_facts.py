@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import sentencepiece
 import tokenizers
 import torch
 import transformers
@@ -142,6 +143,43 @@ def test_a_list_of_words(more, named, shardwright, tmp_path):
     beyond = max(ids) >= 96
     assert beyond == (more == 1 and named != "RobertaTokenizer")
     assert severities(shardwright, tmp_path, "TK502") == ({"warning"} if beyond else set())
+
+
+@pytest.fixture(scope="module")
+def pieces(tmp_path_factory):
+    """A model of sentencepiece with 96 pieces."""
+    made = tmp_path_factory.mktemp("pieces")
+    lines = [f"the cat {i} sat on mat {i * 7} and {chr(97 + i % 26) * 3}" for i in range(600)]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines), model_prefix=str(made / "m"), vocab_size=96, model_type="bpe", minloglevel=2
+    )
+    return (made / "m.model").read_bytes()
+
+
+def write_pieces(folder, pieces, **named):
+    (folder / "tokenizer.model").write_bytes(pieces)
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "LlamaTokenizer", **named}))
+
+
+@pytest.mark.parametrize("rows, pad", [(96, None), (95, None), (96, "[PAD]"), (97, "[PAD]"), (96, "</s>")])
+def test_pieces(rows, pad, pieces, shardwright, tmp_path):
+    config = model_named("llama-untied").config | {"vocab_size": rows}
+    model_named("llama-untied", config=config).write(tmp_path)
+    write_pieces(tmp_path, pieces, **({"pad_token": pad} if pad else {}))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    beyond = max(tokenizer.get_vocab().values()) >= rows
+    assert beyond == ((rows, pad) in [(95, None), (96, "[PAD]")])
+    assert severities(shardwright, tmp_path, "TK502") == ({"warning"} if beyond else set())
+
+
+def test_pieces_that_are_cut_off(pieces, shardwright, folder):
+    write_pieces(folder, pieces)
+    transformers.AutoTokenizer.from_pretrained(folder)
+    assert severities(shardwright, folder, "CF309") == set()
+    write_pieces(folder, pieces[:-3])
+    with pytest.raises(ValueError):
+        transformers.AutoTokenizer.from_pretrained(folder)
+    assert severities(shardwright, folder, "CF309") == {"warning"}
 
 
 def write_tokenizer(folder, size, added):

@@ -119,6 +119,8 @@ TEST_CASE("report: annotations of a workflow are one line each") {
   CHECK(check_github({{.path = "gone", .error = "no such folder: 'gone'"}}) ==
         "::error title=shardwright::no such folder: 'gone'\n");
   CHECK(check_github({sound_model()}).empty());
+  CHECK(check_github({{.path = "gone", .error = "no such folder: 'a\xff\xc3\xa4\xc3'"}}) ==
+        "::error title=shardwright::no such folder: 'a\\xff\xc3\xa4\\xc3'\n");
 }
 
 TEST_CASE("report: a file is located from where the user is") {

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "tokenizer/piece_list.h"
 #include "tokenizer/word_list.h"
 
 namespace shardwright {
@@ -138,6 +139,41 @@ TEST_CASE("tokenizer: a list of words, a line each") {
   CHECK(!list_of("").vocabulary_top);
   CHECK(!list_of("\n\n").vocabulary_top);
   CHECK(first_error(list_of("a\n\xff\n")) == "line 2, column 1: bytes that are not UTF-8");
+}
+
+TEST_CASE("tokenizer: the pieces of a model of sentencepiece") {
+  const auto pieces_of = [](std::string_view bytes) {
+    TokenizerFacts facts;
+    facts.named = {{.key = "unk_token", .content = "a"}, {.key = "pad_token", .content = "z"}};
+    add_piece_list("tokenizer.model", bytes, facts);
+    return facts;
+  };
+  using namespace std::string_view_literals;
+  // A piece with a score, one with a type, and the settings of the trainer.
+  constexpr auto kModel =
+      "\n\x08\n\x01"
+      "a\x15\0\0\0\0\n\x05\n\x01"
+      "b\x18\x06\x12\x02(\x01"sv;
+  const auto facts = pieces_of(kModel);
+  CHECK(facts.broken.empty());
+  CHECK(facts.vocabulary == 2);
+  CHECK(facts.vocabulary_top->id == 1);
+  CHECK(facts.vocabulary_top->content == "b");
+  CHECK(facts.vocabulary_top->file == "tokenizer.model");
+  CHECK(facts.named[0].id == 0);
+  CHECK(!facts.named[1].id);
+  for (std::size_t size = 0; size < kModel.size(); ++size) {
+    const auto cut = pieces_of(kModel.substr(0, size));
+    const bool whole = size == 0 || size == 10 || size == 17;
+    INFO(size);
+    CHECK(cut.broken.empty() == (whole || size < 10));
+    CHECK(cut.vocabulary == (whole && size > 0 ? size / 8 : 0));
+  }
+  CHECK(first_error(pieces_of(kModel.substr(0, 12))) == "it is cut off or damaged behind 1 pieces");
+  // Of tiktoken; no text; a piece without one.
+  CHECK(pieces_of("IQ== 0\nIg== 1\n").broken.empty());
+  CHECK(!pieces_of("\n\x03\n\x01\xff"sv).vocabulary_top);
+  CHECK(!pieces_of("\n\x02\x18\x06"sv).vocabulary_top);
 }
 
 TEST_CASE("tokenizer: whose vocab.txt is a list of words") {
