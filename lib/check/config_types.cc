@@ -45,42 +45,6 @@ constexpr auto kTypedEverywhere = std::to_array<TypedKey>({
     {"torch_dtype", kNull | kString, ""},
 });
 
-// transformers 5.23: interval() in the config classes.
-struct RangedKey {
-  std::string_view key;
-  double least, most;
-  std::string_view models;
-};
-constexpr auto kRangedKeys = std::to_array<RangedKey>({
-    {"initializer_range", 0, 1, "llama"},
-});
-
-// Numbers that forward passes compute with. Of those that are not here a NaN does no harm when a
-// model runs: rates of dropout, losses, random weights.
-struct ComputedKey {
-  std::string_view key;
-  bool is_limit;  // which infinity lifts
-};
-constexpr auto kComputedKeys = std::to_array<ComputedKey>({
-    {"attention_multiplier", false},
-    {"attn_logit_softcapping", false},
-    {"clip_qkv", true},
-    {"embedding_multiplier", false},
-    {"final_logit_softcapping", false},
-    {"layer_norm_eps", false},
-    {"layer_norm_epsilon", false},
-    {"logit_scale", false},
-    {"logits_scaling", false},
-    {"moe_norm_min", false},
-    {"norm_eps", false},
-    {"residual_multiplier", false},
-    {"rms_norm_eps", false},
-    {"routed_scaling_factor", false},
-    {"swiglu_alpha", false},
-    {"swiglu_limit", true},
-    {"time_step_min", false},
-});
-
 // What the classes without a rule declare for the keys that most have, and those whose class
 // computes the key by itself and takes anything. tests/interop/test_unruled.py compares it with the
 // classes.
@@ -166,11 +130,6 @@ std::uint8_t kind_of(const json::Value& value) {
   return value.array() != nullptr ? kList : kObject;
 }
 
-bool is_of(std::string_view models, std::string_view model_type) {
-  if (!models.starts_with('!')) return contains_word(split(models, ' '), model_type);
-  return !contains_word(split(models.substr(1), ' '), model_type);
-}
-
 std::string said_kinds(int kinds) {
   std::vector<std::string_view> words;
   if ((kinds & kInt) != 0) words.emplace_back((kinds & kReal) != 0 ? "a number" : "a whole number");
@@ -196,7 +155,7 @@ const TypedKey* typed_key(std::string_view model_type, std::string_view key) {
   if (const TypedKey* row = row_of_key(kTypedEverywhere, key)) return row;
   const auto rows = std::ranges::equal_range(kTypedKeys, key, {}, &TypedKey::key);
   const auto row = std::ranges::find_if(
-      rows, [&](const TypedKey& one) { return is_of(one.models, model_type); });
+      rows, [&](const TypedKey& one) { return is_of_models(one.models, model_type); });
   return row == rows.end() ? nullptr : &*row;
 }
 
@@ -207,6 +166,11 @@ std::optional<std::string> other_kinds(const TypedKey* row, const json::Value& v
 
 }  // namespace
 
+bool is_of_models(std::string_view models, std::string_view model_type) {
+  if (!models.starts_with('!')) return contains_word(split(models, ' '), model_type);
+  return !contains_word(split(models.substr(1), ' '), model_type);
+}
+
 std::optional<std::string> wanted_type(std::string_view model_type, std::string_view key,
                                        const json::Value& value) {
   return other_kinds(typed_key(model_type, key), value);
@@ -216,25 +180,12 @@ std::optional<std::string> commonly_wanted_type(std::string_view model_type, std
                                                 const json::Value& value) {
   if (const TypedKey* row = row_of_key(kTypedEverywhere, key)) return other_kinds(row, value);
   const TypedKey* row = row_of_key(kTypedCommonly, key);
-  if (row == nullptr || !is_of(row->models, model_type)) return std::nullopt;
+  if (row == nullptr || !is_of_models(row->models, model_type)) return std::nullopt;
   return other_kinds(row, value);
 }
 
-std::optional<std::string> wanted_range(std::string_view model_type, std::string_view key,
-                                        const json::Value& value) {
-  const auto number = value.number();
-  const auto row = std::ranges::find(kRangedKeys, key, &RangedKey::key);
-  if (!number || row == kRangedKeys.end() || !is_of(row->models, model_type)) return std::nullopt;
-  if (*number >= row->least && *number <= row->most) return std::nullopt;
-  return fmt::format("a number from {} to {}", row->least, row->most);
-}
-
-bool spoils_a_model(std::string_view model_type, std::string_view key, const json::Value& value) {
-  const double* number = value.real();
-  const auto row = std::ranges::find(kComputedKeys, key, &ComputedKey::key);
-  if (number == nullptr || row == kComputedKeys.end()) return false;
-  if (typed_key(model_type, key) == nullptr) return false;
-  return std::isnan(*number) || (std::isinf(*number) && !row->is_limit);
+bool knows_key(std::string_view model_type, std::string_view key) {
+  return typed_key(model_type, key) != nullptr;
 }
 
 bool is_model_type(std::string_view name) {

@@ -15,13 +15,11 @@ namespace shardwright {
 std::optional<std::string> wanted_type(std::string_view model_type, std::string_view key,
                                        const json::Value& value);
 
-// "a number from 0 to 1": what that class asks for, where a number is another; NaN is in no range.
-std::optional<std::string> wanted_range(std::string_view model_type, std::string_view key,
-                                        const json::Value& value);
+// Whether the class of that model type declares the key.
+bool knows_key(std::string_view model_type, std::string_view key);
 
-// Whether a model of that type that is built with this number computes nothing of use: a factor,
-// an epsilon or a limit that is NaN, or infinite where that is no limit.
-bool spoils_a_model(std::string_view model_type, std::string_view key, const json::Value& value);
+// Whether a row of a table is of that model type: "llama mistral", or "!bert" for all but that.
+bool is_of_models(std::string_view models, std::string_view model_type);
 
 // The same of keys that most classes of transformers have, whichever the class is: what none of
 // them takes. For model types that no rule describes; empty for a class that is not known.

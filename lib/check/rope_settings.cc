@@ -37,6 +37,7 @@ constexpr auto kRopeTypes = std::to_array<RopeType>({
 });
 
 constexpr std::string_view kTheta = "rope_theta";
+constexpr std::string_view kPart = "partial_rotary_factor";
 constexpr std::string_view kLength = "original_max_position_embeddings";
 
 const RopeType* rope_type_of(std::string_view name) {
@@ -55,7 +56,7 @@ class RopeReader {
     RefusedRope found{.pointer = path.empty() ? fmt::format("/{}", key) : pointer(path, key)};
     if (const auto number = theta.number()) {
       if (*number > 0 && std::isfinite(*number)) return;
-      found.loads = true;
+      found.effect = ValueEffect::kSpoilt;
       found.what = fmt::format("'{}' is {}, and the base of rotary positions is a number above 0",
                                name, printable(json::dump(theta), 60));
     } else if (theta.boolean() != nullptr) {
@@ -65,6 +66,18 @@ class RopeReader {
           fmt::format("'{}' is {}, and has to be a number", name, printable(json::dump(theta), 60));
     }
     found_.push_back(std::move(found));
+  }
+
+  // How much of a head is rotated, where a class asks.
+  void read_part(const json::Value& settings, std::string_view path) {
+    const json::Value* part = settings.find(kPart);
+    if (part == nullptr || part->boolean() != nullptr) return;
+    const auto number = part->number();
+    if (number && *number > 0 && *number <= 1) return;
+    refuse_number(path, kPart, *part, "a number above 0, and at most 1",
+                  !number || *number < 0 ? ValueEffect::kRefused
+                  : *number > 1          ? ValueEffect::kStops
+                                         : ValueEffect::kSpoilt);
   }
 
   void read(const json::Value& settings, const std::string& path) {
@@ -87,18 +100,24 @@ class RopeReader {
       const json::Value* value = settings.find(needed);
       if (value == nullptr) {
         absent.emplace_back(needed);
+      } else if (built_ && needed.ends_with("_freq_factor") && value->number() == 0) {
+        refuse_number(path, needed, *value, "a number other than 0");
+      } else if (built_ && needed == "factor" && value->number() && !(*value->number() > 0) &&
+                 std::isfinite(*value->number())) {
+        refuse_number(path, needed, *value, "a number above 0", ValueEffect::kSpoilt);
       } else if (known->name == "yarn" && value->is_null()) {
         continue;  // it is by how much the positions are more than those of the training
       } else if (built_ && !is_usable(*value)) {
         refuse_number(path, needed, *value, "a number");
       } else if (built_ && !is_finite(*value)) {
-        refuse_number(path, needed, *value, "a finite number", true);
+        refuse_number(path, needed, *value, "a finite number", ValueEffect::kSpoilt);
       } else if (const auto wrong = wrong_list(*value)) {
         found_.push_back({.pointer = pointer(path, needed),
                           .what = fmt::format("'{}.{}' {}", path, needed, *wrong)});
       }
     }
     if (built_) read_more(settings, path, *known);
+    if (built_ && known->name == "proportional") read_part(settings, path);
     if (absent.empty()) return;
     found_.push_back({.pointer = pointer(path, key),
                       .what = fmt::format("'{}' has no {}, which the type {} needs", path,
@@ -107,11 +126,11 @@ class RopeReader {
 
  private:
   void refuse_number(std::string_view path, std::string_view key, const json::Value& value,
-                     std::string_view wanted, bool loads = false) {
+                     std::string_view wanted, ValueEffect effect = ValueEffect::kRefused) {
     found_.push_back({.pointer = pointer(path, key),
                       .what = fmt::format("'{}.{}' is {}, and has to be {}", path, key,
                                           printable(json::dump(value), 60), wanted),
-                      .loads = loads});
+                      .effect = effect});
   }
 
   // Those that have a value of their own where they are absent or, but for the length, null.
@@ -125,12 +144,16 @@ class RopeReader {
           // Only yarn makes a whole number of it, and llama3 does not divide by it.
           const bool loads =
               number && (type.name == "llama3" || (std::isnan(*number) && type.name != "yarn"));
-          refuse_number(path, key, *value, "a number above 0", loads);
+          refuse_number(path, key, *value, "a number above 0",
+                        loads ? ValueEffect::kSpoilt : ValueEffect::kRefused);
         }
       } else if (!value->is_null() && !number) {
         refuse_number(path, key, *value, "a number or null");
+      } else if (number && *number < 0 && key.starts_with("beta_")) {
+        refuse_number(path, key, *value, "a number above 0, or null");
       } else if (number && !std::isfinite(*number)) {
-        refuse_number(path, key, *value, "a finite number or null", !key.starts_with("beta_"));
+        refuse_number(path, key, *value, "a finite number or null",
+                      key.starts_with("beta_") ? ValueEffect::kRefused : ValueEffect::kSpoilt);
       }
     }
   }
@@ -205,10 +228,12 @@ std::vector<RefusedRope> refused_rope(const json::Value& config, const RopeClass
     RopeReader layers(true, std::nullopt, found);
     const std::string inside = fmt::format("{}.{}", path, member.key);
     layers.read(member.value, inside);
+    if (rope.has_part) layers.read_part(member.value, inside);
     if (const json::Value* theta = member.value.find(kTheta)) layers.read_theta(*theta, inside);
   }
   if (nested || !rope.is_flat) return found;
   if (settings != nullptr) reader.read(*settings, path);
+  if (settings != nullptr && rope.has_part) reader.read_part(*settings, path);
   if (!rope.has_theta) return found;
   // What stands among the settings counts where both are there.
   if (const json::Value* theta = settings == nullptr ? nullptr : settings->find(kTheta)) {

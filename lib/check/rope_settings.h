@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "check/value_rules.h"
 #include "json/value.h"
 
 namespace shardwright {
@@ -16,7 +17,7 @@ namespace shardwright {
 struct RefusedRope {
   std::string pointer{};  // RFC 6901, "/rope_scaling/rope_type"
   std::string what{};     // "'rope_scaling.factor' is absent, and the type 'linear' needs it"
-  bool loads{};           // the model is built, and its positions are of no use
+  ValueEffect effect{};
 };
 
 struct RopeClass {
@@ -24,6 +25,7 @@ struct RopeClass {
   bool is_built{};                       // and gives all layers rotary positions by it
   bool has_theta{};                      // of which rope_theta is the base
   std::string_view theta{"rope_theta"};  // what it is called outside of the object
+  bool has_part{};                       // it rotates a part of a head alone
   // Numbers of a head that are rotated by a flat one, in pairs: half as many frequencies.
   std::optional<std::uint64_t> rotated{};
 };

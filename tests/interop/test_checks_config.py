@@ -192,8 +192,44 @@ REFUSED = [
     ("llama-plain", dict(dtype="auto")),
     ("llama-plain", dict(dtype="float8_e4m3fn")),
     ("llama-plain", dict(dtype="float4_e2m1fn_x2")),
+    ("llama-plain", dict(rope_parameters=LLAMA3 | {"low_freq_factor": 0})),
+    ("llama-plain", dict(rope_parameters=YARN | {"beta_fast": -1.0})),
+    ("glm4-plain", dict(rope_parameters=PLAIN | {"partial_rotary_factor": -1.0})),
+    ("gpt_neox-plain", dict(rope_parameters=PLAIN | {"partial_rotary_factor": None})),
+    ("bert-plain", dict(hidden_dropout_prob=-1.0)),
+    ("bert-plain", dict(attention_probs_dropout_prob=1.5)),
+    ("roberta-plain", dict(hidden_dropout_prob=2.0)),
+    ("gpt2-plain", dict(attn_pdrop=-0.1)),
+    ("gpt2-plain", dict(embd_pdrop=1.1)),
+    ("gpt2-plain", dict(resid_pdrop=-1.0)),
+    ("phi-plain", dict(embd_pdrop=-1.0)),
+    ("phi-plain", dict(resid_pdrop=-1.0)),
+    ("phi3-plain", dict(resid_pdrop=-1.0)),
+    ("stablelm-plain", dict(hidden_dropout=-1.0)),
+    ("gpt_neox-plain", dict(hidden_dropout=-1.0)),
+    ("distilbert-plain", dict(dropout=-1.0)),
+    ("distilbert-plain", dict(attention_dropout=-1.0)),
+    ("falcon-plain", dict(attention_dropout=-1.0)),
+    ("falcon-plain", dict(attention_dropout=None)),
+    ("t5-plain", dict(dropout_rate=-1.0)),
+    ("t5-plain", dict(dense_act_fn="nothing")),
+    ("gemma2-plain", dict(query_pre_attn_scalar=0)),
+    ("qwen3_moe-plain", dict(head_dim=8.0)),
+    ("glm4_moe-plain", dict(head_dim=8.0)),
+    ("gemma3_text-plain", dict(query_pre_attn_scalar=0)),
+    ("gemma4_text-plain", dict(use_bidirectional_attention="none")),
+    ("gemma4_text-plain", dict(use_bidirectional_attention=True)),
 ]  # fmt: skip
 TAKEN = [
+    ("bert-plain", dict(hidden_dropout_prob=1)),
+    ("gpt2-plain", dict(attn_pdrop=NAN)),
+    ("llama-plain", dict(attention_dropout=-1.0)),
+    ("gemma4_text-plain", dict(use_bidirectional_attention="vision")),
+    ("qwen2-plain", dict(sliding_window=0)),
+    ("gemma2-plain", dict(sliding_window=0, layer_types=["full_attention"] * 2)),
+    ("mistral-plain", dict(sliding_window=None)),
+    ("llama-plain", dict(rope_parameters=PLAIN | {"partial_rotary_factor": None})),
+    ("falcon-plain", dict(hidden_dropout=0.5)),
     ("llama-plain", dict(hidden_act="gelu_pytorch_tanh")),
     ("gemma2-plain", dict(hidden_act="nothing")),
     ("gpt_oss-plain", dict(hidden_act="nothing")),
@@ -277,6 +313,47 @@ SPOILED = [
     ("llama-plain", dict(rope_parameters=LLAMA3 | {LENGTH: NAN})),
     ("llama-plain", dict(rope_parameters=longrope(4, 4) | {LENGTH: NAN})),
     ("llama-plain", dict(rope_parameters=longrope(4, 4) | {"factor": NAN})),
+    ("llama-plain", dict(rope_parameters=LINEAR | {"factor": 0})),
+    ("llama-plain", dict(rope_parameters=LINEAR | {"factor": -1.0})),
+    ("llama-plain", dict(rope_parameters=LLAMA3 | {"factor": -1.0})),
+    ("glm4-plain", dict(rope_parameters=PLAIN | {"partial_rotary_factor": 0})),
+    ("llama-plain", dict(rms_norm_eps=-1.0)),
+    ("bert-plain", dict(layer_norm_eps=-1.0)),
+    ("starcoder2-plain", dict(norm_epsilon=-1.0)),
+    ("lfm2-plain", dict(norm_eps=-1.0)),
+    ("granite-plain", dict(attention_multiplier=0.0)),
+    ("granite-plain", dict(logits_scaling=0.0)),
+    ("gemma2-plain", dict(final_logit_softcapping=0.0)),
+    ("gemma2-plain", dict(attn_logit_softcapping=0.0)),
+]  # fmt: skip
+STOPS = [
+    ("opt-plain", dict(dropout=-1.0)),
+    ("falcon-plain", dict(hidden_dropout=-1.0)),
+    ("falcon-plain", dict(hidden_dropout=None)),
+    ("falcon-plain", dict(layer_norm_epsilon=None)),
+    ("starcoder2-plain", dict(residual_dropout=-1.0)),
+    ("starcoder2-plain", dict(embedding_dropout=-1.0)),
+    ("seed_oss-plain", dict(residual_dropout=1.5)),
+    ("nemotron_h-plain", dict(chunk_size=0)),
+    ("granitemoehybrid-plain", dict(mamba_chunk_size=0)),
+    ("granitemoehybrid-plain", dict(mamba_chunk_size=None)),
+    ("granitemoe-plain", dict(embedding_multiplier=None)),
+    ("granitemoe-plain", dict(residual_multiplier=None)),
+    ("granitemoeshared-plain", dict(logits_scaling=None)),
+    ("cohere-plain", dict(layer_norm_eps=None)),
+    ("cohere-plain", dict(logit_scale=None)),
+    ("ernie4_5_moe-plain", dict(moe_norm_min=None)),
+    ("cohere2_moe-plain", dict(expert_selection_fn="tanh")),
+    ("phi3-plain", dict(rope_parameters=PLAIN | {"partial_rotary_factor": 2.0})),
+    ("mistral-plain", dict(sliding_window=0)),
+    ("mixtral-plain", dict(sliding_window=-5)),
+    ("phi3-plain", dict(sliding_window=0)),
+    ("gemma2-plain", dict(sliding_window=0)),
+    ("gemma3n_text-plain", dict(sliding_window=0)),
+    ("gemma4_text-plain", dict(sliding_window=0)),
+    ("gpt_oss-plain", dict(sliding_window=0)),
+    ("cohere2-plain", dict(sliding_window=0)),
+    ("qwen2-plain", dict(sliding_window=0, use_sliding_window=True, layer_types=["sliding_attention"] * 2)),
 ]  # fmt: skip
 
 
@@ -297,6 +374,20 @@ def test_numbers_that_spoil_a_model(original, keys, shardwright, tmp_path):
     found = shardwright.findings(tmp_path)
     assert [(finding["code"], finding["severity"]) for finding in found] == [("CF312", "error")]
     assert "loads the model" in found[0]["message"] and "is null" not in found[0]["message"]
+
+
+@kinds_of(STOPS)
+def test_values_that_stop_a_model(original, keys, shardwright, tmp_path):
+    """It loads, and its first forward pass raises."""
+    model_named(original).write(tmp_path)
+    logits(tmp_path)
+    change_config(tmp_path, **keys)
+    assert refused_by(tmp_path) is None
+    with pytest.raises(Exception):
+        logits(tmp_path)
+    found = shardwright.findings(tmp_path)
+    assert [(finding["code"], finding["severity"]) for finding in found] == [("CF312", "error")]
+    assert "stops at the first text" in found[0]["message"]
 
 
 def test_a_number_beyond_doubles(shardwright, tmp_path):

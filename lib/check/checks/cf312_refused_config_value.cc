@@ -13,6 +13,7 @@
 #include "check/config_types.h"
 #include "check/fixes.h"
 #include "check/rope_settings.h"
+#include "check/value_rules.h"
 #include "json/value.h"
 
 namespace shardwright {
@@ -42,7 +43,13 @@ std::string shown(const json::Value& value) {
 }
 
 constexpr std::string_view kRefused = "refuses the config";
+constexpr std::string_view kStops = "loads the model, and stops at the first text";
 constexpr std::string_view kSpoilt = "loads the model, and what it computes is of no use";
+
+std::string_view follows(ValueEffect effect) {
+  if (effect == ValueEffect::kRefused) return kRefused;
+  return effect == ValueEffect::kStops ? kStops : kSpoilt;
+}
 
 void report_value(const Model& model, const Reporter& report, std::string pointer,
                   std::string_view what, std::string_view follows) {
@@ -66,6 +73,11 @@ std::string refused_value(std::string_view key, const json::Value& value, std::s
 // What transformers asks of these keys whichever the class is.
 constexpr std::string_view kWantedDType = "the name of a dtype, such as 'bfloat16'";
 constexpr std::string_view kWantedMethod = "an object with a 'quant_method'";
+
+// Classes whose first layers slide where no list says which do.
+constexpr std::string_view kSliding =
+    "cohere2 cohere2_moe exaone4 gemma2 gemma3_text gemma3n_text gemma4_text gpt_oss ministral3 "
+    "mistral mixtral phi3 starcoder2";
 
 class ConfigJudge {
  public:
@@ -111,10 +123,6 @@ class ConfigJudge {
     return std::ranges::find(keys, key) != keys.end();
   }
 
-  void refuse_number(std::string pointer, const std::string& what) {
-    report_value(model_, report_, std::move(pointer), what, kSpoilt);
-  }
-
   // Values of these dtypes are weights that a method packs; of those torch computes with none.
   [[nodiscard]] bool is_dtype(std::string_view name) const {
     if (is_float_type(name)) return true;
@@ -133,11 +141,12 @@ class ConfigJudge {
     }
     if (const auto type = wanted_type(model_type_, key, value)) {
       refuse_value(key, value, *type);
-    } else if (const auto range = wanted_range(model_type_, key, value)) {
-      refuse_value(key, value, *range);
-    } else if (spoils_a_model(model_type_, key, value)) {
-      refuse_number("/" + json::pointer_step(key),
-                    fmt::format("'{}' is {}, and has to be a finite number", key, shown(value)));
+    } else if (const auto wrong = wrong_value(model_type_, key, value)) {
+      report_value(model_, report_, "/" + json::pointer_step(key),
+                   refused_value(key, value, wrong->wanted), follows(wrong->effect));
+    } else if (key == "sliding_window" && slides() && !is_window(value)) {
+      report_value(model_, report_, "/sliding_window",
+                   refused_value(key, value, "at least 1 where layers slide"), kStops);
     } else if (text != nullptr && is_activation_key(key) && !is_activation(*text)) {
       refuse_value(key, value, "the name of a function that transformers has, such as 'silu'");
     } else if (key == "quantization_config" && value.object() != nullptr &&
@@ -146,11 +155,29 @@ class ConfigJudge {
     }
   }
 
+  // Whether null will do the rule says.
+  static bool is_window(const json::Value& value) { return value.number().value_or(1) >= 1; }
+
+  // Whether some layers see a window alone. Where no list says it, it is the class's own affair.
+  [[nodiscard]] bool slides() const {
+    constexpr std::string_view kFlag = "use_sliding_window";
+    if (!knows_key(model_type_, "sliding_window")) return false;
+    if (knows_key(model_type_, kFlag) && !config_.says(kFlag, true)) return false;
+    if (const json::Value* types = config_.find("layer_types"))
+      return types->array() != nullptr && std::ranges::any_of(*types->array(), is_sliding);
+    return is_of_models(kSliding, model_type_);
+  }
+  static bool is_sliding(const json::Value& type) {
+    return type.string() != nullptr && *type.string() == "sliding_attention";
+  }
+
   // Of the keys with such names those that the class computes with.
   [[nodiscard]] bool is_activation_key(std::string_view key) const {
     constexpr auto kKeys = std::to_array<std::string_view>({"activation", "activation_function",
                                                             "hidden_act", "hidden_activation",
                                                             "mamba_hidden_act", "mlp_hidden_act"});
+    // t5 makes it of another key where it is absent.
+    if (key == "dense_act_fn") return schema_.defaults.find("feed_forward_proj") != nullptr;
     return std::ranges::find(kKeys, key) != kKeys.end() && schema_.defaults.find(key) != nullptr;
   }
 
@@ -188,15 +215,13 @@ class ConfigJudge {
                          .is_built = is_built && !is_read,
                          .has_theta = is_built,
                          .theta = theta,
+                         .has_part = schema_.defaults.find("partial_rotary_factor") != nullptr,
                          .rotated = rotated()};
-    for (RefusedRope& refused : refused_rope(config_, rope)) {
-      if (refused.pointer == "/rope_theta" && !refused.loads && types_theta()) continue;
-      if (refused.loads && is_alibi) continue;
-      if (refused.loads) {
-        refuse_number(std::move(refused.pointer), refused.what);
-      } else {
-        refuse(std::move(refused.pointer), refused.what);
-      }
+    for (const RefusedRope& refused : refused_rope(config_, rope)) {
+      const bool loads = refused.effect != ValueEffect::kRefused;
+      if (refused.pointer == "/rope_theta" && !loads && types_theta()) continue;
+      if (loads && is_alibi) continue;
+      report_value(model_, report_, refused.pointer, refused.what, follows(refused.effect));
     }
   }
 
