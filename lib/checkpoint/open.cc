@@ -203,7 +203,14 @@ Status read_everything(Checkpoint& checkpoint, const std::string& named,
 
 Result<Checkpoint> finish(Checkpoint checkpoint, const std::string& named,
                           const OpenOptions& options) {
-  SW_TRY_OK(read_everything(checkpoint, named, options));
+  Status read = read_everything(checkpoint, named, options);
+  if (checkpoint.folder->lacked_descriptors()) {
+    return Error{ErrorCode::kIo,
+                 fmt::format("opening all files of {}: this process may have no more open; raise "
+                             "the limit that 'ulimit -n' shows",
+                             quoted(checkpoint.path, kShownPath))};
+  }
+  SW_TRY_OK(std::move(read));
   gather_tensors(checkpoint);
   return checkpoint;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <system_error>
 
@@ -61,14 +62,20 @@ class FileSource final : public ByteSource {
 
 // Every shard stays open as long as its checkpoint, and the usual limit of 1,024 descriptors is a
 // soft one.
-bool raise_descriptor_limit() {
+void raise_descriptor_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return false;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
-  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-Result<std::unique_ptr<ByteSource>> open_at(int folder, const std::string& name) {
+bool is_lack_of_descriptors(int number) {
+  return number == EMFILE || number == ENFILE;
+}
+
+// Sets `lacking` where there are no descriptors left.
+Result<std::unique_ptr<ByteSource>> open_at(int folder, const std::string& name,
+                                            std::atomic<bool>* lacking) {
   struct stat status{};
   if (::fstatat(folder, name.c_str(), &status, 0) != 0) return system_error(errno, "opening", name);
   UniqueFd fd;
@@ -76,10 +83,14 @@ Result<std::unique_ptr<ByteSource>> open_at(int folder, const std::string& name)
     // O_NONBLOCK: what became a FIFO in between must not hang the run.
     constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     fd = UniqueFd(::openat(folder, name.c_str(), kFlags));
-    if (!fd && errno == EMFILE && raise_descriptor_limit()) {
+    if (!fd && errno == EMFILE) {
+      raise_descriptor_limit();  // or another thread has
       fd = UniqueFd(::openat(folder, name.c_str(), kFlags));
     }
-    if (!fd) return system_error(errno, "opening", name);
+    if (!fd) {
+      if (lacking != nullptr && is_lack_of_descriptors(errno)) *lacking = true;
+      return system_error(errno, "opening", name);
+    }
     if (::fstat(fd.get(), &status) != 0) return system_error(errno, "opening", name);
   }
   if (!S_ISREG(status.st_mode)) {
@@ -123,12 +134,14 @@ class LocalFolder final : public Folder {
     return describe_at(fd_.get(), std::string(name));
   }
   [[nodiscard]] Result<std::unique_ptr<ByteSource>> open(std::string_view name) const override {
-    return open_at(fd_.get(), std::string(name));
+    return open_at(fd_.get(), std::string(name), &lacking_);
   }
+  [[nodiscard]] bool lacked_descriptors() const override { return lacking_; }
 
  private:
   UniqueFd fd_;
   std::vector<FolderEntry> entries_;
+  mutable std::atomic<bool> lacking_{};
 };
 
 }  // namespace
@@ -202,7 +215,7 @@ Result<std::unique_ptr<Folder>> open_folder_of(const std::string& path) {
 }
 
 Result<std::unique_ptr<ByteSource>> open_file(const std::string& path) {
-  return open_at(AT_FDCWD, path);
+  return open_at(AT_FDCWD, path, nullptr);
 }
 
 }  // namespace shardwright

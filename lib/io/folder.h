@@ -45,6 +45,10 @@ class Folder {
   // kIo. Callers check names from files with is_inside() first.
   [[nodiscard]] virtual Result<std::unique_ptr<ByteSource>> open(std::string_view name) const = 0;
 
+  // Whether a file was not opened because the process may have no more of them open: what was read
+  // says nothing of the folder then.
+  [[nodiscard]] virtual bool lacked_descriptors() const { return false; }
+
   // The entry of that name, or null.
   [[nodiscard]] const FolderEntry* find(std::string_view name) const;
 };

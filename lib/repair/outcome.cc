@@ -39,6 +39,8 @@ class Preview final : public Folder {
     return std::unique_ptr<ByteSource>(std::make_unique<PlannedView>(found->second.content));
   }
 
+  [[nodiscard]] bool lacked_descriptors() const override { return folder_.lacked_descriptors(); }
+
  private:
   [[nodiscard]] bool hides(std::string_view name) const {
     return outcome_.gone.contains(std::string(name));

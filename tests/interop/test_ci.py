@@ -90,6 +90,23 @@ def test_pre_commit_takes_options_of_check(hooks, models, on_path, tmp_path):
     assert "AR412" in done.stdout and "nothing found" not in done.stdout
 
 
+def test_a_committed_file_is_no_option(models, on_path):
+    """Its name may be one, and what it says would be heard."""
+    hook = ROOT / "tools" / "ci" / "pre_commit"
+    evil = models / "--config-file=evil"
+    evil.mkdir()
+    (models / "evil").mkdir()
+    for folder in (evil, models / "evil"):
+        (folder / ".shardwright.json").write_text('{"ignore": [{"code": "AR412", "reason": "x"}]}')
+    files = ["--config-file=evil/.shardwright.json", "broken/config.json"]
+    assert "AR412" in run(hook, *files, cwd=models, codes=(1,), PATH=on_path).stdout
+    assert "AR412" in run(hook, "--fail-on=warning", *files, cwd=models, codes=(1,), PATH=on_path).stdout
+    assert "AR412" in run(hook, "--fail-on=warning", "--", *files, cwd=models, codes=(1,), PATH=on_path).stdout
+    run(hook, "--config-file=evil/other.json", "broken/config.json", cwd=models, codes=(2,), PATH=on_path)
+    shutil.copytree(models / "good model", models / "-x")
+    assert "nothing found" in run(hook, "-x/config.json", cwd=models, PATH=on_path).stdout
+
+
 def test_the_hook_says_where_the_program_is_missing(models):
     hook = ROOT / "tools" / "ci" / "pre_commit"
     done = run(hook, "broken/config.json", cwd=models, codes=(2,), PATH="/usr/bin:/bin")
@@ -113,7 +130,7 @@ def act(root, tmp_path, codes=(0,), **inputs):
         first = ":".join([*reversed(path.read_text().split()), os.environ["PATH"]])
         last = number + 1 == len(action["runs"]["steps"])
         done = run("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"], cwd=root, codes=codes if last else (0,),
-                   PATH=first, GITHUB_PATH=str(path), GITHUB_ACTION_PATH=str(ROOT), **environment)
+                   PATH=first, GITHUB_PATH=str(path), GITHUB_ACTION_PATH=str(ROOT), RUNNER_TEMP=str(tmp_path), **environment)
         printed += done.stdout
     return printed
 
@@ -133,6 +150,16 @@ def test_the_action_annotates_and_writes_sarif(models, on_path, tmp_path):
     # What an input says is never run.
     act(models, tmp_path, codes=(2,), models="$(touch ran); touch ran\n`touch ran`", arguments="--quiet; touch ran", binary=program)
     assert not (models / "ran").exists()
+
+
+def test_the_action_takes_a_program_of_any_name(models, on_path, tmp_path):
+    other = tmp_path / "shardwright-1.2"
+    shutil.copy(tmp_path / "bin" / "shardwright", other)
+    (tmp_path / "bin" / "shardwright").unlink()
+    assert act(models, tmp_path, models="good model", binary=str(other)) == ""
+    for absent in (tmp_path / "gone", models):
+        done = run(ROOT / "tools" / "ci" / "action", "build", cwd=models, codes=(2,), SHARDWRIGHT_BINARY=str(absent), GITHUB_PATH=str(tmp_path / "x"))
+        assert "is no program" in done.stdout
 
 
 def test_the_files_are_what_their_readers_take():

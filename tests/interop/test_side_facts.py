@@ -114,6 +114,20 @@ def test_generation_config_that_names_a_token_without_a_row(folder, row, shardwr
     assert severities(shardwright, folder, "CF314") == set()
 
 
+@pytest.mark.parametrize("id", [95, 96])
+@pytest.mark.parametrize("key", ["bos_token_id", "pad_token_id"])
+def test_a_generation_config_with_an_id_of_its_own(folder, key, id, shardwright):
+    change_generation(folder, {key: id})
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    first = getattr(model.generation_config, key)
+    if id == 96:
+        with pytest.raises(IndexError):
+            model(torch.tensor([[first, 5]]))
+    else:
+        model(torch.tensor([[first, 5]]))
+    assert severities(shardwright, folder, "TK502") == ({"warning"} if id == 96 else set())
+
+
 @pytest.mark.parametrize("file", ["config.json", "generation_config.json"])
 @pytest.mark.parametrize("first", [95, 96, -1])
 def test_the_first_token_of_a_decoder(first, file, shardwright, tmp_path):

@@ -140,6 +140,8 @@ constexpr auto kIdSettings = std::to_array<IdSetting>({
     {"bos_token_id", Asks::kTokenizer, true, kFirst},
     {"eos_token_id", Asks::kTokenizer, true,
      "the model never gives this token, and never stops by it"},
+    {"pad_token_id", Asks::kTokenizer, false,
+     "a batch of texts of different lengths stops with an index error"},
     {kFirstOfDecoder, Asks::kDecoder, true, kFirst},
     {"forced_bos_token_id", Asks::kDecoder, false, kFirst},
     {"forced_eos_token_id", Asks::kNothing, false,
@@ -148,10 +150,15 @@ constexpr auto kIdSettings = std::to_array<IdSetting>({
     {"sequence_bias", Asks::kNothing, false, kBiased},
 });
 
-bool is_asked(const Model& model, Asks asks) {
-  if (asks == Asks::kTokenizer) return model.checkpoint.tokenizer.has_value();
-  return asks == Asks::kNothing ||
-         model.checkpoint.config_value()->says("is_encoder_decoder", true);
+// `value` is what a file says of it. A saved generation_config.json repeats what config.json or the
+// class says: another id was written by somebody.
+bool is_asked(const Model& model, const IdSetting& setting, const json::Value& value) {
+  const json::Value& config = *model.checkpoint.config_value();
+  if (setting.asks == Asks::kNothing) return true;
+  if (setting.asks == Asks::kDecoder) return config.says("is_encoder_decoder", true);
+  if (model.checkpoint.tokenizer) return true;
+  const json::Value* other = config.find(setting.key);
+  return other != nullptr && json::dump(*other) != json::dump(value);
 }
 
 void report_ids(const Model& model, const Tensor& embedding, const std::string& file,
@@ -160,7 +167,7 @@ void report_ids(const Model& model, const Tensor& embedding, const std::string& 
   const bool is_config = file == model.checkpoint.config->name;
   for (const IdSetting& setting : kIdSettings) {
     const json::Value* value = root.find(setting.key);
-    if (value == nullptr || (is_config && !setting.in_config) || !is_asked(model, setting.asks))
+    if (value == nullptr || (is_config && !setting.in_config) || !is_asked(model, setting, *value))
       continue;
     std::vector<std::int64_t> ids;
     add_ids(*value, ids);

@@ -2,6 +2,8 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <filesystem>
@@ -157,6 +159,31 @@ TEST_CASE("io: more files open than the soft limit allows") {
     }
   }
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+}
+
+TEST_CASE("io: a folder tells that descriptors were lacking") {
+  const test::TempDir dir;
+  test::write_file(dir.file("a"), "x");
+  const auto folder = open_folder(dir.path());
+  REQUIRE(folder);
+  CHECK(!(*folder)->open("b"));
+  CHECK(!(*folder)->lacked_descriptors());
+  std::vector<std::unique_ptr<ByteSource>> open;
+  // In a process of its own, whose limit cannot be raised again.
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const rlimit low{.rlim_cur = 64, .rlim_max = 64};
+    if (::setrlimit(RLIMIT_NOFILE, &low) != 0) ::_exit(2);
+    for (int i = 0; i < 100; ++i) {
+      if (auto source = (*folder)->open("a")) open.push_back(*std::move(source));
+    }
+    ::_exit((*folder)->lacked_descriptors() && open.size() < 64 ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 }  // namespace shardwright

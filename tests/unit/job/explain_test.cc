@@ -79,6 +79,19 @@ TEST_CASE("job: whole messages of loaders, with their own paths and names, lead 
               "32000, got  4096, 32001") == Codes{"AR403"});
   CHECK(found("tensor 'token_embd.weight' has wrong shape") == Codes{"AR403"});
   CHECK(found("KeyError: 'layers.35.mlp.gate.g_idx'") == Codes{"AR418"});
+  CHECK(found("KeyError: 'layers.22.mlp.gate_up_proj.weight'") == Codes{"AR410"});
+  CHECK(found("ValueError: Received 310 parameters not in model: \nembed_tokens.weight,") ==
+        Codes{"AR402"});
+  CHECK(found("ValueError: Received 1 parameters not in model: \nlm_head.weight.") ==
+        Codes{"AR412"});
+  CHECK(found("ValueError: Missing 1 parameters: \nlm_head.weight.") == Codes{"AR414"});
+  CHECK(found("ValueError: Missing 3 parameters: \nmodel.norm.weight,") == Codes{"AR401"});
+  CHECK(found("RuntimeError: The size of tensor a (32000) must match the size of tensor b (120128) "
+              "at non-singleton dimension 0") == Codes{"MG702"});
+  CHECK(found("ValueError: Target modules {'q_proj'} not found in the base model. Please check") ==
+        Codes{"CF317"});
+  CHECK(found("TypeError: list indices must be integers or slices, not str") ==
+        Codes{"IX201", "ST118"});
   CHECK(found("KeyError 'model.layers.0.mlp.gate.g_idx'") == Codes{"AR418"});
   CHECK(found("TypeError: string indices must be integers, not 'str'") == Codes{"IX201"});
   CHECK(found("peft.LoRAAdapterNotFoundError: No adapter found") == Codes{"ST104"});

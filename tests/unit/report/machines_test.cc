@@ -131,6 +131,12 @@ TEST_CASE("report: a file is located from where the user is") {
   CHECK(located("m/model.safetensors.index.json", "a.safetensors") == "m/a.safetensors");
   CHECK(located("model.safetensors.index.json", "a.safetensors") == "a.safetensors");
   CHECK(located("/", "config.json") == "/config.json");
+  CHECK(located(".", "config.json") == "config.json");
+  CHECK(located(".", "") == ".");
+  CHECK(located("./m/", "config.json") == "m/config.json");
+  CHECK(located("/a/./m", "config.json") == "/a/m/config.json");
+  CHECK(located("./m/a.safetensors", "a.safetensors") == "m/a.safetensors");
+  CHECK(located("../m", "config.json") == "../m/config.json");
 }
 
 }  // namespace shardwright
