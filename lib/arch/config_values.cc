@@ -370,6 +370,9 @@ void ConfigValues::check_requirements() {
   }
 }
 
+// SmolLM3 asks for a layer's entry alone: more of them, which pruned models have, do no harm.
+constexpr std::string_view kReadByNumber = "no_rope_layers";
+
 void ConfigValues::check_lengths(std::span<const std::string> keys) {
   const auto layers = number("layers");
   if (!layers) return;
@@ -379,6 +382,7 @@ void ConfigValues::check_lengths(std::span<const std::string> keys) {
       const json::Value* value = config_.find_path(path);
       if (value == nullptr || value->array() == nullptr || value->array()->size() == *layers)
         continue;
+      if (key == kReadByNumber && value->array()->size() > *layers) continue;
       std::string pointer = "/" + path;
       std::ranges::replace(pointer, '.', '/');
       add_problem(

@@ -96,8 +96,10 @@ class ConfigJudge {
     for (const json::Member& member : *config_.object())
       judge_key(member.key, member.value);
     judge_layer_types("layer_types", is_layer_type);
-    // Only a class that has the one asks for the other.
-    if (reads("layer_types")) judge_layer_types("mlp_layer_types", is_mlp_layer_type);
+    // Where the one is not there transformers does not look at the other.
+    const json::Value* types = config_.find("layer_types");
+    if (reads("layer_types") && types != nullptr && !types->is_null())
+      judge_layer_types("mlp_layer_types", is_mlp_layer_type);
     judge_rope();
     judge_inner_config();
   }
