@@ -136,7 +136,7 @@ Result<Plan> plan_fixes(const Model& model, const std::vector<Finding>& findings
   }
   SW_TRY_OK(apply_form(*work, stored, request.tie));
   SW_TRY(Plan plan, work->finish());
-  plan.notes = std::move(notes);
+  plan.notes.insert(plan.notes.begin(), notes.begin(), notes.end());
   return plan;
 }
 
