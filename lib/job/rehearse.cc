@@ -85,10 +85,7 @@ class Stage {
 
   // False where there is nothing to do.
   Result<bool> round(Plan plan) {
-    if (plan.changes.empty()) {
-      if (!plan.notes.empty()) rehearsal_.plans.push_back(std::move(plan));
-      return false;
-    }
+    if (plan.changes.empty()) return false;
     const CheckedModel& last = rehearsal_.models.back();
     rehearsal_.outcome.add(plan.changes);
     const Model& first = rehearsal_.before().model;
@@ -141,6 +138,7 @@ Result<Rehearsal> rehearse(Checkpoint checkpoint, std::shared_ptr<const Catalogu
   for (std::size_t round = 0;; ++round) {
     const CheckedModel& now = rehearsal.models.back();
     SW_TRY(Plan plan, plan_fixes(now.model, now.report.findings, request));
+    rehearsal.left = plan.left;  // what an earlier round left, this one may have done
     if (round >= kMaxRounds + 1 && !plan.changes.empty()) {
       for (const PlanStep& step : plan.steps) {
         if (!step.code.empty()) rehearsal.unsettled.push_back(step.code);

@@ -20,6 +20,7 @@ struct Rehearsal {
   std::deque<CheckedModel> models{};
   std::vector<Plan> plans{};
   Outcome outcome{};
+  std::vector<std::string> left{};       // fixes that are wanted and not applied at the end: why
   std::vector<std::string> unsettled{};  // codes whose fixes still wanted changes at the end
 
   [[nodiscard]] const CheckedModel& before() const { return models.front(); }

@@ -214,12 +214,16 @@ class RepairRun {
 };
 
 void describe(const Rehearsal& rehearsal, RepairReport& report) {
-  for (const Plan& plan : rehearsal.plans) {
-    report.plan.insert(report.plan.end(), plan.steps.begin(), plan.steps.end());
-    for (const std::string& note : plan.notes) {
+  const auto add_notes = [&](const std::vector<std::string>& notes) {
+    for (const std::string& note : notes) {
       if (std::ranges::find(report.notes, note) == report.notes.end()) report.notes.push_back(note);
     }
+  };
+  for (const Plan& plan : rehearsal.plans) {
+    report.plan.insert(report.plan.end(), plan.steps.begin(), plan.steps.end());
+    add_notes(plan.notes);
   }
+  add_notes(rehearsal.left);
   report.left = rehearsal.after().report.findings;
   report.before = summarize({rehearsal.before().report});
   report.after = summarize({rehearsal.after().report});

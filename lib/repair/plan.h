@@ -32,8 +32,8 @@ struct Plan {
   std::vector<PlanStep> steps{};  // by file, in the order of the findings
   std::vector<FileChange> changes{};
   std::vector<Heir> heirs{};
-  // Fixes that were not applied although they were wanted: why; and what the owner should look at.
-  std::vector<std::string> notes{};
+  std::vector<std::string> left{};   // fixes that were not applied although they were wanted: why
+  std::vector<std::string> notes{};  // what the owner should look at
 };
 
 // The fixes that apply, and the form of ties that was asked for. The model's data was read whole,
