@@ -15,16 +15,17 @@ namespace {
 // A fix may bring another to light, and that a third; more than that is a circle.
 constexpr std::size_t kMaxRounds = 4;
 
-bool names_finding(std::string_view word, const Finding& finding) {
-  return word == finding.name || (word.size() >= 2 && finding.code.starts_with(word));
+bool names_finding(const std::vector<std::string>& words, const Finding& finding) {
+  return std::ranges::any_of(words, [&](const std::string& word) {
+    return word == finding.name || (word.size() >= 2 && finding.code.starts_with(word));
+  });
 }
 
 PlanRequest request_of(const RepairOptions& options) {
   return {.unsafe = options.unsafe, .tie = options.tie, .wanted = [&](const Finding& finding) {
             const auto& select = options.check.select;
-            return select.empty() || std::ranges::any_of(select, [&](const std::string& word) {
-                     return names_finding(word, finding);
-                   });
+            return (select.empty() || names_finding(select, finding)) &&
+                   !names_finding(options.check.ignore, finding);
           }};
 }
 
@@ -116,7 +117,9 @@ class Stage {
 CheckOptions full_check(const RepairOptions& options) {
   CheckOptions check = options.check;
   check.data = true;
+  // These say which fixes are wanted, not what a result may have.
   check.select.clear();
+  check.ignore.clear();
   return check;
 }
 

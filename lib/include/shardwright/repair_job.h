@@ -24,8 +24,8 @@ struct RepairOptions {
   bool dry_run{};
   TieForm tie{};
   std::string layout{};  // rewrite to this layout; empty: as found
-  // arch, rules, threads, monitor, severity. `select` chooses the fixes to apply; what it leaves
-  // out still counts as a finding. What `ignore` leaves out does not.
+  // arch, rules, threads, monitor, severity. `select` and `ignore` choose the fixes to apply; what
+  // they leave out still counts as a finding.
   CheckOptions check{};
 };
 
