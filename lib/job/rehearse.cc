@@ -5,9 +5,12 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "arch/layout.h"
 #include "base/try.h"
 #include "repair/stored.h"
+#include "repair/ties.h"
 
 namespace shardwright {
 namespace {
@@ -106,11 +109,53 @@ class Stage {
     return true;
   }
 
+  // What was asked for by an option, beside the fixes. Where it cannot be, errors of the model are
+  // the reason, and findings; without any it was asked wrongly.
+  Result<bool> asked(std::string_view option, Result<Plan> plan) {
+    if (plan) return round(*std::move(plan));
+    const std::vector<Finding>& findings = rehearsal_.after().report.findings;
+    const bool flawed =
+        std::ranges::find(findings, Severity::kError, &Finding::severity) != findings.end();
+    if (!flawed || plan.error().code == ErrorCode::kIo) return plan.error();
+    rehearsal_.denied = fmt::format("{} cannot be done: {}", option, plan.error().message);
+    if (const std::string codes = unsafe_fixes(); !codes.empty()) {
+      rehearsal_.denied += fmt::format("; '--unsafe' applies a fix of {}", codes);
+    }
+    return false;
+  }
+
  private:
+  // The errors that --unsafe would mend.
+  [[nodiscard]] std::string unsafe_fixes() const {
+    const CheckedModel& now = rehearsal_.after();
+    std::set<std::string> codes;
+    for (const Finding& finding : now.report.findings) {
+      const bool mends = finding.fix && finding.fix->safety == Safety::kUnsafe &&
+                         !finding.fix->edits.empty() && finding.severity == Severity::kError;
+      const bool decided = options_.tie != TieForm::kAsFound && is_about_ties(now.model, finding);
+      if (mends && !decided && !options_.unsafe) codes.insert(finding.code);
+    }
+    return fmt::format("{}", fmt::join(codes, ", "));
+  }
+
   Rehearsal& rehearsal_;
   std::shared_ptr<const Catalogue> catalogue_;
   const RepairOptions& options_;
 };
+
+std::string_view option_of(TieForm form) {
+  switch (form) {
+    case TieForm::kDrop:
+      return "--drop-tied";
+    case TieForm::kMaterialize:
+      return "--materialize-tied";
+    case TieForm::kUntie:
+      return "--untie";
+    case TieForm::kAsFound:
+      break;
+  }
+  return "";
+}
 
 }  // namespace
 
@@ -136,25 +181,38 @@ Result<Rehearsal> rehearse(Checkpoint checkpoint, std::shared_ptr<const Catalogu
   Rehearsal rehearsal;
   Stage stage(rehearsal, std::move(catalogue), options);
   SW_TRY_OK(stage.open(std::move(checkpoint)));
+  if (const auto& expected = rehearsal.before().model.expected;
+      expected && !options.layout.empty()) {
+    SW_TRY_OK(is_for_files(*expected->schema, options.layout));
+  }
   const PlanRequest request = request_of(options);
+  const auto now = [&]() -> const Model& { return rehearsal.after().model; };
+  bool form_done = false;
   bool layout_done = options.layout.empty();
-  for (std::size_t round = 0;; ++round) {
-    const CheckedModel& now = rehearsal.models.back();
-    SW_TRY(Plan plan, plan_fixes(now.model, now.report.findings, request));
+  for (std::size_t rounds = 0;;) {
+    SW_TRY(Plan plan, plan_fixes(now(), rehearsal.after().report.findings, request));
     rehearsal.left = plan.left;  // what an earlier round left, this one may have done
-    if (round >= kMaxRounds + 1 && !plan.changes.empty()) {
+    if (rounds == kMaxRounds && !plan.changes.empty()) {
       for (const PlanStep& step : plan.steps) {
         if (!step.code.empty()) rehearsal.unsettled.push_back(step.code);
       }
       return rehearsal;
     }
-    SW_TRY(const bool changed, stage.round(std::move(plan)));
-    if (changed) continue;
-    if (layout_done) return rehearsal;
-    layout_done = true;
-    SW_TRY(Plan layout, plan_layout(rehearsal.models.back().model, options.layout));
-    SW_TRY(const bool moved, stage.round(std::move(layout)));
+    SW_TRY(const bool fixed, stage.round(std::move(plan)));
+    if (fixed) {
+      ++rounds;
+      continue;
+    }
+    // What is asked for is asked of names and shapes that are right.
+    if (!std::exchange(form_done, true)) {
+      SW_TRY(const bool formed, stage.asked(option_of(options.tie), plan_form(now(), options.tie)));
+      if (formed) continue;
+    }
+    if (!rehearsal.denied.empty() || std::exchange(layout_done, true)) return rehearsal;
+    SW_TRY(const bool moved,
+           stage.asked("--layout " + options.layout, plan_layout(now(), options.layout)));
     if (!moved) return rehearsal;
+    form_done = false;  // the layout may hold the head in another place
   }
 }
 

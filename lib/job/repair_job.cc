@@ -95,6 +95,7 @@ std::string refusal(const Rehearsal& rehearsal, const RepairOptions& options) {
       return fmt::format("the result would have a finding that the model has not, {}", code);
     }
   }
+  if (!rehearsal.denied.empty()) return "what was asked for cannot be done while errors are left";
   const Summary after = summarize({rehearsal.after().report});
   if (after.error > 0 && !options.partial) {
     return fmt::format(
@@ -224,6 +225,7 @@ void describe(const Rehearsal& rehearsal, RepairReport& report) {
     add_notes(plan.notes);
   }
   add_notes(rehearsal.left);
+  if (!rehearsal.denied.empty()) add_notes({rehearsal.denied});
   report.left = rehearsal.after().report.findings;
   report.before = summarize({rehearsal.before().report});
   report.after = summarize({rehearsal.after().report});
@@ -251,7 +253,9 @@ Result<RepairReport> repair_on(const Disk& disk, const std::string& path,
   describe(rehearsal, report);
   report.refused = refusal(rehearsal, options);
   const bool in_place = options.output.empty();
-  if (in_place && report.nothing_to_do) report.refused.clear();  // there is nothing to publish
+  if (in_place && report.nothing_to_do && rehearsal.denied.empty()) {
+    report.refused.clear();  // there is nothing to publish
+  }
   if (options.dry_run || !report.refused.empty() || (in_place && report.nothing_to_do)) {
     return report;
   }

@@ -134,7 +134,6 @@ Result<Plan> plan_fixes(const Model& model, const std::vector<Finding>& findings
     chosen.erase(chosen.begin() + static_cast<std::ptrdiff_t>(*failed));
     work.emplace(model);
   }
-  SW_TRY_OK(apply_form(*work, stored, request.tie));
   SW_TRY(Plan plan, work->finish());
   plan.left = std::move(left);
   return plan;

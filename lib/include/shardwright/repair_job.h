@@ -46,8 +46,8 @@ struct RepairReport {
   std::uint64_t bytes_written{};
   std::uint64_t bytes_linked{};
   std::string refused{};  // why nothing was published, where that is so
-  // Fixes that are left although they were wanted, what an index carries along unchanged, and files
-  // that could not be carried.
+  // Fixes that are left although they were wanted, why a form or layout cannot be had, what an
+  // index carries along unchanged, and files that could not be carried.
   std::vector<std::string> notes{};
 };
 
