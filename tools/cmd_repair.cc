@@ -22,8 +22,9 @@ void declare(OptionSet& options, RepairArguments& into) {
   options.flag("partial", into.options.partial, "write a result although errors are left");
   options.flag("copy", into.options.copy, "copy unchanged files instead of linking them");
   options.values("select", "CODES", into.options.check.select,
-                 "only what these checks find: codes, names or beginnings of codes");
-  options.values("ignore", "CODES", into.options.check.ignore, "not what these checks find");
+                 "mend only what these checks find: codes, names or beginnings of codes");
+  options.values("ignore", "CODES", into.options.check.ignore,
+                 "leave what these checks find as it is; an error that is left still counts");
   options.flag("drop-tied", into.drop_tied, "do not store a head that equals the embedding");
   options.flag("materialize-tied", into.materialize_tied,
                "store a tied head, for tools that want it");

@@ -133,12 +133,19 @@ void trace_hub(Form& hub) {
   }
 }
 
-bool has_layout(const Schema& schema, std::string_view layout) {
-  return layout.empty() || layout == kHubLayout ||
-         std::ranges::find(schema.layouts, layout, &SchemaLayout::name) != schema.layouts.end();
-}
-
 }  // namespace
+
+Status is_layout_of(const Schema& schema, std::string_view layout) {
+  if (layout.empty() || layout == kHubLayout ||
+      std::ranges::find(schema.layouts, layout, &SchemaLayout::name) != schema.layouts.end()) {
+    return ok();
+  }
+  std::string known = "hub";
+  for (const SchemaLayout& other : schema.layouts)
+    known += other.internal ? "" : ", " + other.name;
+  return Error{ErrorCode::kInvalidArgument, fmt::format("rule '{}' has no layout {}: it has {}",
+                                                        schema.name, quoted(layout), known)};
+}
 
 std::string_view role_name(Role role) {
   switch (role) {
@@ -175,14 +182,7 @@ Result<TracedExpansion> expand_traced(const Schema& schema, const json::Value& c
   const SchemaBody& body = *schema.body;
   const std::string_view found = class_of(config);
   SW_TRY(const std::size_t picked, pick_class(schema, request.class_name, found));
-  if (!has_layout(schema, request.layout)) {
-    std::string known = "hub";
-    for (const SchemaLayout& layout : schema.layouts)
-      known += layout.internal ? "" : ", " + layout.name;
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("rule '{}' has no layout {}: it has {}", schema.name,
-                             quoted(request.layout), known)};
-  }
+  SW_TRY_OK(is_layout_of(schema, request.layout));
   const ClassChange& change = body.classes[picked];
   TracedExpansion result;
   Expansion& expansion = result.expansion;

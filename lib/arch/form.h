@@ -70,6 +70,9 @@ Result<Form> apply_layout(FormContext& context, const LayoutChange& layout, cons
 // Strips and renames as the class asks, adds the block scales of fp8, and makes the table.
 Status finish(FormContext& context, Form& form);
 
+// kInvalidArgument where the rule has no layout of that name: the message says which it has.
+Status is_layout_of(const Schema& schema, std::string_view layout);
+
 // An expansion, and how its tensors are made of those of the hub's form, before block scales are
 // added there.
 struct TracedExpansion {

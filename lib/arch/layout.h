@@ -37,7 +37,8 @@ struct LayoutMap {
   std::vector<MappedTensor> tensors{};  // one for each of `to` that `from` can make
 };
 
-// kInvalidArgument for a layout that no loader reads: nobody may have a checkpoint written so.
+// kInvalidArgument for a layout that the rule has not, or that no loader reads: nobody may have a
+// checkpoint written so.
 Status is_for_files(const Schema& schema, std::string_view layout);
 
 // The map from one layout of a rule and config to another; "hub" names the rule's own form.

@@ -195,6 +195,7 @@ Result<TracedExpansion> traced(const Schema& schema, const json::Value& config,
 }  // namespace
 
 Status is_for_files(const Schema& schema, std::string_view layout) {
+  SW_TRY_OK(is_layout_of(schema, layout));
   const auto found = std::ranges::find(schema.layouts, layout, &SchemaLayout::name);
   if (found == schema.layouts.end() || !found->internal) return ok();
   return Error{ErrorCode::kInvalidArgument,

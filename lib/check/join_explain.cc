@@ -69,6 +69,12 @@ std::string bare_name(std::string_view name, std::string_view outer_prefix,
 
 namespace {
 
+// A source of a tie that is there under another name needs nothing to stand in for it.
+template <typename IsThere>
+void drop_stand_ins(Join& join, const IsThere& is_there) {
+  std::erase_if(join.stand_ins, [&](const Tolerated& tie) { return is_there(tie.expected); });
+}
+
 // Takes wrappers out of all names, where each is then known.
 template <typename IsKnown>
 void unwrap(const Checkpoint& checkpoint, const Expansion& expected, Join& join,
@@ -86,9 +92,11 @@ void unwrap(const Checkpoint& checkpoint, const Expansion& expected, Join& join,
   }
   join.wrappers = std::move(wrappers);
   join.unexpected.clear();
-  std::erase_if(join.missing, [&](const ExpectedTensor* wanted) {
+  const auto is_there = [&](const ExpectedTensor* wanted) {
     return seen.contains(std::string(wanted->name));
-  });
+  };
+  std::erase_if(join.missing, is_there);
+  drop_stand_ins(join, is_there);
   join.wrappers_exact = shapes_agree && join.missing.empty() && join.lost.empty();
 }
 
@@ -185,6 +193,7 @@ void explain_prefixes(const Checkpoint& checkpoint, const Expansion& expected, J
   }
   erase_explained(join.unexpected, stored);
   erase_explained(join.missing, found);
+  drop_stand_ins(join, [&](const ExpectedTensor* wanted) { return found.contains(wanted); });
 }
 
 void explain_layouts(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {

@@ -54,6 +54,7 @@ class IndexParser {
     clear_map();
     clear_metadata();
     index_.has_metadata = false;
+    index_.others.clear();
     index_.defects.clear();
     index_.counts = {};
     add(error.too_deep ? IndexDefectKind::kTooDeep : IndexDefectKind::kNotJson, {},
@@ -93,6 +94,7 @@ class IndexParser {
       clear_metadata();
       metadata();
     } else {
+      index_.others.push_back(key);
       parser_.skip();
     }
   }

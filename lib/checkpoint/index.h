@@ -71,6 +71,8 @@ struct Index {
   std::vector<std::string>
       files{};          // distinct, without "./" before them, in the order of their first entry
   bool has_metadata{};  // an object was there
+  // Keys of the other members of the root, as they stand there.
+  std::vector<std::string_view> others{};
   // Its members but total_size: key, and value as JSON text.
   std::vector<std::pair<std::string_view, std::string_view>> metadata{};
   TotalSizeForm total_size_form{};
@@ -97,6 +99,9 @@ Index parse_index(std::string text);
 
 // The text of an index as transformers writes it: indented by 2, keys sorted, ASCII. `entries` are
 // (tensor, file), with no name twice; `metadata` are further members, (key, JSON text).
+// write_weight_map() gives the value of its "weight_map" alone.
+std::string write_weight_map(
+    std::span<const std::pair<std::string_view, std::string_view>> entries);
 std::string write_index(std::span<const std::pair<std::string_view, std::string_view>> entries,
                         std::uint64_t total_size,
                         std::span<const std::pair<std::string_view, std::string_view>> metadata);

@@ -1,4 +1,4 @@
-// write_index of index.h.
+// write_index and write_weight_map of index.h.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -20,6 +20,20 @@ std::vector<Pair> sorted(std::span<const Pair> pairs) {
 
 }  // namespace
 
+std::string write_weight_map(std::span<const Pair> entries) {
+  std::string out = "{";
+  std::string_view separator = "\n    ";
+  for (const auto& [name, file] : sorted(entries)) {
+    out += separator;
+    json::append_string(out, name, json::NonAscii::kEscape);
+    out += ": ";
+    json::append_string(out, file, json::NonAscii::kEscape);
+    separator = ",\n    ";
+  }
+  out += entries.empty() ? "}" : "\n  }";
+  return out;
+}
+
 std::string write_index(std::span<const Pair> entries, std::uint64_t total_size,
                         std::span<const Pair> metadata) {
   const std::string total = fmt::format("{}", total_size);
@@ -34,16 +48,9 @@ std::string write_index(std::span<const Pair> entries, std::uint64_t total_size,
     out += value;
     separator = ",\n    ";
   }
-  out += "\n  },\n  \"weight_map\": {";
-  separator = "\n    ";
-  for (const auto& [name, file] : sorted(entries)) {
-    out += separator;
-    json::append_string(out, name, json::NonAscii::kEscape);
-    out += ": ";
-    json::append_string(out, file, json::NonAscii::kEscape);
-    separator = ",\n    ";
-  }
-  out += entries.empty() ? "}\n}\n" : "\n  }\n}\n";
+  out += "\n  },\n  \"weight_map\": ";
+  out += write_weight_map(entries);
+  out += "\n}\n";
   return out;
 }
 

@@ -5,9 +5,12 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "arch/layout.h"
 #include "base/try.h"
 #include "repair/stored.h"
+#include "repair/ties.h"
 
 namespace shardwright {
 namespace {
@@ -15,16 +18,17 @@ namespace {
 // A fix may bring another to light, and that a third; more than that is a circle.
 constexpr std::size_t kMaxRounds = 4;
 
-bool names_finding(std::string_view word, const Finding& finding) {
-  return word == finding.name || (word.size() >= 2 && finding.code.starts_with(word));
+bool names_finding(const std::vector<std::string>& words, const Finding& finding) {
+  return std::ranges::any_of(words, [&](const std::string& word) {
+    return word == finding.name || (word.size() >= 2 && finding.code.starts_with(word));
+  });
 }
 
 PlanRequest request_of(const RepairOptions& options) {
   return {.unsafe = options.unsafe, .tie = options.tie, .wanted = [&](const Finding& finding) {
             const auto& select = options.check.select;
-            return select.empty() || std::ranges::any_of(select, [&](const std::string& word) {
-                     return names_finding(word, finding);
-                   });
+            return (select.empty() || names_finding(select, finding)) &&
+                   !names_finding(options.check.ignore, finding);
           }};
 }
 
@@ -85,10 +89,7 @@ class Stage {
 
   // False where there is nothing to do.
   Result<bool> round(Plan plan) {
-    if (plan.changes.empty()) {
-      if (!plan.notes.empty()) rehearsal_.plans.push_back(std::move(plan));
-      return false;
-    }
+    if (plan.changes.empty()) return false;
     const CheckedModel& last = rehearsal_.models.back();
     rehearsal_.outcome.add(plan.changes);
     const Model& first = rehearsal_.before().model;
@@ -108,18 +109,62 @@ class Stage {
     return true;
   }
 
+  // What was asked for by an option, beside the fixes. Where it cannot be, errors of the model are
+  // the reason, and findings; without any it was asked wrongly.
+  Result<bool> asked(std::string_view option, Result<Plan> plan) {
+    if (plan) return round(*std::move(plan));
+    const std::vector<Finding>& findings = rehearsal_.after().report.findings;
+    const bool flawed =
+        std::ranges::find(findings, Severity::kError, &Finding::severity) != findings.end();
+    if (!flawed || plan.error().code == ErrorCode::kIo) return plan.error();
+    rehearsal_.denied = fmt::format("{} cannot be done: {}", option, plan.error().message);
+    if (const std::string codes = unsafe_fixes(); !codes.empty()) {
+      rehearsal_.denied += fmt::format("; '--unsafe' applies a fix of {}", codes);
+    }
+    return false;
+  }
+
  private:
+  // The errors that --unsafe would mend.
+  [[nodiscard]] std::string unsafe_fixes() const {
+    const CheckedModel& now = rehearsal_.after();
+    std::set<std::string> codes;
+    for (const Finding& finding : now.report.findings) {
+      const bool mends = finding.fix && finding.fix->safety == Safety::kUnsafe &&
+                         !finding.fix->edits.empty() && finding.severity == Severity::kError;
+      const bool decided = options_.tie != TieForm::kAsFound && is_about_ties(now.model, finding);
+      if (mends && !decided && !options_.unsafe) codes.insert(finding.code);
+    }
+    return fmt::format("{}", fmt::join(codes, ", "));
+  }
+
   Rehearsal& rehearsal_;
   std::shared_ptr<const Catalogue> catalogue_;
   const RepairOptions& options_;
 };
+
+std::string_view option_of(TieForm form) {
+  switch (form) {
+    case TieForm::kDrop:
+      return "--drop-tied";
+    case TieForm::kMaterialize:
+      return "--materialize-tied";
+    case TieForm::kUntie:
+      return "--untie";
+    case TieForm::kAsFound:
+      break;
+  }
+  return "";
+}
 
 }  // namespace
 
 CheckOptions full_check(const RepairOptions& options) {
   CheckOptions check = options.check;
   check.data = true;
+  // These say which fixes are wanted, not what a result may have.
   check.select.clear();
+  check.ignore.clear();
   return check;
 }
 
@@ -136,24 +181,38 @@ Result<Rehearsal> rehearse(Checkpoint checkpoint, std::shared_ptr<const Catalogu
   Rehearsal rehearsal;
   Stage stage(rehearsal, std::move(catalogue), options);
   SW_TRY_OK(stage.open(std::move(checkpoint)));
+  if (const auto& expected = rehearsal.before().model.expected;
+      expected && !options.layout.empty()) {
+    SW_TRY_OK(is_for_files(*expected->schema, options.layout));
+  }
   const PlanRequest request = request_of(options);
+  const auto now = [&]() -> const Model& { return rehearsal.after().model; };
+  bool form_done = false;
   bool layout_done = options.layout.empty();
-  for (std::size_t round = 0;; ++round) {
-    const CheckedModel& now = rehearsal.models.back();
-    SW_TRY(Plan plan, plan_fixes(now.model, now.report.findings, request));
-    if (round >= kMaxRounds + 1 && !plan.changes.empty()) {
+  for (std::size_t rounds = 0;;) {
+    SW_TRY(Plan plan, plan_fixes(now(), rehearsal.after().report.findings, request));
+    rehearsal.left = plan.left;  // what an earlier round left, this one may have done
+    if (rounds == kMaxRounds && !plan.changes.empty()) {
       for (const PlanStep& step : plan.steps) {
         if (!step.code.empty()) rehearsal.unsettled.push_back(step.code);
       }
       return rehearsal;
     }
-    SW_TRY(const bool changed, stage.round(std::move(plan)));
-    if (changed) continue;
-    if (layout_done) return rehearsal;
-    layout_done = true;
-    SW_TRY(Plan layout, plan_layout(rehearsal.models.back().model, options.layout));
-    SW_TRY(const bool moved, stage.round(std::move(layout)));
+    SW_TRY(const bool fixed, stage.round(std::move(plan)));
+    if (fixed) {
+      ++rounds;
+      continue;
+    }
+    // What is asked for is asked of names and shapes that are right.
+    if (!std::exchange(form_done, true)) {
+      SW_TRY(const bool formed, stage.asked(option_of(options.tie), plan_form(now(), options.tie)));
+      if (formed) continue;
+    }
+    if (!rehearsal.denied.empty() || std::exchange(layout_done, true)) return rehearsal;
+    SW_TRY(const bool moved,
+           stage.asked("--layout " + options.layout, plan_layout(now(), options.layout)));
     if (!moved) return rehearsal;
+    form_done = false;  // the layout may hold the head in another place
   }
 }
 

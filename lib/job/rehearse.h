@@ -20,6 +20,9 @@ struct Rehearsal {
   std::deque<CheckedModel> models{};
   std::vector<Plan> plans{};
   Outcome outcome{};
+  std::vector<std::string> left{};  // fixes that are wanted and not applied at the end: why
+  // The form or layout that was asked for, where the model's own flaws stand in its way: why.
+  std::string denied{};
   std::vector<std::string> unsettled{};  // codes whose fixes still wanted changes at the end
 
   [[nodiscard]] const CheckedModel& before() const { return models.front(); }
@@ -27,7 +30,7 @@ struct Rehearsal {
 };
 
 // Checks with every tensor read, plans, and checks what would come of it. kIo where a tensor cannot
-// be read.
+// be read, kInvalidArgument where a form or layout is asked for that such a model has not.
 Result<Rehearsal> rehearse(Checkpoint checkpoint, std::shared_ptr<const Catalogue> catalogue,
                            const RepairOptions& options);
 

@@ -95,6 +95,7 @@ std::string refusal(const Rehearsal& rehearsal, const RepairOptions& options) {
       return fmt::format("the result would have a finding that the model has not, {}", code);
     }
   }
+  if (!rehearsal.denied.empty()) return "what was asked for cannot be done while errors are left";
   const Summary after = summarize({rehearsal.after().report});
   if (after.error > 0 && !options.partial) {
     return fmt::format(
@@ -214,12 +215,17 @@ class RepairRun {
 };
 
 void describe(const Rehearsal& rehearsal, RepairReport& report) {
-  for (const Plan& plan : rehearsal.plans) {
-    report.plan.insert(report.plan.end(), plan.steps.begin(), plan.steps.end());
-    for (const std::string& note : plan.notes) {
+  const auto add_notes = [&](const std::vector<std::string>& notes) {
+    for (const std::string& note : notes) {
       if (std::ranges::find(report.notes, note) == report.notes.end()) report.notes.push_back(note);
     }
+  };
+  for (const Plan& plan : rehearsal.plans) {
+    report.plan.insert(report.plan.end(), plan.steps.begin(), plan.steps.end());
+    add_notes(plan.notes);
   }
+  add_notes(rehearsal.left);
+  if (!rehearsal.denied.empty()) add_notes({rehearsal.denied});
   report.left = rehearsal.after().report.findings;
   report.before = summarize({rehearsal.before().report});
   report.after = summarize({rehearsal.after().report});
@@ -247,7 +253,9 @@ Result<RepairReport> repair_on(const Disk& disk, const std::string& path,
   describe(rehearsal, report);
   report.refused = refusal(rehearsal, options);
   const bool in_place = options.output.empty();
-  if (in_place && report.nothing_to_do) report.refused.clear();  // there is nothing to publish
+  if (in_place && report.nothing_to_do && rehearsal.denied.empty()) {
+    report.refused.clear();  // there is nothing to publish
+  }
   if (options.dry_run || !report.refused.empty() || (in_place && report.nothing_to_do)) {
     return report;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -145,6 +146,16 @@ Result<Container> find_parent(std::string_view text, const std::vector<std::stri
   }
 }
 
+// The place of the value that `steps` name.
+Result<Span> value_at(std::string_view text, const std::vector<std::string>& steps,
+                      std::string_view pointer) {
+  if (steps.empty()) return whole_value(text, content_begin(text));
+  SW_TRY(const Container parent, find_parent(text, steps, pointer));
+  const Item* item = last_match(parent);
+  if (item == nullptr) return not_found(pointer);
+  return item->value;
+}
+
 // The white space before the first thing on the line of `offset`.
 std::string_view line_indent(std::string_view text, std::size_t offset) {
   const std::size_t line = text.substr(0, offset).rfind('\n') + 1;  // npos + 1 is 0
@@ -284,6 +295,26 @@ Result<std::string> remove_value(std::string_view text, std::string_view pointer
     last = first;
   }
   if (!removed) return not_found(pointer);
+  return out;
+}
+
+Result<std::string> remove_shadowed(std::string_view text, std::string_view pointer) {
+  const auto steps = pointer_steps(pointer);
+  if (!steps) return not_a_pointer(pointer);
+  SW_TRY(const Span span, value_at(text, *steps, pointer));
+  const auto container = open_container(text, span, {});
+  if (!container || !container->is_object) return not_found(pointer);
+  std::string out(text);
+  std::unordered_set<std::string> seen;
+  // From the end, so that the places before stay right, and the last of equal keys is seen first.
+  for (std::size_t i = container->items.size(); i-- > 0;) {
+    const Span key = container->items[i].key;
+    if (seen.insert(decode_string(text.substr(key.begin + 1, key.end - key.begin - 2))).second) {
+      continue;
+    }
+    const Span gone = removal(*container, i, i);
+    out.erase(gone.begin, gone.end - gone.begin);
+  }
   return out;
 }
 

@@ -22,4 +22,8 @@ Result<std::string> set_value(std::string_view text, std::string_view pointer,
 // none of them comes to light. Errors as above.
 Result<std::string> remove_value(std::string_view text, std::string_view pointer);
 
+// Of the members of the object at `pointer` that have equal keys, keeps the last, which is the one
+// that counts, where it stands. Without any the text as it is; errors as above.
+Result<std::string> remove_shadowed(std::string_view text, std::string_view pointer);
+
 }  // namespace shardwright::json

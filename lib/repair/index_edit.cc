@@ -7,8 +7,15 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "base/checked.h"
+#include "base/try.h"
+#include "base/utf8.h"
 #include "check/shard_names.h"
+#include "checkpoint/index.h"
+#include "json/edit.h"
 
 namespace shardwright {
 namespace {
@@ -117,9 +124,55 @@ std::uint64_t followed_total(const Checkpoint& checkpoint, const Drafts& drafts,
   return *old_total - before + after;
 }
 
+// Whether the text is one that edits can keep.
+bool is_index(const Index& index) {
+  using enum IndexDefectKind;
+  return index.text && index.count(kNotUtf8) == 0 && index.count(kNotJson) == 0 &&
+         index.count(kTooDeep) == 0 && index.count(kNotObject) == 0;
+}
+
+bool has_flawed_map(const Index& index) {
+  using enum IndexDefectKind;
+  return index.count(kNoWeightMap) > 0 || index.count(kWeightMapNotObject) > 0 ||
+         index.count(kEntryNotString) > 0 || index.count(kDuplicateName) > 0;
+}
+
+// Without what some readers refuse: a byte-order mark, and keys that stand twice.
+Result<std::string> tidied(const Index& index) {
+  std::string_view text = *index.text;
+  if (index.count(IndexDefectKind::kByteOrderMark) > 0) text.remove_prefix(3);
+  if (index.count(IndexDefectKind::kDuplicateKey) == 0) return std::string(text);
+  SW_TRY(std::string once, json::remove_shadowed(text, ""));
+  return index.has_metadata ? json::remove_shadowed(once, "/metadata") : once;
+}
+
+// What an index is to say: a map, or the one that is there.
+struct Wanted {
+  std::optional<std::vector<Entry>> map{};
+  std::uint64_t total{};
+};
+
+Result<std::optional<IndexText>> edited(const Index& index, std::string text,
+                                        const Wanted& wanted) {
+  const bool as_it_is = text == *index.text && index.has_metadata && !wanted.map;
+  if (wanted.map) {
+    SW_TRY(text, json::set_value(text, "/weight_map", write_weight_map(*wanted.map)));
+  }
+  if (!index.has_metadata) {
+    SW_TRY(text, json::set_value(text, "/metadata", "{}"));
+  }
+  if (index.total_size_form != TotalSizeForm::kWhole || index.total_size != wanted.total) {
+    SW_TRY(text, json::set_value(text, "/metadata/total_size", fmt::format("{}", wanted.total)));
+  }
+  if (text == *index.text) return std::optional<IndexText>();
+  IndexText next{.text = std::move(text)};
+  if (as_it_is) next.total = wanted.total;
+  return std::optional(std::move(next));
+}
+
 }  // namespace
 
-std::string rebuilt_index(const Checkpoint& checkpoint, const Drafts& drafts) {
+Result<std::optional<IndexText>> rebuilt_index(const Checkpoint& checkpoint, const Drafts& drafts) {
   PlacedTensors stored = stored_tensors(checkpoint, drafts);
   for (const Shard* shard : unindexed_shards(checkpoint)) {
     if (!shard->header) continue;
@@ -130,13 +183,26 @@ std::string rebuilt_index(const Checkpoint& checkpoint, const Drafts& drafts) {
   entries.reserve(stored.size());
   for (const auto& [name, placed] : stored)
     entries.emplace_back(name, placed.file);
-  std::vector<Entry> metadata;
-  if (checkpoint.index) metadata = checkpoint.index->index.metadata;
-  return write_index(entries, total_of(stored), metadata);
+  const std::uint64_t total = total_of(stored);
+  if (!checkpoint.index || !is_index(checkpoint.index->index)) {
+    return std::optional(IndexText{.text = write_index(entries, total, {})});
+  }
+  const Index& index = checkpoint.index->index;
+  const auto is_right = [&](const IndexEntry& entry) {
+    const auto found = stored.find(entry.name);
+    return found != stored.end() && found->second.file == index.files[entry.file];
+  };
+  const bool same_map = !has_flawed_map(index) && index.entries.size() == stored.size() &&
+                        std::ranges::all_of(index.entries, is_right);
+  SW_TRY(std::string text, tidied(index));
+  return edited(
+      index, std::move(text),
+      {.map = same_map ? std::nullopt : std::optional(std::move(entries)), .total = total});
 }
 
-std::optional<std::string> followed_index(const Checkpoint& checkpoint, const Drafts& drafts) {
-  if (!checkpoint.index) return std::nullopt;
+Result<std::optional<IndexText>> followed_index(const Checkpoint& checkpoint,
+                                                const Drafts& drafts) {
+  if (!checkpoint.index || !is_index(checkpoint.index->index)) return std::optional<IndexText>();
   const Index& index = checkpoint.index->index;
   const PlacedTensors stored = stored_tensors(checkpoint, drafts);
   const Fates fates(checkpoint, drafts);
@@ -151,7 +217,7 @@ std::optional<std::string> followed_index(const Checkpoint& checkpoint, const Dr
     changed = changed || next != entry;
     if (next && named.insert(next->first).second) entries.push_back(*next);
   }
-  if (!concerned) return std::nullopt;
+  if (!concerned) return std::optional<IndexText>();
   for (const auto& [file, draft] : drafts) {
     for (const DraftTensor& tensor : draft.tensors) {
       if (tensor.stored != nullptr || !named.insert(tensor.name).second) continue;
@@ -160,8 +226,19 @@ std::optional<std::string> followed_index(const Checkpoint& checkpoint, const Dr
     }
   }
   const std::uint64_t total = followed_total(checkpoint, drafts, stored);
-  if (!changed && total == index.total_size) return std::nullopt;
-  return write_index(entries, total, index.metadata);
+  if (!changed && total == index.total_size) return std::optional<IndexText>();
+  return edited(
+      index, *index.text,
+      {.map = changed ? std::optional(std::move(entries)) : std::nullopt, .total = total});
+}
+
+std::string members_carried(const Checkpoint& checkpoint) {
+  if (!checkpoint.index) return "";
+  std::vector<std::string> keys;
+  for (const std::string_view key : checkpoint.index->index.others) {
+    if (std::ranges::find(keys, quoted(key)) == keys.end()) keys.push_back(quoted(key));
+  }
+  return fmt::format("{}", fmt::join(keys, ", "));
 }
 
 }  // namespace shardwright

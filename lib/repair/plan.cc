@@ -123,20 +123,19 @@ Result<Plan> plan_fixes(const Model& model, const std::vector<Finding>& findings
     if (applies(model, finding, request)) chosen.push_back(&finding);
   }
   const Stored stored(model);
-  std::vector<std::string> notes = take_out_contradictions(stored, chosen);
+  std::vector<std::string> left = take_out_contradictions(stored, chosen);
   std::optional<Workshop> work;
   work.emplace(model);
   std::string why;
   while (const auto failed = apply_all(*work, stored, chosen, why)) {
     const Finding& finding = *chosen[*failed];
-    notes.push_back(
+    left.push_back(
         fmt::format("{} ({}) is left: {}", quoted(finding.fix->summary), finding.code, why));
     chosen.erase(chosen.begin() + static_cast<std::ptrdiff_t>(*failed));
     work.emplace(model);
   }
-  SW_TRY_OK(apply_form(*work, stored, request.tie));
   SW_TRY(Plan plan, work->finish());
-  plan.notes = std::move(notes);
+  plan.left = std::move(left);
   return plan;
 }
 

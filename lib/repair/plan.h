@@ -17,7 +17,7 @@ namespace shardwright {
 
 struct PlanRequest {
   bool unsafe{};
-  TieForm tie{};
+  TieForm tie{};  // one that is asked for decides, and fixes that are about ties do not apply
   // Whether the fix of this finding may be applied at all (--select).
   std::function<bool(const Finding& finding)> wanted{};
 };
@@ -32,16 +32,21 @@ struct Plan {
   std::vector<PlanStep> steps{};  // by file, in the order of the findings
   std::vector<FileChange> changes{};
   std::vector<Heir> heirs{};
-  std::vector<std::string> notes{};  // fixes that were not applied although they were wanted: why
+  std::vector<std::string> left{};   // fixes that were not applied although they were wanted: why
+  std::vector<std::string> notes{};  // what the owner should look at
 };
 
-// The fixes that apply, and the form of ties that was asked for. The model's data was read whole,
-// with digests. kInvalidArgument where the form cannot be had; kUnsupported for a header that no
-// reader would take. The model must outlive the plan.
+// The fixes that apply. The model's data was read whole, with digests. kUnsupported for a header
+// that no reader would take. The model must outlive the plan.
 Result<Plan> plan_fixes(const Model& model, const std::vector<Finding>& findings,
                         const PlanRequest& request);
 
+// The ties of the model in this form, as far as they are not. kInvalidArgument where that cannot
+// be: no rule, bytes that differ, damaged shards.
+Result<Plan> plan_form(const Model& model, TieForm form);
+
 // The checkpoint in another layout of its architecture. An empty plan where it has it already.
+// kInvalidArgument where that cannot be, kMalformed where shards are damaged.
 Result<Plan> plan_layout(const Model& model, const std::string& layout);
 
 }  // namespace shardwright

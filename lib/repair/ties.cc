@@ -7,6 +7,9 @@
 #include "base/try.h"
 #include "base/utf8.h"
 #include "check/config_edit.h"
+#include "repair/plan.h"
+#include "repair/stored.h"
+#include "repair/workshop.h"
 
 namespace shardwright {
 namespace {
@@ -48,9 +51,10 @@ Status drop(Workshop& work, const Stored& stored) {
     const auto a = stored.digest(*target);
     const auto b = stored.digest(*source);
     if (!a || a != b || target->dtype != source->dtype) {
-      return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("{} cannot be dropped: its bytes are not those of {}",
-                               quoted(tie.target), quoted(tie.source))};
+      return Error{
+          ErrorCode::kInvalidArgument,
+          fmt::format("{} cannot be dropped: its bytes are not those of {}{}", quoted(tie.target),
+                      quoted(tie.source), expected.tie.tied ? "; '--untie' keeps both" : "")};
     }
     const Status done =
         work.drop(stored.file_of(*target), std::string(tie.target),
@@ -89,17 +93,21 @@ bool is_about_ties(const Model& model, const Finding& finding) {
   });
 }
 
-Status apply_form(Workshop& work, const Stored& stored, TieForm form) {
-  if (form == TieForm::kAsFound) return ok();
-  const Model& model = stored.model();
+Result<Plan> plan_form(const Model& model, TieForm form) {
+  if (form == TieForm::kAsFound) return Plan{};
   if (!model.expected || !model.expected->usable) {
     return Error{ErrorCode::kInvalidArgument,
                  "no rule describes this model, so nobody knows what it ties"};
   }
-  if (form == TieForm::kDrop) return drop(work, stored);
-  if (!model.expected->tie.tied) return ok();
-  SW_TRY_OK(materialize(work, stored));
-  return form == TieForm::kUntie ? set_flags(work, model, "false") : ok();
+  const Stored stored(model);
+  Workshop work(model);
+  if (form == TieForm::kDrop) {
+    SW_TRY_OK(drop(work, stored));
+  } else if (model.expected->tie.tied) {
+    SW_TRY_OK(materialize(work, stored));
+    if (form == TieForm::kUntie) SW_TRY_OK(set_flags(work, model, "false"));
+  }
+  return work.finish();
 }
 
 }  // namespace shardwright

@@ -248,29 +248,47 @@ void Workshop::renumber() {
   }
 }
 
-void Workshop::update_index() {
+Result<std::optional<IndexText>> Workshop::next_index() const {
+  if (!rebuild_) return followed_index(model_.checkpoint, shards_);
+  Drafts drafts = shards_;
+  for (const std::string& file : removed_)
+    drafts[file] = DraftShard{.from = file, .rewritten = true};  // and holds nothing
+  return rebuilt_index(model_.checkpoint, drafts);
+}
+
+Status Workshop::update_index() {
   const Checkpoint& checkpoint = model_.checkpoint;
   const std::string name = checkpoint.index ? checkpoint.index->name : std::string(kIndexName);
-  if (rebuild_) {
-    Drafts drafts = shards_;
-    for (const std::string& file : removed_)
-      drafts[file] = DraftShard{.from = file, .rewritten = true};  // and holds nothing
-    std::string text = rebuilt_index(checkpoint, drafts);
-    const auto now = checkpoint.index ? text_of(name) : Result<std::string>(std::string());
-    if (now && *now == text) return;
-    texts_[name] = std::move(text);
-    step("index", name, "", *rebuild_);
-  } else if (auto text = followed_index(checkpoint, shards_)) {
-    texts_[name] = *std::move(text);
-    step("index", name, "",
-         {"", Safety::kSafe, "the entries of tensors that change follow them, by the headers"});
+  Reason reason = rebuild_.value_or(
+      Reason{"", Safety::kSafe, "the entries of tensors that change follow them, by the headers"});
+  SW_TRY(auto next, next_index());
+  if (!next) return ok();
+  texts_[name] = std::move(next->text);
+  if (next->total) {
+    reason.why = fmt::format("/metadata/total_size to {}: the bytes of all tensors, by the headers",
+                             *next->total);
   }
+  step(next->total ? "set" : "index", name, "", reason);
+  return ok();
+}
+
+// What stays in the index although it may speak of bytes that do not.
+std::string Workshop::note_of_index(const std::vector<FileChange>& changes) const {
+  const std::string keys = members_carried(model_.checkpoint);
+  const bool anew = std::ranges::any_of(
+      changes, [&](const FileChange& change) { return shards_.contains(change.from); });
+  if (keys.empty() || !anew) return "";
+  return fmt::format(
+      "{} of {}: carried along unchanged; what is said there of shards that change may not hold "
+      "any "
+      "more",
+      keys, quoted(model_.checkpoint.index->name));
 }
 
 Result<Plan> Workshop::finish() {
   remove_empty_shards();
   renumber();
-  update_index();
+  SW_TRY_OK(update_index());
   Plan plan;
   for (auto& [file, draft] : shards_) {
     FileChange change{.from = file, .to = draft.file};
@@ -292,6 +310,9 @@ Result<Plan> Workshop::finish() {
     const bool is_there = model_.checkpoint.folder->describe(file).kind != EntryKind::kAbsent;
     plan.changes.push_back(
         {.from = is_there ? file : "", .to = file, .content = literal(std::move(text))});
+  }
+  if (std::string note = note_of_index(plan.changes); !note.empty()) {
+    plan.notes.push_back(std::move(note));
   }
   std::ranges::stable_sort(
       steps_, [](const PlanStep& a, const PlanStep& b) { return natural_less(a.file, b.file); });

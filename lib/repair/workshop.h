@@ -72,7 +72,9 @@ class Workshop {
   void remove_empty_shards();
   [[nodiscard]] bool is_set_to_number() const;
   void renumber();
-  void update_index();
+  [[nodiscard]] Result<std::optional<IndexText>> next_index() const;
+  Status update_index();
+  [[nodiscard]] std::string note_of_index(const std::vector<FileChange>& changes) const;
   [[nodiscard]] Result<std::string> text_of(const std::string& file) const;
 
   const Model& model_;

@@ -24,8 +24,8 @@ struct RepairOptions {
   bool dry_run{};
   TieForm tie{};
   std::string layout{};  // rewrite to this layout; empty: as found
-  // arch, rules, threads, monitor, severity. `select` chooses the fixes to apply; what it leaves
-  // out still counts as a finding. What `ignore` leaves out does not.
+  // arch, rules, threads, monitor, severity. `select` and `ignore` choose the fixes to apply; what
+  // they leave out still counts as a finding.
   CheckOptions check{};
 };
 
@@ -46,8 +46,8 @@ struct RepairReport {
   std::uint64_t bytes_written{};
   std::uint64_t bytes_linked{};
   std::string refused{};  // why nothing was published, where that is so
-  // Fixes that were not applied because they contradict others, and files that could not be
-  // carried.
+  // Fixes that are left although they were wanted, why a form or layout cannot be had, what an
+  // index carries along unchanged, and files that could not be carried.
   std::vector<std::string> notes{};
 };
 

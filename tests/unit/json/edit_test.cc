@@ -74,6 +74,23 @@ TEST_CASE("json: no member of an equal key comes to light") {
   CHECK(removed(R"({"a": 1, "a": 2, "b": 0})", "/a") == R"({"b": 0})");
 }
 
+TEST_CASE("json: of members with equal keys the last stays, where it is") {
+  const auto left = [](std::string_view text, std::string_view pointer) {
+    auto result = remove_shadowed(text, pointer);
+    return result ? *result : "error: " + result.error().message;
+  };
+  CHECK(left(R"({"a": 1, "b": 2, "a": 3, "c": 4})", "") == R"({"b": 2, "a": 3, "c": 4})");
+  CHECK(left(R"({"a": 1, "\u0061": 2, "a": 3})", "") == R"({"a": 3})");
+  CHECK(left(R"({"x": {"a": 1, "a": 2}, "a": 1})", "/x") == R"({"x": {"a": 2}, "a": 1})");
+  CHECK(left("{\n  \"a\": [1],\n  \"a\": 2\n}\n", "") == "{\n  \"a\": 2\n}\n");
+  CHECK(left(R"({"a":  1 })", "") == R"({"a":  1 })");
+  CHECK(left("{}", "") == "{}");
+  CHECK(left(R"({"a": [1, 1]})", "/a") == "error: nothing at '/a'");
+  CHECK(left(R"({"a": 1})", "/b") == "error: nothing at '/b'");
+  CHECK(left("{", "") == "error: line 1, column 2: the text ends too early");
+  CHECK(left("{}", "a") == "error: 'a' is no JSON pointer");
+}
+
 TEST_CASE("json: objects on the way to a new value are made") {
   CHECK(set("{}", "/a/b", "1") == R"({"a": {"b": 1}})");
   CHECK(set(R"({"a": 1})", "/b/c/d", "2") == R"({"a": 1, "b": {"c": {"d": 2}}})");

@@ -36,7 +36,7 @@ std::vector<std::string> left_of(std::vector<Finding> findings) {
     REQUIRE(plan);
     CHECK(plan->changes.empty());
     CHECK(plan->steps.empty());
-    auto sorted = plan->notes;
+    auto sorted = plan->left;
     std::ranges::sort(sorted);
     if (turn == 1) CHECK(sorted == notes);
     notes = sorted;
@@ -140,7 +140,7 @@ TEST_CASE("plan: what is dropped is not renamed, shaped or turned besides") {
         model.model, {wanting("ST100", {edit::DropTensor{kShard, "b"}}), wanting("ST200", {other})},
         {.unsafe = true});
     REQUIRE(plan);
-    CHECK(plan->notes.empty());
+    CHECK(plan->left.empty());
     REQUIRE(plan->steps.size() == 1);
     CHECK(plan->steps[0].op == "drop");
     CHECK(plan->steps[0].why == "every byte of it is in 'a' of 'model.safetensors', which stays");
@@ -159,7 +159,7 @@ TEST_CASE(
   const auto plan =
       plan_fixes(model.model, {wanting("CF100", {set}), wanting("CF200", {set})}, {.unsafe = true});
   REQUIRE(plan);
-  CHECK(plan->notes.empty());
+  CHECK(plan->left.empty());
   CHECK(plan->changes.size() == 1);
   for (const char* file : {"model.safetensors", "absent.safetensors"}) {
     CHECK(one_left(edit::DropFile{file}) ==

@@ -36,10 +36,10 @@ constexpr std::string_view kSame =
     R"({"dtype": "F32", "shape": [8, 4], "fill": "same:model.embed_tokens.weight"})";
 constexpr std::string_view kOther = R"({"dtype": "F32", "shape": [8, 4], "fill": "random:99"})";
 
-// The steps of a plan without any finding, as "op file tensor", or why there is none.
+// The steps of a plan for the form, as "op file tensor", or why there is none.
 std::vector<std::string> steps(std::string_view description, TieForm form) {
   const CheckedModel model = test::checked(description);
-  const auto plan = plan_fixes(model.model, {}, {.tie = form});
+  const auto plan = plan_form(model.model, form);
   if (!plan) {
     CHECK(plan.error().code == ErrorCode::kInvalidArgument);
     return {plan.error().message};
@@ -64,8 +64,13 @@ TEST_CASE(
 
 TEST_CASE("ties: a head is dropped for its bytes alone") {
   const TieSteps differs = {
-      "'lm_head.weight' cannot be dropped: its bytes are not those of 'model.embed_tokens.weight'"};
+      "'lm_head.weight' cannot be dropped: its bytes are not those of 'model.embed_tokens.weight'; "
+      "'--untie' keeps both"};
   CHECK(steps(llama(true, kOther), TieForm::kDrop) == differs);
+  // Where nothing is tied there is nothing to untie.
+  CHECK(steps(llama(false, kOther), TieForm::kDrop) ==
+        TieSteps{"'lm_head.weight' cannot be dropped: its bytes are not those of "
+                 "'model.embed_tokens.weight'"});
   // Zeros are zeros, whatever they count as.
   CHECK(steps(llama(true, R"({"dtype": "I32", "shape": [8, 4], "fill": "zero"})",
                     R"(, "fill": {"model.embed_tokens.weight": "zero"})"),
@@ -132,7 +137,7 @@ TEST_CASE("ties: a form that would need a damaged shard written anew is refused"
               R"(\"lm_head.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]},)"),
           TieForm::kDrop) ==
       TieSteps{"'lm_head.weight' cannot be dropped: its bytes are not those of "
-               "'model.embed_tokens.weight'"});
+               "'model.embed_tokens.weight'; '--untie' keeps both"});
 }
 
 Finding wanting(std::vector<Edit> edits) {

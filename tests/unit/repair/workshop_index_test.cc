@@ -87,19 +87,7 @@ TEST_CASE(
 TEST_CASE("workshop: an index is written anew where that changes it") {
   const CheckedModel model =
       checked(R"({"rule": "llama", "config": {"num_hidden_layers": 1}, "shards": 2})");
-  Workshop first(model.model);
-  first.rebuild_index(kAsked);
-  const auto plan = first.finish();
-  REQUIRE(plan);
-  REQUIRE(plan->changes.size() == 1);  // sorted otherwise
-  std::string files = R"({"rule": "llama", "config": {"num_hidden_layers": 1}, "shards": 2,
-      "files": {"model.safetensors.index.json": {"text": ")";
-  for (const char c : text_of(*plan->changes[0].content)) {
-    if (c == '"' || c == '\\') files += '\\';
-    files += c == '\n' ? std::string("\\n") : std::string(1, c);
-  }
-  const CheckedModel written = checked(files + "\"}}}");
-  Workshop again(written.model);
+  Workshop again(model.model);  // its entries are right, in whatever order
   again.rebuild_index(kAsked);
   const auto nothing = again.finish();
   REQUIRE(nothing);
@@ -118,6 +106,96 @@ TEST_CASE("workshop: an index is written anew where that changes it") {
   const std::string index = text_of(*rebuilt->changes.front().content);
   CHECK(index.find(R"("b": "m-00002-of-00003.safetensors")") != std::string::npos);
   CHECK(index.find("m-00003") == std::string::npos);
+}
+
+// What writing the index anew makes of this text beside two shards, and the steps.
+std::string rebuilt(const std::string& text, std::vector<PlanStep>* steps = nullptr) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') escaped += '\\';
+    escaped += c == '\n' ? std::string("\\n") : std::string(1, c);
+  }
+  const CheckedModel model = checked(R"({"files": {
+      "a.safetensors": {"tensors": {"a": {"dtype": "U8", "shape": [1], "fill": "one"}}},
+      "b.safetensors": {"tensors": {"b": {"dtype": "U8", "shape": [2], "fill": "one"}}},
+      "model.safetensors.index.json": {"text": ")" +
+                                     escaped + "\"}}}");
+  Workshop work(model.model);
+  work.rebuild_index(kAsked);
+  const auto plan = work.finish();
+  REQUIRE_MESSAGE(plan, why_not(plan));
+  CHECK(plan->notes.empty());  // no shard changes
+  if (steps != nullptr) *steps = plan->steps;
+  return plan->changes.empty() ? text : text_of(*plan->changes.front().content);
+}
+
+TEST_CASE("workshop: an index keeps every byte but what was wrong in it") {
+  std::vector<PlanStep> steps;
+  // The total alone, whatever stands around it, and in whatever order.
+  CHECK(rebuilt("{\"v\":1e0,\"weight_map\":{\"b\":\"b.safetensors\", \"a\":\"a.safetensors\"},\n"
+                "\"metadata\":{\"x\":[ ],\"total_size\":5},\"hashes\":{\"a\" : \"\\u0062\"}}",
+                &steps) ==
+        "{\"v\":1e0,\"weight_map\":{\"b\":\"b.safetensors\", \"a\":\"a.safetensors\"},\n"
+        "\"metadata\":{\"x\":[ ],\"total_size\":3},\"hashes\":{\"a\" : \"\\u0062\"}}");
+  REQUIRE(steps.size() == 1);
+  CHECK(steps.front().op == "set");
+  CHECK(steps.front().why == "/metadata/total_size to 3: the bytes of all tensors, by the headers");
+  // The map is written anew where it is wrong, in its place.
+  const std::string map = "{\n    \"a\": \"a.safetensors\",\n    \"b\": \"b.safetensors\"\n  }";
+  CHECK(rebuilt("{\"weight_map\": {\"b\": \"a.safetensors\", \"a\": \"b.safetensors\"}, "
+                "\"hashes\": {\"a\":1},"
+                " \"metadata\": {\"z\": 0, \"total_size\": 1}}\n",
+                &steps) == "{\"weight_map\": " + map +
+                               ", \"hashes\": {\"a\":1},"
+                               " \"metadata\": {\"z\": 0, \"total_size\": 3}}\n");
+  REQUIRE(steps.size() == 1);
+  CHECK(steps.front().op == "index");
+  CHECK(rebuilt(R"({"hashes": 1, "weight_map": [], "metadata": {"total_size": 3}})") ==
+        R"({"hashes": 1, "weight_map": )" + map + R"(, "metadata": {"total_size": 3}})");
+  CHECK(rebuilt(R"({"hashes": 1, "metadata": {"total_size": 3}})") ==
+        R"({"hashes": 1, "metadata": {"total_size": 3}, "weight_map": )" + map + "}");
+  const std::string right = R"("weight_map": )" + map;
+  CHECK(rebuilt("{" + right + R"(, "metadata": null, "h": 1})") ==
+        "{" + right + ", \"metadata\": {\n      \"total_size\": 3\n  }, \"h\": 1}");
+}
+
+TEST_CASE("workshop: what stands twice in an index stands there once, and the rest stays") {
+  const std::string map = R"("weight_map": {"a": "a.safetensors", "b": "b.safetensors"})";
+  CHECK(rebuilt(R"({"metadata": {"total_size": 1, "x": 1, "total_size": 3, "x": 2}, "h": 0, )" +
+                map + "}") == R"({"metadata": {"total_size": 3, "x": 2}, "h": 0, )" + map + "}");
+  CHECK(rebuilt(R"({"weight_map": {}, "h": 0, "metadata": 1, "metadata": {"total_size": 3}, )" +
+                map + "}") == R"({"h": 0, "metadata": {"total_size": 3}, )" + map + "}");
+  CHECK(rebuilt("\xEF\xBB\xBF{\"metadata\": {\"total_size\": 3}, " + map + ", \"h\": 0}") ==
+        "{\"metadata\": {\"total_size\": 3}, " + map + ", \"h\": 0}");
+  // Nothing of a text that is no index can be kept.
+  CHECK(rebuilt("{\"h\": 0, ").starts_with("{\n  \"metadata\": {\n    \"total_size\": 3\n"));
+}
+
+TEST_CASE("workshop: members that nobody knows are carried, and named where shards change") {
+  const CheckedModel model = checked(R"({"files": {
+      "a.safetensors": {"tensors": {"a": {"dtype": "U8", "shape": [1], "fill": "one"},
+                                    "c": {"dtype": "U8", "shape": [1], "fill": "one"}}},
+      "model.safetensors.index.json": {"json": {"metadata": {"total_size": 2}, "weight_map":
+          {"a": "a.safetensors", "c": "a.safetensors"}, "format_version": 2,
+           "shard_hashes": {"a.safetensors": "00"}}}}})");
+  Workshop work(model.model);
+  REQUIRE(work.drop("a.safetensors", "c", kAsked));
+  const auto plan = work.finish();
+  REQUIRE(plan);
+  REQUIRE(plan->notes.size() == 1);
+  CHECK(plan->notes.front() ==
+        "'format_version', 'shard_hashes' of 'model.safetensors.index.json': carried along "
+        "unchanged; what is said there of shards that change may not hold any more");
+  const std::string index = text_of(*plan->changes.back().content);
+  CHECK(index.find("\"shard_hashes\"") != std::string::npos);
+  CHECK(index.find("\"c\"") == std::string::npos);
+  // Also where the index itself need not change.
+  Workshop relaid(model.model);
+  REQUIRE(relaid.relay("a.safetensors", false, kAsked));
+  const auto same = relaid.finish();
+  REQUIRE(same);
+  CHECK(same->changes.size() == 1);
+  CHECK(same->notes.size() == 1);
 }
 
 // The index after the last tensor of the second shard was dropped.
