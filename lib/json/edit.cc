@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <ranges>
 #include <unordered_set>
 #include <vector>
 
@@ -304,17 +305,22 @@ Result<std::string> remove_shadowed(std::string_view text, std::string_view poin
   SW_TRY(const Span span, value_at(text, *steps, pointer));
   const auto container = open_container(text, span, {});
   if (!container || !container->is_object) return not_found(pointer);
-  std::string out(text);
+  std::vector<Span> gone;
   std::unordered_set<std::string> seen;
-  // From the end, so that the places before stay right, and the last of equal keys is seen first.
+  // From the end: the last of equal keys is seen first. The last of all is never among them, so
+  // that the others' places do not overlap.
   for (std::size_t i = container->items.size(); i-- > 0;) {
     const Span key = container->items[i].key;
-    if (seen.insert(decode_string(text.substr(key.begin + 1, key.end - key.begin - 2))).second) {
-      continue;
-    }
-    const Span gone = removal(*container, i, i);
-    out.erase(gone.begin, gone.end - gone.begin);
+    if (!seen.insert(decode_string(text.substr(key.begin + 1, key.end - key.begin - 2))).second)
+      gone.push_back(removal(*container, i, i));
   }
+  std::string out;
+  std::size_t at = 0;
+  for (const Span& one : std::views::reverse(gone)) {
+    out += text.substr(at, one.begin - at);
+    at = one.end;
+  }
+  out += text.substr(at);
   return out;
 }
 
