@@ -33,6 +33,14 @@ Error unusable(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
 }
 
+// The files that a repair in place writes or takes away.
+std::vector<std::string> changed_names(const Outcome& outcome) {
+  std::vector<std::string> names = outcome.removed();
+  for (const auto& [name, file] : outcome.files)
+    names.push_back(name);
+  return names;
+}
+
 // The folder that a repair in place of this MODEL changes, also where the model is in pieces.
 Result<std::string> folder_of(const std::string& path) {
   struct stat status{};
@@ -248,9 +256,12 @@ Result<RepairReport> repair_on(const Disk& disk, const std::string& path,
   report.refused = refusal(rehearsal, options);
   const bool in_place = options.output.empty();
   if (in_place && report.nothing_to_do) report.refused.clear();  // there is nothing to publish
-  if (options.dry_run || !report.refused.empty() || (in_place && report.nothing_to_do)) {
-    return report;
+  if (!report.refused.empty() || (in_place && report.nothing_to_do)) return report;
+  if (in_place) {
+    const std::string& directory = rehearsal.before().model.checkpoint.directory;
+    SW_TRY_OK(InPlace::accepts(directory, changed_names(rehearsal.outcome)));
   }
+  if (options.dry_run) return report;
   if (options.check.monitor.stopped()) return Error{ErrorCode::kInterrupted, "interrupted"};
   RepairRun run(disk, rehearsal, std::move(catalogue), options, report);
   Status written = in_place ? run.in_place() : run.to_output();

@@ -1,9 +1,10 @@
 // Every system call that changes the disk, and nothing else: lib/write reaches the disk through
 // this class alone, so that a test can refuse or stop any step of it.
 //
-// Paths are whole (absolute); nothing is ever opened through a symbolic link for writing, and no
-// file that exists is opened for writing, but one that a killed run of this program left unfinished
-// in a folder of its own.
+// Paths are whole (absolute) and real: no step follows a symbolic link, at the end of a path or on
+// the way to it, so that nothing outside of a model is reached through one inside of it. No file
+// that exists is opened for writing, but one that a killed run of this program left unfinished in a
+// folder of its own.
 #pragma once
 
 #include <sys/types.h>
@@ -16,6 +17,7 @@
 #include "base/bytes.h"
 #include "io/unique_fd.h"
 #include "shardwright/result.h"
+#include "write/reach.h"
 
 namespace shardwright {
 
@@ -108,6 +110,8 @@ class Disk {
  private:
   // True where the step may happen; otherwise errno is set.
   [[nodiscard]] bool may(DiskStep step, const std::string& path) const;
+  // The way to `path`, where the step may happen; otherwise none, and errno is set.
+  [[nodiscard]] Reached begin(DiskStep step, const std::string& path) const;
 
   Gate gate_;
 };

@@ -98,6 +98,14 @@ Result<InPlace> InPlace::begin(const Disk& disk, const std::string& folder) {
   return result;
 }
 
+Status InPlace::accepts(const std::string& folder, std::span<const std::string> names) {
+  SW_TRY(const std::string place, real_path(folder));
+  SW_TRY_OK(undo_entries(place));
+  for (const std::string& name : names)
+    SW_TRY_OK(has_own_folders(place, name));
+  return ok();
+}
+
 InPlace::InPlace(const Disk& disk, std::string folder, std::optional<FolderLock> lock,
                  UndoEntry entry)
     : disk_(&disk),

@@ -88,6 +88,7 @@ Result<std::vector<std::string>> undo_last(const Disk& disk, const std::string& 
     return nothing(folder);
   }
   const UndoEntry& last = entries.back();
+  SW_TRY_OK(has_own_folders(place, last));
   const std::vector<std::string> names = changed_names(last.manifest->changes);
   if (dry_run) return names;
   const bool is_undo = !last.manifest->undoes.empty();
