@@ -55,11 +55,13 @@ Result<int> undo(const RepairArguments& arguments, Terminal& terminal) {
 
 Result<int> forget(const RepairArguments& arguments, Terminal& terminal) {
   const std::string& model = arguments.models.front();
-  if (Status done = forget_repair(model); !done) return std::move(done).error();
+  const bool dry_run = arguments.options.dry_run;
+  if (Status done = forget_repair(model, dry_run); !done) return std::move(done).error();
   if (arguments.json) {
-    terminal.print(put_back_json(model, "forget", {}, false));
+    terminal.print(put_back_json(model, "forget", {}, dry_run));
   } else if (!arguments.common.quiet) {
-    terminal.print(fmt::format("{} can no longer be put back to what it was\n", shown(model)));
+    terminal.print(fmt::format("{} {} no longer be put back to what it was\n", shown(model),
+                               dry_run ? "could" : "can"));
   }
   return kExitClean;
 }
@@ -101,7 +103,6 @@ Result<RepairArguments> repair_arguments(std::span<const std::string> words) {
                     static_cast<int>(arguments.materialize_tied) +
                     static_cast<int>(arguments.untie);
   if (forms > 1) return usage("--drop-tied, --materialize-tied and --untie exclude each other");
-  if (arguments.forget && options.dry_run) return usage("--forget has no --dry-run");
   options.tie = arguments.drop_tied          ? TieForm::kDrop
                 : arguments.materialize_tied ? TieForm::kMaterialize
                 : arguments.untie            ? TieForm::kUntie

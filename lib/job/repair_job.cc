@@ -261,7 +261,10 @@ Result<RepairReport> repair_on(const Disk& disk, const std::string& path,
     const std::string& directory = rehearsal.before().model.checkpoint.directory;
     SW_TRY_OK(InPlace::accepts(directory, changed_names(rehearsal.outcome)));
   }
-  if (options.dry_run) return report;
+  if (options.dry_run) {
+    if (!in_place) SW_TRY_OK(StagedDir::accepts(options.output, Existing::kRefuse));
+    return report;
+  }
   if (options.check.monitor.stopped()) return Error{ErrorCode::kInterrupted, "interrupted"};
   RepairRun run(disk, rehearsal, std::move(catalogue), options, report);
   Status written = in_place ? run.in_place() : run.to_output();
@@ -283,9 +286,9 @@ Result<std::vector<std::string>> undo_repair(const std::string& path, bool dry_r
   return error;
 }
 
-Status forget_repair(const std::string& path) {
+Status forget_repair(const std::string& path, bool dry_run) {
   SW_TRY(const std::string folder, folder_of(path));
-  return forget_all(Disk(), folder);
+  return forget_all(Disk(), folder, dry_run);
 }
 
 }  // namespace shardwright

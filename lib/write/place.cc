@@ -205,6 +205,11 @@ bool may_be_written(const std::string& folder) {
   return ::access(folder.c_str(), W_OK | X_OK) == 0;
 }
 
+Status is_writable(const std::string& folder) {
+  if (may_be_written(folder)) return ok();
+  return failed("writing into", folder);
+}
+
 Status make_folders_above(const Disk& disk, const std::string& top, std::string_view name) {
   for (std::size_t slash = name.find('/'); slash != std::string_view::npos;
        slash = name.find('/', slash + 1)) {

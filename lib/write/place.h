@@ -49,6 +49,8 @@ Status has_own_folders(const std::string& top, std::string_view name);
 bool is_mount_root(const std::string& path);
 bool is_current_folder(const std::string& path);  // of this process, or above it
 bool may_be_written(const std::string& folder);   // names may be made in it
+// The same with the system's reason. kIo.
+Status is_writable(const std::string& folder);
 
 // Makes the folders between `top`, which exists, and the file `name` below it. kIo as above.
 Status make_folders_above(const Disk& disk, const std::string& top, std::string_view name);
