@@ -24,7 +24,8 @@ Error failed(std::string_view doing, std::string_view path) {
   const int number = errno;
   const ErrorCode code = number == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
   std::string why = std::generic_category().message(number);
-  if (const std::string link = number == ELOOP ? link_above(std::string(path)) : ""; !link.empty()) {
+  if (const std::string link = number == ELOOP ? link_above(std::string(path)) : "";
+      !link.empty()) {
     why = fmt::format(
         "{} is a symbolic link, and nothing is written through one: put the folder that it leads "
         "to in its place",
@@ -184,8 +185,13 @@ Status Disk::resize(const OutFile& file, std::uint64_t bytes) const {
                    "setting the size of", file.path);
 }
 
-Status Disk::set_mode(const OutFile& file, mode_t mode) const {
-  return status_of(may(DiskStep::kSetMode, file.path) && ::fchmod(file.fd.get(), mode) == 0,
+Status Disk::set_mode(const OutFile& file, const FileMode& mode) const {
+  struct stat now{};
+  mode_t bits = mode.bits;
+  const bool same = (bits & kRunAs) == 0 || (::fstat(file.fd.get(), &now) == 0 &&
+                                             mode.owner == now.st_uid && mode.group == now.st_gid);
+  if (!same) bits &= ~kRunAs;
+  return status_of(may(DiskStep::kSetMode, file.path) && ::fchmod(file.fd.get(), bits) == 0,
                    "setting the mode of", file.path);
 }
 
@@ -201,8 +207,8 @@ Status Disk::set_folder_mode(const std::string& path, mode_t mode) const {
 
 Status Disk::set_owner(const std::string& path, uid_t owner, gid_t group) const {
   const Reached at = begin(DiskStep::kSetOwner, path);
-  const bool done = at && ::fchownat(at.folder.get(), at.name.c_str(), owner, group,
-                                     AT_SYMLINK_NOFOLLOW) == 0;
+  const bool done =
+      at && ::fchownat(at.folder.get(), at.name.c_str(), owner, group, AT_SYMLINK_NOFOLLOW) == 0;
   const bool stays = !done && (errno == EPERM || errno == EINVAL || errno == EOPNOTSUPP);
   return status_of(done || stays, "setting the owner of", path);
 }

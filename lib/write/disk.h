@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,8 +31,18 @@ struct OutFile {
   bool direct{};  // writes pass by the page cache: buffers, offsets and lengths in kBlockBytes
 };
 
+// The mode of a file, and whose it is there.
+struct FileMode {
+  mode_t bits{};
+  std::optional<uid_t> owner{};  // none: nobody's in particular
+  std::optional<gid_t> group{};
+};
+
 // What every device and file system of today takes for O_DIRECT and for sharing blocks.
 inline constexpr std::uint64_t kBlockBytes = 4096;
+
+// The bits of a mode by which a program runs as its file's owner or group.
+inline constexpr mode_t kRunAs = 06000;
 
 enum class DiskStep : std::uint8_t {
   kMakeFolder,
@@ -86,7 +97,8 @@ class Disk {
   // Takes a synced file out of the page cache, so that who reads it next reads the disk.
   static void drop_cache(const OutFile& file);
   Status resize(const OutFile& file, std::uint64_t bytes) const;
-  Status set_mode(const OutFile& file, mode_t mode) const;
+  // Without kRunAs where this file has another owner or group.
+  Status set_mode(const OutFile& file, const FileMode& mode) const;
   Status sync(const OutFile& file) const;
 
   Status set_folder_mode(const std::string& path, mode_t mode) const;
