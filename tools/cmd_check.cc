@@ -7,6 +7,7 @@
 
 #include "report/words.h"
 #include "shardwright/report.h"
+#include "tools/output_file.h"
 #include "tools/read_file.h"
 
 namespace shardwright {
@@ -107,6 +108,11 @@ Result<int> run_check(std::span<const std::string> words, Terminal& terminal) {
                    fmt::format("no MODEL given, and none in {}",
                                arguments.files_from == "-" ? "standard input"
                                                            : shown(arguments.files_from))};
+    }
+  }
+  if (!arguments.output_file.empty()) {
+    if (Status kept = keeps_models(arguments.output_file, arguments.models); !kept) {
+      return std::move(kept).error();
     }
   }
   Result<Results> results = Results::open(terminal, arguments.output_file);

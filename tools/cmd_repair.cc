@@ -1,5 +1,8 @@
 #include "tools/cmd_repair.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -40,6 +43,25 @@ Error usage(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
 }
 
+// An option that was given, and says how to repair.
+std::string_view without_meaning(const RepairArguments& arguments) {
+  const RepairOptions& options = arguments.options;
+  const auto given = std::to_array<std::pair<std::string_view, bool>>({
+      {"unsafe", options.unsafe},
+      {"partial", options.partial},
+      {"copy", options.copy},
+      {"select", !options.check.select.empty()},
+      {"ignore", !options.check.ignore.empty()},
+      {"drop-tied", arguments.drop_tied},
+      {"materialize-tied", arguments.materialize_tied},
+      {"untie", arguments.untie},
+      {"layout", !options.layout.empty()},
+      {"arch", !options.check.arch.empty()},
+  });
+  const auto* found = std::ranges::find(given, true, &std::pair<std::string_view, bool>::second);
+  return found == given.end() ? std::string_view() : found->first;
+}
+
 Result<int> undo(const RepairArguments& arguments, Terminal& terminal) {
   const std::string& model = arguments.models.front();
   const bool dry_run = arguments.options.dry_run;
@@ -56,11 +78,13 @@ Result<int> undo(const RepairArguments& arguments, Terminal& terminal) {
 
 Result<int> forget(const RepairArguments& arguments, Terminal& terminal) {
   const std::string& model = arguments.models.front();
-  if (Status done = forget_repair(model); !done) return std::move(done).error();
+  const bool dry_run = arguments.options.dry_run;
+  if (Status done = forget_repair(model, dry_run); !done) return std::move(done).error();
   if (arguments.json) {
-    terminal.print(put_back_json(model, "forget", {}, false));
+    terminal.print(put_back_json(model, "forget", {}, dry_run));
   } else if (!arguments.common.quiet) {
-    terminal.print(fmt::format("{} can no longer be put back to what it was\n", shown(model)));
+    terminal.print(fmt::format("{} {} no longer be put back to what it was\n", shown(model),
+                               dry_run ? "could" : "can"));
   }
   return kExitClean;
 }
@@ -102,7 +126,15 @@ Result<RepairArguments> repair_arguments(std::span<const std::string> words) {
                     static_cast<int>(arguments.materialize_tied) +
                     static_cast<int>(arguments.untie);
   if (forms > 1) return usage("--drop-tied, --materialize-tied and --untie exclude each other");
-  if (arguments.forget && options.dry_run) return usage("--forget has no --dry-run");
+  if (arguments.undo || arguments.forget) {
+    const std::string_view idle = without_meaning(arguments);
+    if (!idle.empty()) {
+      return usage(fmt::format("{} takes no --{}: {}", arguments.undo ? "--undo" : "--forget", idle,
+                               arguments.undo
+                                   ? "it puts back what the last repair in place replaced"
+                                   : "it deletes what is kept for --undo"));
+    }
+  }
   options.tie = arguments.drop_tied          ? TieForm::kDrop
                 : arguments.materialize_tied ? TieForm::kMaterialize
                 : arguments.untie            ? TieForm::kUntie

@@ -143,7 +143,7 @@ void declare_merge(OptionSet& options, MergeArguments& into) {
 int tell_merge(const MergeReport& report, const MergeOptions& options, bool json, bool quiet,
                Terminal& terminal) {
   terminal.print(json ? merge_json(report) : merge_text(report, options, terminal.style(quiet)));
-  if (!report.problems.empty()) return kExitFailed;
+  if (!report.problems.empty() || report.output_refused) return kExitFailed;
   return report.refused.empty() ? kExitClean : kExitFindings;
 }
 

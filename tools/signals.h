@@ -1,5 +1,6 @@
-// SIGINT and SIGTERM ask a job to stop; a second one ends the process at once. SIGPIPE is ignored,
-// so that a closed pipe is an error of write().
+// SIGINT, SIGTERM and SIGHUP ask a job to stop; a second one ends the process at once. Where SIGHUP
+// is ignored from the start, as under nohup, it stays so. SIGPIPE and SIGXFSZ are ignored, so that
+// a closed pipe and a limit on the size of files are errors of write().
 #pragma once
 
 #include <atomic>

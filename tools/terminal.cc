@@ -1,8 +1,6 @@
 #include "tools/terminal.h"
 
-#include <fcntl.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -68,41 +66,6 @@ void Terminal::complain(std::string_view message) {
 
 TextStyle Terminal::style(bool quiet) const {
   return {.color = out_facts_.color, .width = out_facts_.width, .quiet = quiet};
-}
-
-Result<OutputFile> OutputFile::open(const std::string& path) {
-  constexpr mode_t kMode = 0666;  // less the umask
-  int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode);
-  const bool created = descriptor >= 0;
-  if (!created && errno == EEXIST) descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    return Error{ErrorCode::kIo, "cannot write '" + path + "': " + errno_text(errno)};
-  }
-  return OutputFile(path, descriptor, created);
-}
-
-OutputFile::OutputFile(OutputFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      descriptor_(std::exchange(other.descriptor_, -1)),
-      created_(other.created_) {}
-
-OutputFile::~OutputFile() {
-  if (descriptor_ < 0) return;
-  ::close(descriptor_);
-  if (created_) ::unlink(path_.c_str());
-}
-
-Status OutputFile::fill(std::string_view text) {
-  const auto failed = [&](int number) {
-    return Error{ErrorCode::kIo, "cannot write '" + path_ + "': " + errno_text(number)};
-  };
-  struct stat status{};
-  // A device or a pipe has no length to cut.
-  const bool regular = fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode);
-  if (regular && ftruncate(descriptor_, 0) != 0) return failed(errno);
-  if (const int error = write_all(descriptor_, text); error != 0) return failed(error);
-  if (::close(std::exchange(descriptor_, -1)) != 0) return failed(errno);
-  return ok();
 }
 
 }  // namespace shardwright

@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "shardwright/report.h"
-#include "shardwright/result.h"
 
 namespace shardwright {
 
@@ -45,29 +44,6 @@ class Terminal {
   StreamFacts err_facts_;
   std::string pending_;
   int failed_{};  // errno
-};
-
-// Where results go with --output-file: opened before the work begins, so that a path that cannot be
-// written is known at once, and filled at the end. A file that was not there before is removed
-// unless it was filled.
-class OutputFile {
- public:
-  static Result<OutputFile> open(const std::string& path);
-  OutputFile(OutputFile&& other) noexcept;
-  OutputFile& operator=(OutputFile&&) = delete;
-  OutputFile(const OutputFile&) = delete;
-  OutputFile& operator=(const OutputFile&) = delete;
-  ~OutputFile();
-
-  Status fill(std::string_view text);
-
- private:
-  OutputFile(std::string path, int descriptor, bool created)
-      : path_(std::move(path)), descriptor_(descriptor), created_(created) {}
-
-  std::string path_;
-  int descriptor_;
-  bool created_;
 };
 
 }  // namespace shardwright

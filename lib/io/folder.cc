@@ -118,6 +118,8 @@ FolderEntry describe_at(int folder, const std::string& name) {
                                          : EntryKind::kOther;
   entry.bytes = static_cast<std::uint64_t>(status.st_size);
   entry.mode = status.st_mode & 07777U;
+  entry.owner = status.st_uid;
+  entry.group = status.st_gid;
   entry.device = status.st_dev;
   entry.inode = status.st_ino;
   entry.modified_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;

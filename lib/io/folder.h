@@ -20,8 +20,10 @@ struct FolderEntry {
   std::string name{};  // one component, as the system has it
   EntryKind kind{};    // of the link's target
   bool is_link{};
-  std::uint64_t bytes{};       // size of a file
-  mode_t mode{};               // permission bits of the target
+  std::uint64_t bytes{};  // size of a file
+  mode_t mode{};          // permission bits of the target
+  uid_t owner{};
+  gid_t group{};
   std::uint64_t device{};      // identity of the target, for hard links and self-copies
   std::uint64_t inode{};       // 0: nothing is there, or the system does not let it be looked at
   std::int64_t modified_ns{};  // since 1970

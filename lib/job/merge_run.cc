@@ -152,10 +152,13 @@ Status MergeRun::foresee(std::span<const MergePlan* const> plans) {
   if (options().dry_run) {
     SW_TRY(const double seconds, merge_seconds(planned_.plan, threads_.computing));
     report_.estimated_seconds = seconds;
-    if (const Status free = StagedDir::accepts(options().output, existing_of(options())); !free) {
+    if (const Status free = accepts_result(options()); !free) {
+      const bool is_taken = free.error().code == ErrorCode::kInvalidArgument;
+      report_.output_refused = true;
       report_.notes.push_back(
           fmt::format("{}: the merge will stop there{}", free.error().message,
-                      options().overwrite ? "" : "; --overwrite replaces a model"));
+                      is_taken && !options().overwrite ? "; --overwrite replaces a model" : ""));
+      return ok();
     }
   }
   return check_space(options().output, report_.write_bytes,

@@ -11,11 +11,21 @@
 #include "checkpoint/shard_split.h"
 #include "io/folder.h"
 #include "job/merge_facts.h"
+#include "write/place.h"
 
 namespace shardwright {
 
 Existing existing_of(const MergeOptions& options) {
   return options.overwrite ? Existing::kReplaceModel : Existing::kRefuse;
+}
+
+Status accepts_result(const MergeOptions& options) {
+  SW_TRY(const std::string place, real_place(options.output));
+  std::string above = parent_of(place);
+  if (exists(above)) return StagedDir::accepts(place, existing_of(options));
+  while (!exists(above))  // folders on the way are made
+    above = parent_of(above);
+  return is_writable(above);
 }
 
 Result<MergeStage> stage_merge(const Disk& disk, const MergeOptions& options,

@@ -23,6 +23,9 @@ struct MergeStage {
 
 Existing existing_of(const MergeOptions& options);
 
+// Whether stage_merge() would take the output as it is now, which a dry run asks.
+Status accepts_result(const MergeOptions& options);
+
 // `now`: what the bytes of this merge depend on. kInvalidArgument where it is to go on with a run
 // that was another merge; a note where there is none to go on with.
 Result<MergeStage> stage_merge(const Disk& disk, const MergeOptions& options,

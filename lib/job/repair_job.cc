@@ -33,6 +33,14 @@ Error unusable(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
 }
 
+// The files that a repair in place writes or takes away.
+std::vector<std::string> changed_names(const Outcome& outcome) {
+  std::vector<std::string> names = outcome.removed();
+  for (const auto& [name, file] : outcome.files)
+    names.push_back(name);
+  return names;
+}
+
 // The folder that a repair in place of this MODEL changes, also where the model is in pieces.
 Result<std::string> folder_of(const std::string& path) {
   struct stat status{};
@@ -256,7 +264,13 @@ Result<RepairReport> repair_on(const Disk& disk, const std::string& path,
   if (in_place && report.nothing_to_do && rehearsal.denied.empty()) {
     report.refused.clear();  // there is nothing to publish
   }
-  if (options.dry_run || !report.refused.empty() || (in_place && report.nothing_to_do)) {
+  if (!report.refused.empty() || (in_place && report.nothing_to_do)) return report;
+  if (in_place) {
+    const std::string& directory = rehearsal.before().model.checkpoint.directory;
+    SW_TRY_OK(InPlace::accepts(directory, changed_names(rehearsal.outcome)));
+  }
+  if (options.dry_run) {
+    if (!in_place) SW_TRY_OK(StagedDir::accepts(options.output, Existing::kRefuse));
     return report;
   }
   if (options.check.monitor.stopped()) return Error{ErrorCode::kInterrupted, "interrupted"};
@@ -280,9 +294,9 @@ Result<std::vector<std::string>> undo_repair(const std::string& path, bool dry_r
   return error;
 }
 
-Status forget_repair(const std::string& path) {
+Status forget_repair(const std::string& path, bool dry_run) {
   SW_TRY(const std::string folder, folder_of(path));
-  return forget_all(Disk(), folder);
+  return forget_all(Disk(), folder, dry_run);
 }
 
 }  // namespace shardwright

@@ -26,10 +26,10 @@ bool is_weights(std::string_view name) {
 }
 
 // None where the file is new.
-Result<std::optional<mode_t>> mode_of(const Checkpoint& checkpoint, const OutcomeFile& file) {
-  if (file.was.empty()) return std::optional<mode_t>();
+Result<std::optional<FileMode>> mode_of(const Checkpoint& checkpoint, const OutcomeFile& file) {
+  if (file.was.empty()) return std::optional<FileMode>();
   const FolderEntry was = checkpoint.folder->describe(file.was);
-  if (was.kind == EntryKind::kFile) return std::optional(was.mode);
+  if (was.kind == EntryKind::kFile) return std::optional(FileMode{was.mode, was.owner, was.group});
   return Error{ErrorCode::kIo, fmt::format("{} is no file any more, or cannot be looked at",
                                            quoted(join_path(checkpoint.directory, file.was)))};
 }
@@ -37,7 +37,7 @@ Result<std::optional<mode_t>> mode_of(const Checkpoint& checkpoint, const Outcom
 Result<WriteCount> write_content(const Disk& disk, const Checkpoint& checkpoint,
                                  const OutcomeFile& file, const std::string& path, bool digest,
                                  const StageOptions& options) {
-  SW_TRY(const std::optional<mode_t> mode, mode_of(checkpoint, file));
+  SW_TRY(const std::optional<FileMode> mode, mode_of(checkpoint, file));
   return write_file(disk, path, *file.content,
                     {.threads = options.threads,
                      .mode = mode,

@@ -22,7 +22,7 @@ bool is_ours(std::string_view name) {
 
 // The whole file as shared blocks; false where that cannot be, and then there is no file.
 Result<bool> share_file(const Disk& disk, const ByteSource& from, const std::string& to,
-                        mode_t mode) {
+                        const FileMode& mode) {
   SW_TRY(const OutFile file, disk.create(to));
   constexpr std::uint64_t kToTheEnd = 0;
   SW_TRY(const bool shared, disk.share(file, 0, from.descriptor(), 0, kToTheEnd));
@@ -46,7 +46,7 @@ class Carrier {
       return Error{ErrorCode::kIo, fmt::format("{} went away", quoted(from, 1000))};
     }
     const auto bytes = static_cast<std::uint64_t>(status.st_size);
-    const mode_t mode = status.st_mode & 07777U;
+    const FileMode mode{status.st_mode & 07777U, status.st_uid, status.st_gid};
     if (!options_.copy) {
       SW_TRY(const bool placed, share_or_link(from, to, mode, may_link));
       if (placed) {
@@ -92,7 +92,7 @@ class Carrier {
   void set_root(std::string root) { root_ = std::move(root); }
 
  private:
-  Result<bool> share_or_link(const std::string& from, const std::string& to, mode_t mode,
+  Result<bool> share_or_link(const std::string& from, const std::string& to, const FileMode& mode,
                              bool may_link) {
     if (can_share_) {
       const auto source = open_file(from);
@@ -163,14 +163,21 @@ Status keep_owner(const Disk& disk, const std::string& was, const std::string& p
   if (was.empty()) return ok();
   struct stat before{};
   struct stat now{};
-  if (::stat(was.c_str(), &before) != 0 || ::stat(path.c_str(), &now) != 0) {
-    return Error{ErrorCode::kIo, fmt::format("{} or {} cannot be looked at",
-                                             quoted(was, kShownPath), quoted(path, kShownPath))};
-  }
-  if (before.st_uid == now.st_uid && before.st_gid == now.st_gid) return ok();
+  const auto look = [&] {
+    return ::stat(was.c_str(), &before) == 0 && ::lstat(path.c_str(), &now) == 0;
+  };
+  const auto same = [&] { return before.st_uid == now.st_uid && before.st_gid == now.st_gid; };
+  const Error unseen{ErrorCode::kIo,
+                     fmt::format("{} or {} cannot be looked at", quoted(was, kShownPath),
+                                 quoted(path, kShownPath))};
+  if (!look()) return unseen;
+  if (same()) return ok();
   SW_TRY_OK(disk.set_owner(path, before.st_uid, before.st_gid));
-  // Giving a file away clears the bits that let it run as its owner.
-  return disk.set_folder_mode(path, now.st_mode & 07777U);
+  if (!look()) return unseen;
+  // Giving a file away clears the bits that let it run as its owner, and these are for its owner
+  // alone.
+  const mode_t run_as = same() ? before.st_mode & kRunAs : 0;
+  return disk.set_folder_mode(path, (now.st_mode & 07777U & ~kRunAs) | run_as);
 }
 
 Status carry_folder(const Disk& disk, const std::string& from, const std::string& to,

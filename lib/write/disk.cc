@@ -1,6 +1,5 @@
 #include "write/disk.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
@@ -10,8 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
-#include <memory>
 #include <system_error>
 #include <vector>
 
@@ -26,8 +23,15 @@ namespace {
 Error failed(std::string_view doing, std::string_view path) {
   const int number = errno;
   const ErrorCode code = number == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
-  return {code, fmt::format("{} {}: {}", doing, quoted(path, kShownPath),
-                            std::generic_category().message(number))};
+  std::string why = std::generic_category().message(number);
+  if (const std::string link = number == ELOOP ? link_above(std::string(path)) : "";
+      !link.empty()) {
+    why = fmt::format(
+        "{} is a symbolic link, and nothing is written through one: put the folder that it leads "
+        "to in its place",
+        quoted(link, kShownPath));
+  }
+  return {code, fmt::format("{} {}: {}", doing, quoted(path, kShownPath), why)};
 }
 
 Status status_of(bool done, std::string_view doing, std::string_view path) {
@@ -40,18 +44,6 @@ bool cannot_have(int number) {
   constexpr std::array kNumbers = {EXDEV,  EOPNOTSUPP, EPERM,  EMLINK, ENOSYS,
                                    ENOTTY, EINVAL,     EACCES, EBUSY};
   return std::ranges::find(kNumbers, number) != kNumbers.end();
-}
-
-std::vector<std::string> names_in(const std::string& path) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(path.c_str()), ::closedir);
-  std::vector<std::string> names;
-  while (stream != nullptr) {
-    const dirent* item = ::readdir(stream.get());
-    if (item == nullptr) break;
-    const std::string_view name = item->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  return names;
 }
 
 }  // namespace
@@ -69,33 +61,41 @@ bool Disk::may(DiskStep step, const std::string& path) const {
   return number == 0;
 }
 
+Reached Disk::begin(DiskStep step, const std::string& path) const {
+  return may(step, path) ? reach(path) : Reached();
+}
+
 Status Disk::make_folder(const std::string& path, mode_t mode) const {
-  return status_of(may(DiskStep::kMakeFolder, path) && ::mkdir(path.c_str(), mode) == 0,
+  const Reached at = begin(DiskStep::kMakeFolder, path);
+  return status_of(at && ::mkdirat(at.folder.get(), at.name.c_str(), mode) == 0,
                    "making the folder", path);
 }
 
 Result<OutFile> Disk::create(const std::string& path, bool direct) const {
   constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  if (!may(DiskStep::kCreate, path)) return failed("creating", path);
+  const Reached at = begin(DiskStep::kCreate, path);
+  if (!at) return failed("creating", path);
+  const int folder = at.folder.get();
   OutFile file{.path = path};
   if (direct) {
-    file.fd = UniqueFd(::open(path.c_str(), kFlags | O_DIRECT, 0666));
+    file.fd = UniqueFd(::openat(folder, at.name.c_str(), kFlags | O_DIRECT, 0666));
     // Some file systems make the file before they refuse the flag.
-    if (!file.fd && errno == EINVAL) ::unlink(path.c_str());
+    if (!file.fd && errno == EINVAL) ::unlinkat(folder, at.name.c_str(), 0);
     file.direct = static_cast<bool>(file.fd);
   }
-  if (!file.fd) file.fd = UniqueFd(::open(path.c_str(), kFlags, 0666));
+  if (!file.fd) file.fd = UniqueFd(::openat(folder, at.name.c_str(), kFlags, 0666));
   if (!file.fd) return failed("creating", path);
   return file;
 }
 
 Result<OutFile> Disk::reopen(const std::string& path, bool direct) const {
   constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-  if (!may(DiskStep::kReopen, path)) return failed("opening", path);
+  const Reached at = begin(DiskStep::kReopen, path);
+  if (!at) return failed("opening", path);
   OutFile file{.path = path};
-  if (direct) file.fd = UniqueFd(::open(path.c_str(), kFlags | O_DIRECT));
+  if (direct) file.fd = UniqueFd(::openat(at.folder.get(), at.name.c_str(), kFlags | O_DIRECT));
   file.direct = static_cast<bool>(file.fd);
-  if (!file.fd) file.fd = UniqueFd(::open(path.c_str(), kFlags));
+  if (!file.fd) file.fd = UniqueFd(::openat(at.folder.get(), at.name.c_str(), kFlags));
   struct stat status{};
   if (!file.fd || ::fstat(file.fd.get(), &status) != 0) return failed("opening", path);
   if (!S_ISREG(status.st_mode) || status.st_nlink != 1) {
@@ -185,8 +185,13 @@ Status Disk::resize(const OutFile& file, std::uint64_t bytes) const {
                    "setting the size of", file.path);
 }
 
-Status Disk::set_mode(const OutFile& file, mode_t mode) const {
-  return status_of(may(DiskStep::kSetMode, file.path) && ::fchmod(file.fd.get(), mode) == 0,
+Status Disk::set_mode(const OutFile& file, const FileMode& mode) const {
+  struct stat now{};
+  mode_t bits = mode.bits;
+  const bool same = (bits & kRunAs) == 0 || (::fstat(file.fd.get(), &now) == 0 &&
+                                             mode.owner == now.st_uid && mode.group == now.st_gid);
+  if (!same) bits &= ~kRunAs;
+  return status_of(may(DiskStep::kSetMode, file.path) && ::fchmod(file.fd.get(), bits) == 0,
                    "setting the mode of", file.path);
 }
 
@@ -196,18 +201,22 @@ Status Disk::sync(const OutFile& file) const {
 }
 
 Status Disk::set_folder_mode(const std::string& path, mode_t mode) const {
-  return status_of(may(DiskStep::kSetMode, path) && ::chmod(path.c_str(), mode) == 0,
-                   "setting the mode of", path);
+  const Reached at = begin(DiskStep::kSetMode, path);
+  return status_of(at && change_mode(at, mode), "setting the mode of", path);
 }
 
 Status Disk::set_owner(const std::string& path, uid_t owner, gid_t group) const {
-  const bool done = may(DiskStep::kSetOwner, path) && ::lchown(path.c_str(), owner, group) == 0;
+  const Reached at = begin(DiskStep::kSetOwner, path);
+  const bool done =
+      at && ::fchownat(at.folder.get(), at.name.c_str(), owner, group, AT_SYMLINK_NOFOLLOW) == 0;
   const bool stays = !done && (errno == EPERM || errno == EINVAL || errno == EOPNOTSUPP);
   return status_of(done || stays, "setting the owner of", path);
 }
 
 Status Disk::sync_folder(const std::string& path) const {
-  const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  const Reached at = reach(path);
+  const UniqueFd folder(at ? ::openat(at.folder.get(), at.name.c_str(), kFlags) : -1);
   if (!folder) return failed("syncing", path);
   const bool done = may(DiskStep::kSyncFolder, path) && ::fsync(folder.get()) == 0;
   // Some network file systems have no fsync for folders; their renames are synchronous.
@@ -215,63 +224,69 @@ Status Disk::sync_folder(const std::string& path) const {
 }
 
 Result<bool> Disk::link(const std::string& from, const std::string& to) const {
-  if (may(DiskStep::kLink, to) && ::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), 0) == 0) {
+  const Reached target = begin(DiskStep::kLink, to);
+  const Reached source = target ? reach(from) : Reached();
+  if (source && ::linkat(source.folder.get(), source.name.c_str(), target.folder.get(),
+                         target.name.c_str(), 0) == 0) {
     return true;
   }
   if (cannot_have(errno)) return false;
-  return failed("linking", to);
+  return failed("linking", target && errno == ELOOP ? from : to);
 }
 
 Status Disk::rename(const std::string& from, const std::string& to) const {
-  return status_of(may(DiskStep::kRename, to) && ::rename(from.c_str(), to.c_str()) == 0,
-                   "moving a file to", to);
+  const Reached target = begin(DiskStep::kRename, to);
+  return status_of(target && move_to(from, target, 0), "moving a file to", to);
 }
 
 Status Disk::rename_new(const std::string& from, const std::string& to) const {
-  if (may(DiskStep::kRename, to) &&
-      ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
-    return ok();
-  }
+  Reached target = begin(DiskStep::kRename, to);
+  if (target && move_to(from, target, RENAME_NOREPLACE)) return ok();
   if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) {
     return failed("moving a file to", to);
   }
+  if (!target) target = reach(to);
   struct stat status{};
-  if (::lstat(to.c_str(), &status) == 0) {
-    errno = EEXIST;
-    return failed("moving a file to", to);
-  }
-  return status_of(::rename(from.c_str(), to.c_str()) == 0, "moving a file to", to);
+  const bool taken = target && ::fstatat(target.folder.get(), target.name.c_str(), &status,
+                                         AT_SYMLINK_NOFOLLOW) == 0;
+  if (taken) errno = EEXIST;
+  return status_of(target && !taken && move_to(from, target, 0), "moving a file to", to);
 }
 
 Result<bool> Disk::exchange(const std::string& a, const std::string& b) const {
-  if (may(DiskStep::kExchange, b) &&
-      ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) {
-    return true;
-  }
+  const Reached target = begin(DiskStep::kExchange, b);
+  if (target && move_to(a, target, RENAME_EXCHANGE)) return true;
   if (cannot_have(errno)) return false;
   return failed("exchanging", b);
 }
 
 Status Disk::remove(const std::string& path) const {
-  return status_of(may(DiskStep::kRemove, path) && (::unlink(path.c_str()) == 0 || errno == ENOENT),
-                   "removing", path);
+  const Reached at = begin(DiskStep::kRemove, path);
+  const bool done = at && ::unlinkat(at.folder.get(), at.name.c_str(), 0) == 0;
+  return status_of(done || errno == ENOENT, "removing", path);
 }
 
 Status Disk::remove_folder(const std::string& path) const {
-  return status_of(
-      may(DiskStep::kRemoveFolder, path) && (::rmdir(path.c_str()) == 0 || errno == ENOENT),
-      "removing", path);
+  const Reached at = begin(DiskStep::kRemoveFolder, path);
+  const bool done = at && ::unlinkat(at.folder.get(), at.name.c_str(), AT_REMOVEDIR) == 0;
+  return status_of(done || errno == ENOENT, "removing", path);
 }
 
 Status Disk::remove_tree(const std::string& path) const {
-  struct stat status{};
-  if (::lstat(path.c_str(), &status) != 0) {
-    return status_of(errno == ENOENT, "removing", path);
+  std::vector<std::string> names;
+  {
+    const Reached at = reach(path);
+    struct stat status{};
+    if (!at || ::fstatat(at.folder.get(), at.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      return status_of(errno == ENOENT, "removing", path);
+    }
+    if (!S_ISDIR(status.st_mode)) return remove(path);
+    // A folder that nobody may write to was carried with its mode; if this fails, what follows
+    // does.
+    if ((status.st_mode & S_IRWXU) != S_IRWXU) static_cast<void>(change_mode(at, S_IRWXU));
+    names = names_in(at);
   }
-  if (!S_ISDIR(status.st_mode)) return remove(path);
-  // A folder that nobody may write to was carried with its mode; if this fails, what follows does.
-  if ((status.st_mode & S_IRWXU) != S_IRWXU) static_cast<void>(::chmod(path.c_str(), S_IRWXU));
-  for (const std::string& name : names_in(path))
+  for (const std::string& name : names)
     SW_TRY_OK(remove_tree(join_path(path, name)));
   return remove_folder(path);
 }

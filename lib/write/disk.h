@@ -1,21 +1,24 @@
 // Every system call that changes the disk, and nothing else: lib/write reaches the disk through
 // this class alone, so that a test can refuse or stop any step of it.
 //
-// Paths are whole (absolute); nothing is ever opened through a symbolic link for writing, and no
-// file that exists is opened for writing, but one that a killed run of this program left unfinished
-// in a folder of its own.
+// Paths are whole (absolute) and real: no step follows a symbolic link, at the end of a path or on
+// the way to it, so that nothing outside of a model is reached through one inside of it. No file
+// that exists is opened for writing, but one that a killed run of this program left unfinished in a
+// folder of its own.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/bytes.h"
 #include "io/unique_fd.h"
 #include "shardwright/result.h"
+#include "write/reach.h"
 
 namespace shardwright {
 
@@ -28,8 +31,18 @@ struct OutFile {
   bool direct{};  // writes pass by the page cache: buffers, offsets and lengths in kBlockBytes
 };
 
+// The mode of a file, and whose it is there.
+struct FileMode {
+  mode_t bits{};
+  std::optional<uid_t> owner{};  // none: nobody's in particular
+  std::optional<gid_t> group{};
+};
+
 // What every device and file system of today takes for O_DIRECT and for sharing blocks.
 inline constexpr std::uint64_t kBlockBytes = 4096;
+
+// The bits of a mode by which a program runs as its file's owner or group.
+inline constexpr mode_t kRunAs = 06000;
 
 enum class DiskStep : std::uint8_t {
   kMakeFolder,
@@ -84,7 +97,8 @@ class Disk {
   // Takes a synced file out of the page cache, so that who reads it next reads the disk.
   static void drop_cache(const OutFile& file);
   Status resize(const OutFile& file, std::uint64_t bytes) const;
-  Status set_mode(const OutFile& file, mode_t mode) const;
+  // Without kRunAs where this file has another owner or group.
+  Status set_mode(const OutFile& file, const FileMode& mode) const;
   Status sync(const OutFile& file) const;
 
   Status set_folder_mode(const std::string& path, mode_t mode) const;
@@ -108,6 +122,8 @@ class Disk {
  private:
   // True where the step may happen; otherwise errno is set.
   [[nodiscard]] bool may(DiskStep step, const std::string& path) const;
+  // The way to `path`, where the step may happen; otherwise none, and errno is set.
+  [[nodiscard]] Reached begin(DiskStep step, const std::string& path) const;
 
   Gate gate_;
 };

@@ -1,6 +1,7 @@
 #include "write/in_place.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -96,6 +97,20 @@ Result<InPlace> InPlace::begin(const Disk& disk, const std::string& folder) {
   SW_TRY_OK(disk.make_folder(result.entry_.path));
   SW_TRY_OK(disk.make_folder(result.staging_));
   return result;
+}
+
+Status InPlace::accepts(const std::string& folder, std::span<const std::string> names) {
+  SW_TRY(const std::string place, real_path(folder));
+  SW_TRY_OK(undo_entries(place));
+  std::set<std::string> folders = {place, join_path(place, kUndoFolder)};
+  for (const std::string& name : names) {
+    SW_TRY_OK(has_own_folders(place, name));
+    folders.insert(parent_of(join_path(place, name)));
+  }
+  for (const std::string& one : folders) {
+    if (exists(one)) SW_TRY_OK(is_writable(one));
+  }
+  return ok();
 }
 
 InPlace::InPlace(const Disk& disk, std::string folder, std::optional<FolderLock> lock,

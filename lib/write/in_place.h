@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,10 @@ class InPlace {
   // Locks the folder, finishes what a killed run left in it, and makes a folder for the new files.
   // kIo where another run holds it. `disk` must outlive the result.
   static Result<InPlace> begin(const Disk& disk, const std::string& folder);
+
+  // Whether begin(), and publish() of a change of these names, can be had, as far as that is seen
+  // without writing.
+  static Status accepts(const std::string& folder, std::span<const std::string> names);
 
   InPlace(InPlace&& other) noexcept;
   InPlace& operator=(InPlace&&) = delete;

@@ -18,10 +18,14 @@
 namespace shardwright {
 namespace {
 
-constexpr std::string_view kName = "manifest.json";
+constexpr std::string_view kManifest = "manifest.json";
 constexpr std::int64_t kVersion = 1;
 constexpr std::uint64_t kMaxBytes = 64 * kMiB;
 constexpr std::array<std::string_view, 4> kKinds = {"replaced", "added", "removed", "kept"};
+
+bool is_number(std::string_view name) {
+  return name.size() >= 4 && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
+}
 
 json::Value text(std::string_view value) {
   return {std::string(value)};
@@ -56,7 +60,8 @@ std::string_view string_at(const json::Value& object, std::string_view key) {
 std::optional<Change> change_from(const json::Value& value) {
   Change change{.name = std::string(string_at(value, "file"))};
   const auto kind = std::ranges::find(kKinds, string_at(value, "change"));
-  if (!is_inside(change.name) || kind == kKinds.end()) return std::nullopt;
+  const bool is_ours = change.name.substr(0, change.name.find('/')) == kUndoFolder;
+  if (!is_inside(change.name) || is_ours || kind == kKinds.end()) return std::nullopt;
   change.kind = static_cast<ChangeKind>(kind - kKinds.begin());
   change.hidden = value.says("hidden", true);
   if (change.kind == ChangeKind::kReplaced || change.kind == ChangeKind::kAdded) {
@@ -80,6 +85,8 @@ std::optional<Manifest> from_json(const json::Value& root) {
     return std::nullopt;
   }
   Manifest manifest{.done = state == "done", .undoes = std::string(string_at(root, "undoes"))};
+  // It becomes a part of a path.
+  if (!manifest.undoes.empty() && !is_number(manifest.undoes)) return std::nullopt;
   for (const json::Value& value : *changes->array()) {
     auto change = change_from(value);
     if (!change) return std::nullopt;
@@ -89,7 +96,12 @@ std::optional<Manifest> from_json(const json::Value& root) {
 }
 
 Result<std::optional<Manifest>> read_manifest(const std::string& entry) {
-  const std::string path = join_path(entry, kName);
+  const std::string path = join_path(entry, kManifest);
+  if (describe_path(path).is_link) {
+    return Error{ErrorCode::kIo,
+                 fmt::format("{} is a symbolic link, which no repair has made: remove it",
+                             quoted(path, kShownPath))};
+  }
   const auto file = open_file(path);
   if (!file && file.error().code == ErrorCode::kNotFound) return std::optional<Manifest>();
   if (!file) return file.error();
@@ -102,33 +114,39 @@ Result<std::optional<Manifest>> read_manifest(const std::string& entry) {
                fmt::format("{} is not a manifest that this version wrote", quoted(path, 1000))};
 }
 
-bool is_number(std::string_view name) {
-  return name.size() >= 4 && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
-}
-
 }  // namespace
 
 Result<std::vector<UndoEntry>> undo_entries(const std::string& folder) {
   std::vector<UndoEntry> entries;
   const std::string undo = join_path(folder, kUndoFolder);
-  const auto listing = open_folder(undo);
-  if (!listing && listing.error().code == ErrorCode::kNotFound) return entries;
-  if (!listing) return listing.error();
-  for (const FolderEntry& found : (*listing)->entries()) {
-    if (!is_number(found.name) || found.is_link) continue;
-    if (found.kind == EntryKind::kOther && found.inode == 0) {
-      return Error{ErrorCode::kIo, fmt::format("{} cannot be looked at",
-                                               quoted(join_path(undo, found.name), kShownPath))};
-    }
-    if (found.kind != EntryKind::kFolder) continue;
+  SW_TRY(const bool there, is_own_folder(undo));
+  if (!there) return entries;
+  SW_TRY(const auto listing, open_folder(undo));
+  for (const FolderEntry& found : listing->entries()) {
+    if (!is_number(found.name)) continue;
     UndoEntry entry{.name = found.name, .path = join_path(undo, found.name)};
+    const bool is_other = found.kind == EntryKind::kFile || found.kind == EntryKind::kOther;
+    if (is_other && !found.is_link && found.inode != 0) continue;
+    SW_TRY_OK(is_own_folder(entry.path));
+    for (const char* part : {"before", "after"})
+      SW_TRY_OK(is_own_folder(join_path(entry.path, part)));
     SW_TRY(entry.manifest, read_manifest(entry.path));
+    if (entry.manifest && !entry.manifest->done) SW_TRY_OK(has_own_folders(folder, entry));
     entries.push_back(std::move(entry));
   }
   std::ranges::stable_sort(entries, [](const UndoEntry& a, const UndoEntry& b) {
     return std::pair(a.name.size(), a.name) < std::pair(b.name.size(), b.name);
   });
   return entries;
+}
+
+Status has_own_folders(const std::string& folder, const UndoEntry& entry) {
+  for (const Change& change : entry.manifest->changes) {
+    for (const std::string& top :
+         {folder, join_path(entry.path, "before"), join_path(entry.path, "after")})
+      SW_TRY_OK(has_own_folders(top, change.name));
+  }
+  return ok();
 }
 
 Status write_manifest(const Disk& disk, const std::string& entry, const Manifest& manifest) {
@@ -143,12 +161,12 @@ Status write_manifest(const Disk& disk, const std::string& entry, const Manifest
     return Error{ErrorCode::kIo,
                  fmt::format("{} does not hold what was written", quoted(aside, 1000))};
   }
-  SW_TRY_OK(disk.rename(aside, join_path(entry, kName)));
+  SW_TRY_OK(disk.rename(aside, join_path(entry, kManifest)));
   return disk.sync_folder(entry);
 }
 
 Status remove_manifest(const Disk& disk, const std::string& entry) {
-  SW_TRY_OK(disk.remove(join_path(entry, kName)));
+  SW_TRY_OK(disk.remove(join_path(entry, kManifest)));
   return disk.sync_folder(entry);
 }
 

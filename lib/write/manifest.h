@@ -40,8 +40,15 @@ struct UndoEntry {
   std::optional<Manifest> manifest{};  // none: a run was killed while it staged
 };
 
-// All entries of a model's folder, oldest first. kMalformed for a manifest that is not ours.
+// All entries of a model's folder, oldest first. kMalformed for a manifest that is not ours. kIo
+// where `.shardwright-undo`, an entry or what an entry holds is a symbolic link or of another kind
+// than we make: it comes with the model, from whoever made that, and nothing may be reached through
+// it.
 Result<std::vector<UndoEntry>> undo_entries(const std::string& folder);
+
+// The folders between the model or the entry and a file that the entry changes are folders: kIo
+// where one is a symbolic link.
+Status has_own_folders(const std::string& folder, const UndoEntry& entry);
 
 // Replaces the manifest of the entry in one step, and syncs it.
 Status write_manifest(const Disk& disk, const std::string& entry, const Manifest& manifest);

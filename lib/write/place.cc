@@ -159,6 +159,31 @@ Result<bool> is_there(const std::string& path) {
   return failed("looking at", path);
 }
 
+Result<bool> is_own_folder(const std::string& path) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return false;
+    return failed("looking at", path);
+  }
+  if (S_ISDIR(status.st_mode)) return true;
+  return Error{ErrorCode::kIo,
+               S_ISLNK(status.st_mode)
+                   ? fmt::format("{} is a symbolic link, and nothing is written, moved or removed "
+                                 "through one: put the folder that it leads to in its place, or "
+                                 "remove the link",
+                                 quoted(path, kShownPath))
+                   : fmt::format("{} is no folder: move it away", quoted(path, kShownPath))};
+}
+
+Status has_own_folders(const std::string& top, std::string_view name) {
+  for (std::size_t slash = name.find('/'); slash != std::string_view::npos;
+       slash = name.find('/', slash + 1)) {
+    SW_TRY(const bool there, is_own_folder(join_path(top, name.substr(0, slash))));
+    if (!there) return ok();
+  }
+  return ok();
+}
+
 bool is_mount_root(const std::string& path) {
   struct statx status{};
   if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status) != 0) return false;
@@ -180,11 +205,17 @@ bool may_be_written(const std::string& folder) {
   return ::access(folder.c_str(), W_OK | X_OK) == 0;
 }
 
+Status is_writable(const std::string& folder) {
+  if (may_be_written(folder)) return ok();
+  return failed("writing into", folder);
+}
+
 Status make_folders_above(const Disk& disk, const std::string& top, std::string_view name) {
   for (std::size_t slash = name.find('/'); slash != std::string_view::npos;
        slash = name.find('/', slash + 1)) {
     const std::string path = join_path(top, name.substr(0, slash));
-    if (!exists(path)) SW_TRY_OK(disk.make_folder(path));
+    SW_TRY(const bool there, is_own_folder(path));
+    if (!there) SW_TRY_OK(disk.make_folder(path));
   }
   return ok();
 }

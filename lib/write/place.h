@@ -41,11 +41,18 @@ std::string remedy_of_full_disk(std::uint64_t bytes);
 bool exists(const std::string& path);  // a link counts, wherever it leads
 // The same where more hangs on it than the next error: kIo where the system does not say.
 Result<bool> is_there(const std::string& path);
+// Whether a folder is there: kIo where it is a link to one, or anything else.
+Result<bool> is_own_folder(const std::string& path);
+// The folders between `top` and the file `name` below it are folders, as far as they are there: kIo
+// where one is a link to a folder, or anything else.
+Status has_own_folders(const std::string& top, std::string_view name);
 bool is_mount_root(const std::string& path);
 bool is_current_folder(const std::string& path);  // of this process, or above it
 bool may_be_written(const std::string& folder);   // names may be made in it
+// The same with the system's reason. kIo.
+Status is_writable(const std::string& folder);
 
-// Makes the folders between `top`, which exists, and the file `name` below it.
+// Makes the folders between `top`, which exists, and the file `name` below it. kIo as above.
 Status make_folders_above(const Disk& disk, const std::string& top, std::string_view name);
 
 // A name that this program gives to folders of unfinished work: ".x.shardwright-Ab3dE9".

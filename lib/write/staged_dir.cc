@@ -72,7 +72,10 @@ Result<StagedDir::Place> StagedDir::place_for(const std::string& target, Existin
   SW_TRY(std::string path, place_of(target));
   Place place{.target = std::move(path)};
   struct stat status{};
-  if (::lstat(place.target.c_str(), &status) != 0) return place;
+  if (::lstat(place.target.c_str(), &status) != 0) {
+    SW_TRY_OK(is_writable(place.folder()));
+    return place;
+  }
   if (!S_ISDIR(status.st_mode)) {
     return Error{ErrorCode::kInvalidArgument, fmt::format("output {} is there and is no folder",
                                                           quoted(place.target, kShownPath))};
@@ -91,6 +94,7 @@ Result<StagedDir::Place> StagedDir::place_for(const std::string& target, Existin
                    is_current_folder(place.target) || !may_be_written(parent_of(place.target));
   }
   if (!place.inside) place.mode = status.st_mode & 07777U;
+  SW_TRY_OK(is_writable(place.folder()));
   return place;
 }
 

@@ -32,7 +32,7 @@ class StagedDir {
   static Result<StagedDir> create(const Disk& disk, const std::string& target,
                                   Existing existing = Existing::kRefuse);
 
-  // Whether create() would take the target as it is now.
+  // Whether create() would take the target as it is now, and may write there.
   static Status accepts(const std::string& target, Existing existing);
 
   // What a killed run left for the same target, and `picks` takes by its path; none where there is

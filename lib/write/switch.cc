@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "base/try.h"
+#include "base/utf8.h"
+#include "io/folder.h"
 #include "write/carry.h"
 #include "write/place.h"
 
@@ -283,8 +285,12 @@ Status switch_back(const Disk& disk, const std::string& folder, const UndoEntry&
 Status finish_exchange(const Disk& disk, const std::string& folder,
                        const std::vector<UndoEntry>& entries) {
   const std::string other = other_folder(folder);
-  SW_TRY(const bool is_left, is_there(other));
-  if (!is_left) return ok();
+  const FolderEntry left = describe_path(other);
+  if (left.kind == EntryKind::kAbsent) return ok();
+  if (left.kind == EntryKind::kOther && left.inode == 0) {
+    return Error{ErrorCode::kIo, fmt::format("{} cannot be looked at", quoted(other, kShownPath))};
+  }
+  if (left.kind != EntryKind::kFolder || left.is_link) return ok();  // not what we made
   for (const UndoEntry& entry : entries) {
     if (!entry.manifest) continue;
     if (!entry.manifest->done) return disk.remove_tree(other);  // it was never exchanged

@@ -47,6 +47,35 @@ ChangeKind opposite(ChangeKind kind) {
   return kind;
 }
 
+bool brings(const Change& change) {
+  return change.kind == ChangeKind::kReplaced || change.kind == ChangeKind::kAdded;
+}
+
+std::string kept_at(const UndoEntry& entry, const std::string& name) {
+  return join_path(join_path(entry.path, "before"), name);
+}
+
+// What takes the entry back, where what it wrote is unchanged and what it kept is there.
+Result<std::vector<Change>> reversed(const std::string& place, const UndoEntry& entry) {
+  std::vector<Change> changes;
+  for (const Change& change : entry.manifest->changes) {
+    SW_TRY_OK(is_unchanged(place, change));
+    Change reverse{.name = change.name, .kind = opposite(change.kind), .hidden = change.hidden};
+    if (brings(reverse)) {
+      const std::string kept = kept_at(entry, change.name);
+      SW_TRY(const bool there, is_there(kept));
+      if (!there) {
+        return Error{ErrorCode::kIo,
+                     fmt::format("{} is not there any more, and the repair cannot be taken back "
+                                 "without it",
+                                 quoted(kept, kShownPath))};
+      }
+    }
+    changes.push_back(std::move(reverse));
+  }
+  return changes;
+}
+
 // The old file once more as a new one: a hard link, so that it is the same file again. A copy is
 // read before the old one may go.
 Status stage_old(const Disk& disk, const std::string& from, const std::string& to) {
@@ -89,23 +118,23 @@ Result<std::vector<std::string>> undo_last(const Disk& disk, const std::string& 
   }
   const UndoEntry& last = entries.back();
   const std::vector<std::string> names = changed_names(last.manifest->changes);
-  if (dry_run) return names;
+  SW_TRY_OK(has_own_folders(place, last));
+  SW_TRY_OK(InPlace::accepts(place, names));
   const bool is_undo = !last.manifest->undoes.empty();
   if (!last.manifest->done || is_undo) {
-    SW_TRY_OK(lock_and_recover(disk, place, !is_undo));
+    if (!dry_run) SW_TRY_OK(lock_and_recover(disk, place, !is_undo));
+    return names;
+  }
+  if (dry_run) {
+    SW_TRY_OK(reversed(place, last));
     return names;
   }
   SW_TRY(InPlace work, InPlace::begin(disk, place));
-  std::vector<Change> changes;
-  for (const Change& change : last.manifest->changes) {
-    SW_TRY_OK(is_unchanged(place, change));
-    Change reverse{.name = change.name, .kind = opposite(change.kind), .hidden = change.hidden};
-    if (reverse.kind == ChangeKind::kReplaced || reverse.kind == ChangeKind::kAdded) {
-      const std::string from = join_path(join_path(last.path, "before"), change.name);
-      SW_TRY_OK(make_folders_above(disk, work.staging(), change.name));
-      SW_TRY_OK(stage_old(disk, from, join_path(work.staging(), change.name)));
-    }
-    changes.push_back(std::move(reverse));
+  SW_TRY(std::vector<Change> changes, reversed(place, last));
+  for (const Change& change : changes) {
+    if (!brings(change)) continue;
+    SW_TRY_OK(make_folders_above(disk, work.staging(), change.name));
+    SW_TRY_OK(stage_old(disk, kept_at(last, change.name), join_path(work.staging(), change.name)));
   }
   SW_TRY_OK(work.publish(std::move(changes), last.name));
   // Done: what is left to finish and to remove, the next run does if this one cannot.
@@ -113,10 +142,12 @@ Result<std::vector<std::string>> undo_last(const Disk& disk, const std::string& 
   return names;
 }
 
-Status forget_all(const Disk& disk, const std::string& folder) {
+Status forget_all(const Disk& disk, const std::string& folder, bool dry_run) {
   SW_TRY(const std::string place, real_path(folder));
   // Also of a run that was killed while it forgot, which left no entry.
   if (!exists(join_path(place, kUndoFolder))) return nothing(folder);
+  SW_TRY_OK(InPlace::accepts(place, {}));
+  if (dry_run) return ok();
   SW_TRY(const auto lock, lock_folder(place));
   SW_TRY_OK(recover(disk, place));
   SW_TRY(const std::vector<UndoEntry> entries, undo_entries(place));

@@ -235,7 +235,7 @@ Status write_text(const Disk& disk, const std::string& path, std::string_view te
                   std::optional<mode_t> mode) {
   SW_TRY(const OutFile file, disk.create(path));
   SW_TRY_OK(disk.write(file, 0, std::as_bytes(std::span(text))));
-  if (mode) SW_TRY_OK(disk.set_mode(file, *mode));
+  if (mode) SW_TRY_OK(disk.set_mode(file, {.bits = *mode}));
   return disk.sync(file);
 }
 

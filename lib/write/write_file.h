@@ -23,12 +23,12 @@
 namespace shardwright {
 
 struct WriteOptions {
-  int threads{};                 // 0: all available
-  std::optional<mode_t> mode{};  // none: by the umask
-  bool share{true};              // share blocks with the sources, or let the system copy them
-  bool sparse{};                 // write the literal bytes alone; all else reads as zeros
-  bool digest{};                 // of the whole file, as it was written
-  Meter* meter{};                // may be null
+  int threads{};                   // 0: all available
+  std::optional<FileMode> mode{};  // none: by the umask
+  bool share{true};                // share blocks with the sources, or let the system copy them
+  bool sparse{};                   // write the literal bytes alone; all else reads as zeros
+  bool digest{};                   // of the whole file, as it was written
+  Meter* meter{};                  // may be null
 };
 
 struct WriteCount {

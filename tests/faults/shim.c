@@ -110,3 +110,12 @@ int open(const char* path, int flags, ...) {
   if (plain && (flags & O_DIRECT) != 0) return refused(EINVAL);
   return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
+
+int openat(int folder, const char* path, int flags, ...) {
+  va_list list;
+  va_start(list, flags);
+  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(list, mode_t) : 0;
+  va_end(list);
+  if (plain && (flags & O_DIRECT) != 0) return refused(EINVAL);
+  return (int)syscall(SYS_openat, folder, path, flags, mode);
+}

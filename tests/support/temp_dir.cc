@@ -12,7 +12,8 @@ namespace shardwright::test {
 
 namespace fs = std::filesystem;
 
-TempDir::TempDir() : path_((fs::temp_directory_path() / "shardwright-XXXXXX").string()) {
+TempDir::TempDir()
+    : path_((fs::canonical(fs::temp_directory_path()) / "shardwright-XXXXXX").string()) {
   if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no temporary folder");
 }
 

@@ -93,6 +93,7 @@ struct MergeReport {
   std::uint64_t passes{};                     // over the inputs of a tensor, the last one included
   std::optional<ModelReport> result{};        // what a check of the result says
   std::string refused{};                      // why nothing was written; empty where all is well
+  bool output_refused{};                      // of a dry run: a note says why
   bool published{};
   double seconds{};              // that the writing took
   std::uint64_t memory_taken{};  // by the process, at most until the end of it

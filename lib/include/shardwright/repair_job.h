@@ -57,7 +57,8 @@ Result<RepairReport> repair(const std::string& path, const RepairOptions& option
 // nothing.
 Result<std::vector<std::string>> undo_repair(const std::string& path, bool dry_run);
 
-// Deletes what is kept for undo. kNotFound where there is nothing.
-Status forget_repair(const std::string& path);
+// Deletes what is kept for undo; with `dry_run`, only whether that could be done. kNotFound where
+// there is nothing.
+Status forget_repair(const std::string& path, bool dry_run = false);
 
 }  // namespace shardwright

@@ -92,6 +92,19 @@ TEST_CASE("tools: repair refuses a target that is absent or double") {
   CHECK(repair_refusal({"m"}) == "nothing says where the result goes: --output DIR, or --in-place");
   CHECK(repair_refusal({"m", "--output", "o", "--in-place"}) ==
         "--output, --in-place, --undo and --forget exclude each other");
+  for (const Words& idle :
+       {Words{"--unsafe"}, Words{"--partial"}, Words{"--copy"}, Words{"--select", "AR"},
+        Words{"--ignore", "AR"}, Words{"--drop-tied"}, Words{"--materialize-tied"},
+        Words{"--untie"}, Words{"--layout", "hub"}, Words{"--arch", "llama"}}) {
+    for (const char* action : {"--undo", "--forget"}) {
+      Words words = {"m", action};
+      words.insert(words.end(), idle.begin(), idle.end());
+      CHECK(repair_refusal(words).starts_with(std::string(action) + " takes no " + idle.front() +
+                                              ": it "));
+    }
+  }
+  CHECK(repair_refusal({"m", "--undo", "--dry-run", "--format", "json", "--quiet"}).empty());
+  CHECK(repair_refusal({"m", "--forget", "--dry-run", "--threads", "1"}).empty());
   CHECK(repair_refusal({"m", "--in-place", "--untie", "--drop-tied"}) ==
         "--drop-tied, --materialize-tied and --untie exclude each other");
   CHECK(repair_refusal({"--in-place"}) == "no MODEL given");

@@ -85,33 +85,6 @@ TEST_CASE("tools: output that cannot be written is never success") {
     ::close(descriptor);
 }
 
-TEST_CASE("tools: an output file appears only when it is filled") {
-  const test::TempDir folder;
-  const std::string path = folder.file("results");
-  {
-    const auto opened = OutputFile::open(path);
-    REQUIRE(opened);
-    CHECK(fs::exists(path));
-  }
-  CHECK(!fs::exists(path));
-  {
-    auto opened = OutputFile::open(path);
-    REQUIRE(opened);
-    CHECK(opened->fill("a long first text"));
-  }
-  CHECK(test::read_file(path) == "a long first text");
-  {
-    auto opened = OutputFile::open(path);
-    REQUIRE(opened);
-    CHECK(opened->fill("short"));
-  }
-  CHECK(test::read_file(path) == "short");
-  const auto refused = OutputFile::open(folder.file("no/such/folder"));
-  REQUIRE(!refused);
-  CHECK(refused.error().message ==
-        "cannot write '" + folder.file("no/such/folder") + "': No such file or directory");
-}
-
 TEST_CASE("tools: names are read a line each, and only their line end is cut") {
   const test::TempDir folder;
   const std::string path = folder.file("list");

@@ -207,15 +207,41 @@ TEST_CASE("write: a new file is its predecessor's owner's, where that may be") {
   struct stat status{};
   REQUIRE(::stat(dir.file("now").c_str(), &status) == 0);
   CHECK(status.st_uid == ::geteuid());
+  CHECK(test::mode_of(dir.file("now")) == 0711);  // it would run as another
   CHECK_FALSE(
       keep_owner(disk_without({DiskStep::kSetMode}, EIO), dir.file("was"), dir.file("now")));
   REQUIRE(::lchown(dir.file("now").c_str(), ::geteuid(), 54321) == 0);
-  REQUIRE(::chmod(dir.file("now").c_str(), 04711) == 0);
+  REQUIRE(::chmod(dir.file("now").c_str(), 0711) == 0);
+  REQUIRE(::chmod(dir.file("was").c_str(), 04755) == 0);
   CHECK(keep_owner(Disk(), dir.file("was"), dir.file("now")));
   REQUIRE(::stat(dir.file("now").c_str(), &status) == 0);
   CHECK(status.st_uid == 12345);
   CHECK(status.st_gid == 54321);
   CHECK(test::mode_of(dir.file("now")) == 04711);
+}
+
+TEST_CASE("write: a copy that is another's does not run as its owner") {
+  const TempDir dir;
+  const auto copied = [&](const CarryOptions& options) {
+    fs::remove(dir.file("copy"));
+    CarryCount count;
+    REQUIRE(carry_file(Disk(), dir.file("was"), dir.file("copy"), false, options, count));
+    return test::mode_of(dir.file("copy"));
+  };
+  write_file(dir.file("was"), "x");
+  for (const bool copy : {true, false}) {
+    for (const mode_t mode : {04755U, 02755U, 06711U, 01644U}) {
+      REQUIRE(::chown(dir.file("was").c_str(), ::geteuid(), ::getegid()) == 0);
+      REQUIRE(::chmod(dir.file("was").c_str(), mode) == 0);
+      CHECK(copied({.copy = copy}) == mode);
+      for (const auto& [owner, group] :
+           {std::pair(12345U, ::getegid()), std::pair(::geteuid(), 54321U)}) {
+        if (::chown(dir.file("was").c_str(), owner, group) != 0) continue;  // only root may
+        REQUIRE(::chmod(dir.file("was").c_str(), mode) == 0);
+        CHECK(copied({.copy = copy}) == (mode & 01777U));
+      }
+    }
+  }
 }
 
 TEST_CASE("write: a small file, and one with a mode, may be refused at each step") {
@@ -240,8 +266,8 @@ TEST_CASE(
   const test::InMemory fast;
   const std::string text(kDirectFrom + 5, 'x');
   for (const WriteOptions& options :
-       {WriteOptions{.threads = 1, .mode = 0600}, WriteOptions{.threads = 1, .sparse = true},
-        WriteOptions{.threads = 1, .digest = true},
+       {WriteOptions{.threads = 1, .mode = FileMode{0600}},
+        WriteOptions{.threads = 1, .sparse = true}, WriteOptions{.threads = 1, .digest = true},
         WriteOptions{.threads = 1, .sparse = true, .digest = true}}) {
     PlannedFile content("head");
     content.append(

@@ -118,7 +118,7 @@ TEST_CASE("write: a manifest that is no file, or too large, is refused") {
   check_refused(dir, ErrorCode::kIo, "not a regular file");
   fs::remove_all(dir.file(".shardwright-undo"));
   REQUIRE(::symlink(".shardwright-undo", dir.file(".shardwright-undo").c_str()) == 0);
-  check_refused(dir, ErrorCode::kIo, "Too many levels of symbolic links");
+  check_refused(dir, ErrorCode::kIo, "is a symbolic link");
 }
 
 TEST_CASE("write: in the undo folder numbered folders alone are entries, in the order of numbers") {
@@ -126,7 +126,6 @@ TEST_CASE("write: in the undo folder numbered folders alone are entries, in the 
   for (const char* name : {"9999", "10000", "0002", "123", "x001"})
     fs::create_directories(dir.file(".shardwright-undo") + "/" + name);
   write_file(dir.file(".shardwright-undo/0003"), "a file");
-  fs::create_directory_symlink("0002", dir.file(".shardwright-undo/0004"));
   const auto entries = undo_entries(dir.path());
   REQUIRE(entries);
   std::vector<std::string> names;
@@ -143,9 +142,9 @@ TEST_CASE("write: an undo folder that is a file is left alone, and stops what ne
   const Disk disk;
   const auto work = InPlace::begin(disk, dir.path());
   REQUIRE_FALSE(work);
-  CHECK(work.error().message == "making the folder '" + real_path(dir.path()).value() +
-                                    "/.shardwright-undo/0001" + "': Not a directory");
-  CHECK(undo_last(disk, dir.path(), false).error().code == ErrorCode::kNotFound);
+  CHECK(work.error().message ==
+        "'" + real_path(dir.path()).value() + "/.shardwright-undo' is no folder: move it away");
+  check_refused(dir, ErrorCode::kIo, "is no folder: move it away");
   CHECK(read_file(dir.file(".shardwright-undo")) == "mine");
 }
 

@@ -80,7 +80,7 @@ TEST_CASE("write: every step of a disk says what it did, and where") {
         "sharing blocks with " + test::quoted_in(dir, "file") + ": Bad file descriptor");
   CHECK(test::error_of(disk.resize(closed, 1)) ==
         "setting the size of " + test::quoted_in(dir, "file") + ": Bad file descriptor");
-  CHECK(test::error_of(disk.set_mode(closed, 0600)) ==
+  CHECK(test::error_of(disk.set_mode(closed, {0600})) ==
         "setting the mode of " + test::quoted_in(dir, "file") + ": Bad file descriptor");
   CHECK(test::error_of(disk.sync(closed)) ==
         "syncing " + test::quoted_in(dir, "file") + ": Bad file descriptor");

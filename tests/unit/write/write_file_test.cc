@@ -105,7 +105,8 @@ TEST_CASE("write: new files follow the umask, unless a mode is asked for") {
   const mode_t before = ::umask(027);
   REQUIRE(write_text(Disk(), dir.file("plain"), "x"));
   REQUIRE(write_text(Disk(), dir.file("asked"), "x", 0604));
-  REQUIRE(shardwright::write_file(Disk(), dir.file("planned"), PlannedFile("x"), {.mode = 0600}));
+  REQUIRE(shardwright::write_file(Disk(), dir.file("planned"), PlannedFile("x"),
+                                  {.mode = FileMode{0600}}));
   ::umask(before);
   CHECK(test::mode_of(dir.file("plain")) == 0640);
   CHECK(test::mode_of(dir.file("asked")) == 0604);
