@@ -111,6 +111,19 @@ def test_a_setting_that_the_tensors_tell(shardwright, tmp_path, model_type, pref
     assert load_report(tmp_path / "mended", class_name) == {}
 
 
+def test_rows_that_a_key_of_their_own_counts(shardwright, tmp_path):
+    """The inputs of the layers have a vocabulary beside that of the tokens."""
+    model, mended = tmp_path / "model", tmp_path / "mended"
+    save(model, "gemma4_text", "Gemma4ForCausalLM", GEMMA)
+    change_config(model, vocab_size_per_layer_input=40)
+    with pytest.raises(RuntimeError):
+        load_report(model, "Gemma4ForCausalLM")
+    (finding,) = shardwright.findings(model)
+    assert (finding["code"], finding["pointer"]) == ("TK501", "/vocab_size_per_layer_input")
+    shardwright.json("repair", model, "--output", mended, "--unsafe")
+    assert load_report(mended, "Gemma4ForCausalLM") == {}
+
+
 def test_a_config_under_another_case_is_named(shardwright, tmp_path):
     save(tmp_path, "llama", "LlamaForCausalLM", SIZES)
     (tmp_path / "config.json").rename(tmp_path / "Config.json")
