@@ -217,6 +217,13 @@ std::string bare_name(std::string_view name, std::string_view outer_prefix,
 // The segments of known wrappers that the names hold.
 std::vector<std::string> wrappers_in(const Checkpoint& checkpoint);
 
+// What a model that sees has between the prefix and the names of its text:
+// "model.language_model.x".
+inline constexpr std::string_view kTextSegment = "language_model.";
+
+// That, where some names have it behind the prefix of the class.
+std::vector<std::string> text_segment_in(const Checkpoint& checkpoint, const Expansion& expected);
+
 // The name with these segments taken out, at any depth.
 std::string without_wrappers(std::string_view name, std::span<const std::string> wrappers);
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <unordered_map>
 
+#include <fmt/format.h>
+
 #include "arch/layout.h"
 #include "check/quant_name.h"
 
@@ -61,6 +63,16 @@ std::vector<std::string> wrappers_in(const Checkpoint& checkpoint) {
   return wrappers;
 }
 
+std::vector<std::string> text_segment_in(const Checkpoint& checkpoint, const Expansion& expected) {
+  if (expected.base_prefix.empty()) return {};
+  const std::string start = fmt::format("{}{}", expected.base_prefix, kTextSegment);
+  if (std::ranges::none_of(checkpoint.tensors,
+                           [&](const Tensor& tensor) { return tensor.name.starts_with(start); })) {
+    return {};
+  }
+  return {std::string(kTextSegment)};
+}
+
 std::string bare_name(std::string_view name, std::string_view outer_prefix,
                       std::span<const std::string> wrappers) {
   if (outer_prefix.empty()) return without_wrappers(name, wrappers);
@@ -69,11 +81,13 @@ std::string bare_name(std::string_view name, std::string_view outer_prefix,
 
 namespace {
 
-// Takes wrappers out of all names, where each is then known.
+// Takes wrappers out of all names, or else what a model that sees puts before its text, where each
+// is then known.
 template <typename IsKnown>
 void unwrap(const Checkpoint& checkpoint, const Expansion& expected, Join& join,
             const IsKnown& is_known) {
   std::vector<std::string> wrappers = wrappers_in(checkpoint);
+  if (wrappers.empty()) wrappers = text_segment_in(checkpoint, expected);
   if (wrappers.empty()) return;
   std::unordered_set<std::string> seen;
   bool shapes_agree = true;

@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 import transformers
-from folders import change_config, change_json, change_shard, shards
+from folders import change_config, change_json, change_shard, shards, tensors
 
 SIZES = dict(vocab_size=57, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=40)
 T5 = dict(vocab_size=57, d_model=32, d_kv=6, d_ff=40, num_layers=2, num_decoder_layers=3, num_heads=4)
@@ -109,6 +109,26 @@ def test_a_setting_that_the_tensors_tell(shardwright, tmp_path, model_type, pref
     shardwright.json("repair", model, "--output", tmp_path / "mended", "--unsafe")
     assert json.loads((tmp_path / "mended" / "config.json").read_text())[key] == was
     assert load_report(tmp_path / "mended", class_name) == {}
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("model_type, prefix", [("llama", "Llama"), ("smollm3", "SmolLM3")])
+def test_the_text_of_a_model_that_sees(shardwright, tmp_path, model_type, prefix, tied):
+    """As it is cut out of one: a model of text alone finds nothing by those names."""
+    model, mended, class_name = tmp_path / "model", tmp_path / "mended", prefix + "ForCausalLM"
+    save(model, model_type, class_name, SIZES | dict(num_key_value_heads=2, tie_word_embeddings=tied))
+    whole = tensors(model)
+    change_shard(
+        shards(model)[0],
+        lambda found: {name.replace("model.", "model.language_model.", 1): found[name] for name in found},
+    )
+    assert load_report(model, class_name)["missing_keys"] >= {name for name in whole if name.startswith("model.")}
+    (finding,) = shardwright.findings(model)
+    assert (finding["code"], finding["fix"]["safety"]) == ("AR405", "safe")
+    shardwright.json("repair", model, "--output", mended)
+    assert load_report(mended, class_name) == {}
+    repaired = tensors(mended)
+    assert repaired.keys() == whole.keys() and all(torch.equal(repaired[name], whole[name]) for name in whole)
 
 
 def test_rows_that_a_key_of_their_own_counts(shardwright, tmp_path):
