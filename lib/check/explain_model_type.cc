@@ -16,8 +16,8 @@ bool is_unexplained(const Join& join) {
   return join.compared && join.lost.empty() && join.adapter.empty() && !join.unexplained &&
          join.wrappers.empty() && join.outer_prefix.empty() && join.other_class.empty() &&
          !join.implied_setting &&
-         (!join.missing.empty() || !join.unexpected.empty() || !join.other_division.empty() ||
-          (!join.mismatched.empty() && !join.implied));
+         (!join.missing.empty() || !join.unexpected.empty() || !join.renamed.empty() ||
+          !join.other_division.empty() || (!join.mismatched.empty() && !join.implied));
 }
 
 // "ForCausalLM" of a class's name, "Model" of a bare one's.

@@ -111,6 +111,24 @@ def test_a_setting_that_the_tensors_tell(shardwright, tmp_path, model_type, pref
     assert load_report(tmp_path / "mended", class_name) == {}
 
 
+@pytest.mark.parametrize("stored, said", [("olmoe", "flex_olmo"), ("flex_olmo", "olmoe"), ("qwen3", "exaone4")])
+def test_norms_in_other_places_are_another_models(shardwright, tmp_path, stored, said):
+    """A name for a name of the same shape: the model that it makes would compute something else."""
+    classes = {"olmoe": "Olmoe", "flex_olmo": "FlexOlmo", "qwen3": "Qwen3", "exaone4": "Exaone4"}
+    model, mended = tmp_path / "model", tmp_path / "mended"
+    sizes = SIZES | dict(num_key_value_heads=2, head_dim=8)
+    if stored != "qwen3":
+        sizes |= dict(num_experts=4, num_experts_per_tok=2)
+    save(model, stored, classes[stored] + "ForCausalLM", sizes)
+    change_config(model, model_type=said, architectures=[classes[said] + "ForCausalLM"])
+    assert load_report(model, classes[said] + "ForCausalLM") != {}
+    (finding,) = shardwright.findings(model)
+    assert finding["code"] == "AR424"
+    shardwright.json("repair", model, "--output", mended, "--unsafe")
+    assert json.loads((mended / "config.json").read_text())["model_type"] == stored
+    assert load_report(mended, classes[stored] + "ForCausalLM") == {}
+
+
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("model_type, prefix", [("llama", "Llama"), ("smollm3", "SmolLM3")])
 def test_the_text_of_a_model_that_sees(shardwright, tmp_path, model_type, prefix, tied):
