@@ -57,6 +57,12 @@ bool leaves_nothing_out(const Checkpoint& checkpoint, const Expansion& expected,
   });
 }
 
+// Tensors that a tool lost leave those of another type, too: what stands there must speak for it.
+bool is_absence_alone(const Detection& detection, const ImpliedModelType& differences) {
+  return differences.unexpected.empty() && differences.mismatched.empty() &&
+         detection.class_rule.empty();
+}
+
 // All that the config's rule has to say against the tensors.
 ImpliedModelType differences(const Checkpoint& checkpoint, const Expansion& expected) {
   ImpliedModelType found;
@@ -107,6 +113,10 @@ void explain_model_type(const Catalogue& catalogue, const Detection& detection,
   std::ranges::stable_sort(rules, {},
                            [](const OtherRule& rule) { return rule.schema->name.size(); });
   ImpliedModelType implied = differences(checkpoint, expected);
+  if (is_absence_alone(detection, implied)) {
+    join.types_without_missing = std::move(rules);
+    return;
+  }
   implied.rules = std::move(rules);
   Join alone;
   alone.compared = true;

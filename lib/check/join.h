@@ -89,6 +89,9 @@ struct ImpliedSetting {
   std::vector<const ExpectedTensor*> missing{};
   std::vector<const Tensor*> unexpected{};
   std::vector<ShapeMismatch> mismatched{};
+
+  // Nothing that is stored speaks for it: tensors that a tool lost look the same.
+  [[nodiscard]] bool is_absence_alone() const { return unexpected.empty() && mismatched.empty(); }
 };
 
 // Another rule, and its class for the same purpose.
@@ -188,6 +191,8 @@ struct Join {
   std::optional<ImpliedValue> implied_depth{};  // the layers that are stored
   std::optional<ImpliedSetting> implied_setting{};
   std::optional<ImpliedModelType> implied_model_type{};  // then nothing else is told
+  // Or of other rules what is missing would not be: nothing that is stored speaks for them.
+  std::vector<OtherRule> types_without_missing{};
   // Problems of the config that an implied value resolves: their messages.
   std::vector<std::string> resolved{};
   std::vector<Tolerated> odd_prefix{};        // "model.model.x" or "x" for "model.x"

@@ -1,7 +1,10 @@
 #include "job/check_model.h"
 
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
+#include "check/coverage.h"
 #include "check/vocabulary_rows.h"
 #include "support/fixture.h"
 #include "support/memory_folder.h"
@@ -50,6 +53,36 @@ CheckedModel check_made(std::string_view description) {
                                   std::make_shared<const Catalogue>(Catalogue::builtin()), options);
   REQUIRE(checked);
   return *std::move(checked);
+}
+
+TEST_CASE("job: absence alone makes no other model type") {
+  const auto lost = check_made(R"({"rule": "qwen2", "drop": ["model.layers.*_proj.bias"]})");
+  const Join& join = lost.model.join;
+  CHECK_FALSE(join.implied_model_type);
+  CHECK_FALSE(join.missing.empty());
+  CHECK(std::ranges::any_of(join.types_without_missing, [](const OtherRule& rule) {
+    return rule.schema->name == "llama" && rule.class_name == "LlamaForCausalLM";
+  }));
+
+  const auto whole = check_made(R"({"rule": "qwen2"})");
+  CHECK(whole.model.join.types_without_missing.empty());
+
+  const auto other = check_made(R"({"rule": "qwen2", "says": {"model_type": "llama",
+      "architectures": ["LlamaForCausalLM"]}})");
+  CHECK(other.model.join.implied_model_type);
+  CHECK(other.model.join.types_without_missing.empty());
+}
+
+TEST_CASE("job: a setting is told by what is stored, or by absence alone") {
+  const auto lost = check_made(R"({"rule": "llama", "says": {"attention_bias": true}})");
+  REQUIRE(lost.model.join.implied_setting);
+  CHECK(lost.model.join.implied_setting->is_absence_alone());
+  CHECK(lacks_tensors(lost.model.join));
+
+  const auto surplus = check_made(R"({"rule": "llama", "config": {"attention_bias": true},
+      "says": {"attention_bias": false}})");
+  REQUIRE(surplus.model.join.implied_setting);
+  CHECK_FALSE(surplus.model.join.implied_setting->is_absence_alone());
 }
 
 TEST_CASE("job: rows are held against the key that counts them") {
