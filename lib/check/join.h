@@ -219,6 +219,10 @@ bool is_all_there(const Checkpoint& checkpoint);
 std::string bare_name(std::string_view name, std::string_view outer_prefix,
                       std::span<const std::string> wrappers);
 
+// The expected tensor, in this shape, of the name with the prefix of the class once more or once
+// less; or null.
+const ExpectedTensor* with_other_prefix(const Expansion& expected, const Tensor& tensor);
+
 // The segments of known wrappers that the names hold.
 std::vector<std::string> wrappers_in(const Checkpoint& checkpoint);
 

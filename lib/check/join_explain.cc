@@ -178,20 +178,25 @@ void explain_ties(const Checkpoint& checkpoint, const Expansion& expected, Join&
   }
 }
 
-void explain_prefixes(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+const ExpectedTensor* with_other_prefix(const Expansion& expected, const Tensor& tensor) {
   const std::string_view prefix = expected.base_prefix;
-  if (prefix.empty() || join.unexpected.empty()) return;
+  if (prefix.empty()) return nullptr;
+  std::string name(tensor.name);
+  if (name.starts_with(prefix)) {
+    name.erase(0, prefix.size());
+  } else {
+    name.insert(0, prefix);
+  }
+  const ExpectedTensor* wanted = expected.find(name);
+  return wanted != nullptr && same_shape(wanted->shape, tensor.shape) ? wanted : nullptr;
+}
+
+void explain_prefixes(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   std::unordered_set<const Tensor*> stored;
   std::unordered_set<const ExpectedTensor*> found;
   for (const Tensor* tensor : join.unexpected) {
-    std::string name(tensor->name);
-    if (name.starts_with(prefix)) {
-      name.erase(0, prefix.size());
-    } else {
-      name.insert(0, prefix);
-    }
-    const ExpectedTensor* wanted = expected.find(name);
-    if (wanted == nullptr || !same_shape(wanted->shape, tensor->shape)) continue;
+    const ExpectedTensor* wanted = with_other_prefix(expected, *tensor);
+    if (wanted == nullptr) continue;
     if (checkpoint.find(wanted->name) != nullptr) continue;
     join.odd_prefix.push_back({tensor, wanted});
     stored.insert(tensor);

@@ -204,6 +204,20 @@ def test_rows_that_a_key_of_their_own_counts(shardwright, tmp_path):
     assert load_report(mended, "Gemma4ForCausalLM") == {}
 
 
+@pytest.mark.parametrize("before", ["", "model.model."])
+def test_names_with_two_prefixes(shardwright, tmp_path, before):
+    """Of two tensors for one place one is loaded, and nobody hears of the other."""
+    save(tmp_path, "llama", "LlamaForCausalLM", SIZES)
+    change_shard(
+        shards(tmp_path)[0],
+        lambda found: found | {before + name[6:]: found[name] + 1 for name in found if name.startswith("model.")},
+    )
+    assert load_report(tmp_path, "LlamaForCausalLM") == {}
+    (finding,) = shardwright.findings(tmp_path)
+    assert (finding["code"], finding["fix"]["safety"]) == ("AR402", "never")
+    assert "does not report the other" in finding["message"]
+
+
 def test_a_config_under_another_case_is_named(shardwright, tmp_path):
     save(tmp_path, "llama", "LlamaForCausalLM", SIZES)
     (tmp_path / "config.json").rename(tmp_path / "Config.json")
