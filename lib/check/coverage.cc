@@ -151,6 +151,7 @@ bool misses_tensors(const Join& join) {
          !join.adapter.empty() || join.unexplained ||
          (!join.other_class.empty() && !join.lacks_nothing_of_class) ||
          (join.implied_model_type && !join.implied_model_type->missing.empty()) ||
+         (join.implied_setting && !join.implied_setting->missing.empty()) ||
          join.missing_head != nullptr || !join.absent_layers.empty() ||
          !join.other_division.empty() ||
          (join.experts && join.experts->stored < join.experts->config);

@@ -16,8 +16,8 @@ bool is_unexplained(const Join& join) {
   return join.compared && join.lost.empty() && join.adapter.empty() && !join.unexplained &&
          join.wrappers.empty() && join.outer_prefix.empty() && join.other_class.empty() &&
          !join.implied_setting &&
-         (!join.missing.empty() || !join.unexpected.empty() || !join.other_division.empty() ||
-          (!join.mismatched.empty() && !join.implied));
+         (!join.missing.empty() || !join.unexpected.empty() || !join.renamed.empty() ||
+          !join.other_division.empty() || (!join.mismatched.empty() && !join.implied));
 }
 
 // "ForCausalLM" of a class's name, "Model" of a bare one's.
@@ -55,6 +55,12 @@ bool leaves_nothing_out(const Checkpoint& checkpoint, const Expansion& expected,
   return std::ranges::all_of(checkpoint.tensors, [&](const Tensor& tensor) {
     return other.find(tensor.name) != nullptr || expected.is_ignored(tensor.name);
   });
+}
+
+// Tensors that a tool lost leave those of another type, too: what stands there must speak for it.
+bool is_absence_alone(const Detection& detection, const ImpliedModelType& differences) {
+  return differences.unexpected.empty() && differences.mismatched.empty() &&
+         detection.class_rule.empty();
 }
 
 // All that the config's rule has to say against the tensors.
@@ -107,6 +113,10 @@ void explain_model_type(const Catalogue& catalogue, const Detection& detection,
   std::ranges::stable_sort(rules, {},
                            [](const OtherRule& rule) { return rule.schema->name.size(); });
   ImpliedModelType implied = differences(checkpoint, expected);
+  if (is_absence_alone(detection, implied)) {
+    join.types_without_missing = std::move(rules);
+    return;
+  }
   implied.rules = std::move(rules);
   Join alone;
   alone.compared = true;

@@ -1,6 +1,7 @@
 #include "check/implied_fix.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/utf8.h"
 #include "check/check.h"
@@ -30,6 +31,15 @@ std::string what_follows(std::span<const ExpectedTensor* const> missing,
   }
   return fmt::format("{} is not asked for, and transformers leaves it out",
                      quoted(unexpected.front()->name));
+}
+
+std::string types_text(std::span<const OtherRule> rules) {
+  std::vector<std::string> types;
+  for (const OtherRule& rule : rules) {
+    for (const std::string& type : rule.schema->model_types)
+      types.push_back(quoted(type));
+  }
+  return fmt::format("{}", fmt::join(types, " or "));
 }
 
 std::vector<std::string> names_concerned(std::span<const ExpectedTensor* const> missing,

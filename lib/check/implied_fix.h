@@ -26,6 +26,9 @@ std::string what_follows(std::span<const ExpectedTensor* const> missing,
                          std::span<const Tensor* const> unexpected,
                          std::span<const ShapeMismatch> mismatched);
 
+// The types of these rules: "'qwen2' or 'seed_oss'".
+std::string types_text(std::span<const OtherRule> rules);
+
 // The names of all that differs.
 std::vector<std::string> names_concerned(std::span<const ExpectedTensor* const> missing,
                                          std::span<const Tensor* const> unexpected,

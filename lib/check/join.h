@@ -89,6 +89,9 @@ struct ImpliedSetting {
   std::vector<const ExpectedTensor*> missing{};
   std::vector<const Tensor*> unexpected{};
   std::vector<ShapeMismatch> mismatched{};
+
+  // Nothing that is stored speaks for it: tensors that a tool lost look the same.
+  [[nodiscard]] bool is_absence_alone() const { return unexpected.empty() && mismatched.empty(); }
 };
 
 // Another rule, and its class for the same purpose.
@@ -188,6 +191,8 @@ struct Join {
   std::optional<ImpliedValue> implied_depth{};  // the layers that are stored
   std::optional<ImpliedSetting> implied_setting{};
   std::optional<ImpliedModelType> implied_model_type{};  // then nothing else is told
+  // Or of other rules what is missing would not be: nothing that is stored speaks for them.
+  std::vector<OtherRule> types_without_missing{};
   // Problems of the config that an implied value resolves: their messages.
   std::vector<std::string> resolved{};
   std::vector<Tolerated> odd_prefix{};        // "model.model.x" or "x" for "model.x"
@@ -214,8 +219,19 @@ bool is_all_there(const Checkpoint& checkpoint);
 std::string bare_name(std::string_view name, std::string_view outer_prefix,
                       std::span<const std::string> wrappers);
 
+// The expected tensor, in this shape, of the name with the prefix of the class once more or once
+// less; or null.
+const ExpectedTensor* with_other_prefix(const Expansion& expected, const Tensor& tensor);
+
 // The segments of known wrappers that the names hold.
 std::vector<std::string> wrappers_in(const Checkpoint& checkpoint);
+
+// What a model that sees has between the prefix and the names of its text:
+// "model.language_model.x".
+inline constexpr std::string_view kTextSegment = "language_model.";
+
+// That, where some names have it behind the prefix of the class.
+std::vector<std::string> text_segment_in(const Checkpoint& checkpoint, const Expansion& expected);
 
 // The name with these segments taken out, at any depth.
 std::string without_wrappers(std::string_view name, std::span<const std::string> wrappers);

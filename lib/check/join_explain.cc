@@ -4,6 +4,8 @@
 #include <array>
 #include <unordered_map>
 
+#include <fmt/format.h>
+
 #include "arch/layout.h"
 #include "check/quant_name.h"
 
@@ -61,6 +63,16 @@ std::vector<std::string> wrappers_in(const Checkpoint& checkpoint) {
   return wrappers;
 }
 
+std::vector<std::string> text_segment_in(const Checkpoint& checkpoint, const Expansion& expected) {
+  if (expected.base_prefix.empty()) return {};
+  const std::string start = fmt::format("{}{}", expected.base_prefix, kTextSegment);
+  if (std::ranges::none_of(checkpoint.tensors,
+                           [&](const Tensor& tensor) { return tensor.name.starts_with(start); })) {
+    return {};
+  }
+  return {std::string(kTextSegment)};
+}
+
 std::string bare_name(std::string_view name, std::string_view outer_prefix,
                       std::span<const std::string> wrappers) {
   if (outer_prefix.empty()) return without_wrappers(name, wrappers);
@@ -75,11 +87,13 @@ void drop_stand_ins(Join& join, const IsThere& is_there) {
   std::erase_if(join.stand_ins, [&](const Tolerated& tie) { return is_there(tie.expected); });
 }
 
-// Takes wrappers out of all names, where each is then known.
+// Takes wrappers out of all names, or else what a model that sees puts before its text, where each
+// is then known.
 template <typename IsKnown>
 void unwrap(const Checkpoint& checkpoint, const Expansion& expected, Join& join,
             const IsKnown& is_known) {
   std::vector<std::string> wrappers = wrappers_in(checkpoint);
+  if (wrappers.empty()) wrappers = text_segment_in(checkpoint, expected);
   if (wrappers.empty()) return;
   std::unordered_set<std::string> seen;
   bool shapes_agree = true;
@@ -172,20 +186,25 @@ void explain_ties(const Checkpoint& checkpoint, const Expansion& expected, Join&
   }
 }
 
-void explain_prefixes(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+const ExpectedTensor* with_other_prefix(const Expansion& expected, const Tensor& tensor) {
   const std::string_view prefix = expected.base_prefix;
-  if (prefix.empty() || join.unexpected.empty()) return;
+  if (prefix.empty()) return nullptr;
+  std::string name(tensor.name);
+  if (name.starts_with(prefix)) {
+    name.erase(0, prefix.size());
+  } else {
+    name.insert(0, prefix);
+  }
+  const ExpectedTensor* wanted = expected.find(name);
+  return wanted != nullptr && same_shape(wanted->shape, tensor.shape) ? wanted : nullptr;
+}
+
+void explain_prefixes(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   std::unordered_set<const Tensor*> stored;
   std::unordered_set<const ExpectedTensor*> found;
   for (const Tensor* tensor : join.unexpected) {
-    std::string name(tensor->name);
-    if (name.starts_with(prefix)) {
-      name.erase(0, prefix.size());
-    } else {
-      name.insert(0, prefix);
-    }
-    const ExpectedTensor* wanted = expected.find(name);
-    if (wanted == nullptr || !same_shape(wanted->shape, tensor->shape)) continue;
+    const ExpectedTensor* wanted = with_other_prefix(expected, *tensor);
+    if (wanted == nullptr) continue;
     if (checkpoint.find(wanted->name) != nullptr) continue;
     join.odd_prefix.push_back({tensor, wanted});
     stored.insert(tensor);

@@ -72,6 +72,8 @@ std::optional<Wrapping> wrapping_of(const Checkpoint& checkpoint, const Expansio
     return std::nullopt;
   }
   Wrapping known{.segments = wrappers_in(checkpoint)};
+  if (known.segments.empty() && join.other_layout.empty())
+    known.segments = text_segment_in(checkpoint, expected);
   if (!known.segments.empty())
     return explains(fit_without(known, checkpoint, expected)) ? std::optional(std::move(known))
                                                               : std::nullopt;

@@ -6,6 +6,7 @@
 #include "check/causes.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/implied_fix.h"
 
 namespace shardwright {
 namespace {
@@ -41,6 +42,14 @@ std::string message(const Model& model, const ExpectedTensor& wanted) {
       quoted(wanted.name), shape_text(wanted.shape), model.expected->schema->name);
 }
 
+// Other types that would miss nothing: named, and never the cause by absence alone.
+std::string or_another_type(const Join& join) {
+  if (join.types_without_missing.empty()) return "";
+  return fmt::format(
+      "; or the config is not this model's: the stored tensors are exactly those of {}",
+      types_text(join.types_without_missing));
+}
+
 // An expert is absent as a whole, whatever its parts are called; so is a model of which nothing is
 // stored, and so are the scales of fp8 weights.
 std::string cause(const Model& model, const ExpectedTensor& wanted) {
@@ -52,9 +61,10 @@ std::string cause(const Model& model, const ExpectedTensor& wanted) {
 
 void missing_tensor(const Model& model, const Reporter& report) {
   if (has_foreign_names(model.join)) return;
+  const std::string possibility = or_another_type(model.join);
   for (const ExpectedTensor* wanted : model.join.missing) {
     report({.tensor = std::string(wanted->name),
-            .message = message(model, *wanted),
+            .message = message(model, *wanted) + possibility,
             .fix = no_fix("the values are nowhere in the checkpoint: copy the tensor from the "
                           "model that this one "
                           "was made from, or write the checkpoint again"),

@@ -66,6 +66,19 @@ void beside_quantized(const Model& model, const Reporter& report) {
   }
 }
 
+// One place, and a tensor for it with and without the prefix.
+Report under_two_prefixes(const Model& model, const Tensor& stored, std::string_view other) {
+  return {.file = model.checkpoint.shards[stored.shard].file,
+          .tensor = std::string(stored.name),
+          .message = fmt::format(
+              "{} {} is stored, and so is {}, which is the same tensor to transformers: it takes "
+              "one of the two, and does not report the other",
+              quoted(stored.name), shape_text(stored.shape), quoted(other)),
+          .fix = no_fix("nothing proves that both are the same: compare them, and write the "
+                        "checkpoint again without those that are not meant"),
+          .group = "prefixes"};
+}
+
 void unexpected_tensor(const Model& model, const Reporter& report) {
   const Join& join = model.join;
   beside_quantized(model, report);
@@ -76,6 +89,11 @@ void unexpected_tensor(const Model& model, const Reporter& report) {
   if (!join.unexpected.empty()) known = beginnings(*model.expected);
   for (const Tensor* stored : join.unexpected) {
     if (is_scale_of_skipped(model, *stored)) continue;  // AR406
+    if (const ExpectedTensor* other = with_other_prefix(*model.expected, *stored);
+        other != nullptr && model.checkpoint.find(other->name) != nullptr) {
+      report(under_two_prefixes(model, *stored, other->name));
+      continue;
+    }
     const std::string what =
         fmt::format("{} {} is stored, and '{}' has no such tensor", quoted(stored->name),
                     shape_text(stored->shape), model.expected->schema->name);

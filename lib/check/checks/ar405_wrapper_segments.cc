@@ -36,6 +36,14 @@ std::unordered_set<const Tensor*> renamed_elsewhere(const Join& join) {
   return tensors;
 }
 
+// Where such segments come from.
+std::string_view origin_of(const Join& join) {
+  if (join.wrappers.empty()) return "no class of the architecture has";
+  return join.wrappers.front() == kTextSegment
+             ? "stands there in a model that sees, of which this is the text"
+             : "a training wrapper put there";
+}
+
 void wrapped_names(const Model& model, const Reporter& report) {
   const Join& join = model.join;
   if (join.wrappers.empty() && join.outer_prefix.empty()) return;
@@ -63,9 +71,7 @@ void wrapped_names(const Model& model, const Reporter& report) {
   const std::string what = fmt::format("{}", fmt::join(segments, " and "));
   finding.message = fmt::format(
       "{} of {} names hold {}, which {} ({}): transformers finds none of these tensors",
-      edits.size(), model.checkpoint.tensors.size(), what,
-      join.wrappers.empty() ? "no class of the architecture has" : "a training wrapper put there",
-      quoted(finding.tensor));
+      edits.size(), model.checkpoint.tensors.size(), what, origin_of(join), quoted(finding.tensor));
   if (join.unruled) {
     finding.severity = severity_without_rule(join);
     finding.fix = unproven_fix(join, what, std::move(edits));

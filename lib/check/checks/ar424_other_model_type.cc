@@ -4,7 +4,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "base/utf8.h"
 #include "check/check.h"
@@ -34,18 +33,13 @@ void other_model_type(const Model& model, const Reporter& report) {
   const auto& implied = model.join.implied_model_type;
   if (!implied) return;
   const std::string& file = model.checkpoint.config->name;
-  std::vector<std::string> types;
-  for (const OtherRule& rule : implied->rules) {
-    for (const std::string& type : rule.schema->model_types)
-      types.push_back(quoted(type));
-  }
   const std::string& stated = model.detection.model_type;
   Report finding{
       .file = file,
       .pointer = "/model_type",
       .message = fmt::format(
           "the stored tensors are those of {}, each in its shape, and {}: {}",
-          fmt::join(types, " or "),
+          types_text(implied->rules),
           stated.empty()
               ? fmt::format("the config is one of {}", quoted(model.expected->schema->name))
               : fmt::format("'model_type' is {} in the config", quoted(stated)),

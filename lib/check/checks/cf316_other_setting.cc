@@ -15,37 +15,51 @@
 namespace shardwright {
 namespace {
 
-// One fix that sets all of them.
-Fix fix_of_all(const Model& model, const std::vector<ImpliedValue>& values) {
+// One fix that sets all of them. Where tensors are missing and nothing that is stored speaks
+// against the config, they may be lost.
+Fix fix_of_all(const Model& model, const ImpliedSetting& setting) {
   std::vector<std::string> pointers;
   std::vector<std::string> implied;
   std::vector<Edit> edits;
-  for (const ImpliedValue& value : values) {
+  for (const ImpliedValue& value : setting.values) {
     pointers.push_back(quoted(value.pointer));
     implied.push_back(value.implied);
     edits.emplace_back(edit::SetJson{model.checkpoint.config->name, value.pointer, value.implied});
   }
-  return unsafe_fix(fmt::format("set {} to {}, {}", fmt::join(pointers, " and "),
-                                fmt::join(implied, " and "), kFitsAll),
-                    std::move(edits));
+  const std::string summary = fmt::format("set {} to {}, {}", fmt::join(pointers, " and "),
+                                          fmt::join(implied, " and "), kFitsAll);
+  if (!setting.is_absence_alone()) return unsafe_fix(summary, std::move(edits));
+  return no_fix(fmt::format(
+      "if the model that this one was made from has these tensors, copy them from it; if it has "
+      "none, {}",
+      summary));
+}
+
+std::string message_for(const ImpliedSetting& setting) {
+  std::vector<std::string> stated;
+  std::vector<std::string> implied;
+  for (const ImpliedValue& value : setting.values) {
+    stated.push_back(stated_text(value));
+    implied.push_back(value.implied);
+  }
+  const std::string follows = what_follows(setting.missing, setting.unexpected, setting.mismatched);
+  if (!setting.is_absence_alone()) {
+    return fmt::format("{}, and the stored tensors are those of {}: {}",
+                       fmt::join(stated, ", and "), fmt::join(implied, " and "), follows);
+  }
+  return fmt::format(
+      "{}, and the tensors that this asks for are not stored: {}; their values are lost, or the "
+      "config should say {}",
+      fmt::join(stated, ", and "), follows, fmt::join(implied, " and "));
 }
 
 void other_setting(const Model& model, const Reporter& report) {
   const auto& setting = model.join.implied_setting;
   if (!setting) return;
-  std::vector<std::string> stated;
-  std::vector<std::string> implied;
-  for (const ImpliedValue& value : setting->values) {
-    stated.push_back(stated_text(value));
-    implied.push_back(value.implied);
-  }
   Report finding{.file = model.checkpoint.config->name,
                  .pointer = setting->values.front().pointer,
-                 .message = fmt::format(
-                     "{}, and the stored tensors are those of {}: {}", fmt::join(stated, ", and "),
-                     fmt::join(implied, " and "),
-                     what_follows(setting->missing, setting->unexpected, setting->mismatched)),
-                 .fix = fix_of_all(model, setting->values)};
+                 .message = message_for(*setting),
+                 .fix = fix_of_all(model, *setting)};
   finding.places = names_concerned(setting->missing, setting->unexpected, setting->mismatched);
   finding.tensor = finding.places.front();
   report(std::move(finding));
