@@ -154,7 +154,7 @@ std::string_view stored_method(const json::Value& settings) {
 PlainUnder plain_under(const json::Value& settings) {
   const std::string_view method = text_member(settings, "quant_method");
   constexpr auto kLacking = std::to_array<std::string_view>(
-      {"auto-round", "awq", "bitnet", "fbgemm_fp8", "fp8", "gptq", "modelopt", "mxfp8", "torchao"});
+      {"auto-round", "awq", "bitnet", "fbgemm_fp8", "fp8", "gptq", "mxfp8", "torchao"});
   constexpr auto kRefused = std::to_array<std::string_view>(
       {"aqlm", "eetq", "higgs", "hqq", "nvfp4", "quanto", "quark", "sinq", "spqr", "vptq"});
   // They may quantise, or keep plain weights beside what they compute with.

@@ -44,8 +44,8 @@ bool names_its_method(const json::Value& settings) {
   });
 }
 
-std::vector<RefusedSetting> refused_settings(const json::Value& settings) {
-  std::vector<RefusedSetting> refused;
+std::vector<RefusedQuantSetting> refused_quant_settings(const json::Value& settings) {
+  std::vector<RefusedQuantSetting> refused;
   const json::Value* method = settings.find("quant_method");
   const bool is_fp8 = method != nullptr && method->string() != nullptr &&
                       (*method->string() == "fp8" || *method->string() == "mxfp8");

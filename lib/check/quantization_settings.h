@@ -12,12 +12,12 @@ namespace shardwright {
 // own in place of one.
 bool names_its_method(const json::Value& settings);
 
-struct RefusedSetting {
+struct RefusedQuantSetting {
   std::string_view key{};     // "activation_scheme"
   std::string_view wanted{};  // "'dynamic' or 'static'"
 };
 
 // Source: transformers 5.23.0, utils/quantization_config.py (FineGrainedFP8Config).
-std::vector<RefusedSetting> refused_settings(const json::Value& settings);
+std::vector<RefusedQuantSetting> refused_quant_settings(const json::Value& settings);
 
 }  // namespace shardwright

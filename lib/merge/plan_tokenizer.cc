@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "merge/chat_template.h"
+#include "merge/parts.h"
 #include "merge/plan_rows.h"
 #include "merge/plan_vocabulary.h"
 #include "merge/token_ids.h"
