@@ -7,6 +7,7 @@
 #include "base/try.h"
 #include "base/units.h"
 #include "check/data_reader.h"
+#include "check/equal_values.h"
 #include "check/single_file.h"
 
 namespace shardwright {
@@ -36,18 +37,26 @@ void answer(DataFacts& facts, const Checkpoint& checkpoint, const Question& ques
   }
 }
 
+struct Questions {
+  std::vector<Question> of_bytes{};   // two of one dtype
+  std::vector<Question> of_values{};  // two of which each may hold the other's numbers
+};
+
 // Answers from the headers what they can answer; the rest are questions.
-std::vector<Question> ask(const Checkpoint& checkpoint, const Expansion* expected,
-                          const DataRequest& request, DataFacts& facts) {
-  std::vector<Question> questions;
+Questions ask(const Checkpoint& checkpoint, const Expansion* expected, const DataRequest& request,
+              DataFacts& facts) {
+  Questions asked;
+  auto& [questions, of_values] = asked;
   const auto consider = [&](std::uint32_t a, std::uint32_t b, std::size_t tie) {
     const Tensor& first = checkpoint.tensors[a];
     const Tensor& second = checkpoint.tensors[b];
     const Question question{.pair = {a, b}, .tie = tie};
-    if (!same_form(first, second)) {
+    const bool numbers = tie != Question::kNoTie && same_shape(first.shape, second.shape) &&
+                         holds_same_numbers(first.dtype, second.dtype);
+    if (!same_form(first, second) && !numbers) {
       answer(facts, checkpoint, question, TieBytes::kDiffer);
     } else if (first.readable && second.readable) {
-      questions.push_back(question);
+      (numbers ? of_values : questions).push_back(question);
     }
   };
   const auto consider_tie = [&](std::uint32_t target, std::uint32_t source) {
@@ -65,7 +74,7 @@ std::vector<Question> ask(const Checkpoint& checkpoint, const Expansion* expecte
   if (request.tie) consider_tie(request.tie->first, request.tie->second);
   for (const auto& [earlier, kept] : checkpoint.superseded)
     consider(earlier, kept, Question::kNoTie);
-  return questions;
+  return asked;
 }
 
 // For each tensor the length of its rows, where it is a router: two experts whose rows are equal
@@ -155,14 +164,34 @@ Status read_samples(const Checkpoint& checkpoint, const std::vector<Question>& q
   return ok();
 }
 
+// Beside all that is read otherwise: few models need it.
+Status read_values(const Checkpoint& checkpoint, const std::vector<Question>& questions,
+                   const DataRequest& request, DataFacts& facts) {
+  for (const Question& question : questions) {
+    const auto values =
+        compare_values(checkpoint.tensors[question.pair.a], checkpoint.tensors[question.pair.b],
+                       request.all, request.monitor);
+    if (values) {
+      answer(facts, checkpoint, question, *values);
+    } else if (values.error().code == ErrorCode::kInterrupted) {
+      return values.error();
+    } else if (facts.error.empty()) {
+      facts.error = values.error().message;
+      facts.complete = false;
+    }
+  }
+  return ok();
+}
+
 }  // namespace
 
 Result<DataFacts> read_data(const Checkpoint& checkpoint, const Expansion* expected,
                             const DataRequest& request) {
   DataFacts facts;
-  const std::vector<Question> questions = ask(checkpoint, expected, request, facts);
-  SW_TRY_OK(request.all ? read_all(checkpoint, expected, questions, request, facts)
-                        : read_samples(checkpoint, questions, request, facts));
+  const Questions questions = ask(checkpoint, expected, request, facts);
+  SW_TRY_OK(request.all ? read_all(checkpoint, expected, questions.of_bytes, request, facts)
+                        : read_samples(checkpoint, questions.of_bytes, request, facts));
+  SW_TRY_OK(read_values(checkpoint, questions.of_values, request, facts));
   SW_TRY_OK(compare_sets(checkpoint, request, facts));
   if (!request.all && request.watched) {
     for (const Tensor& tensor : checkpoint.tensors)

@@ -21,11 +21,12 @@
 
 namespace shardwright {
 
+// Of ties in two dtypes of floats it is the numbers that are compared (check/equal_values.h).
 enum class TieBytes : std::uint8_t {
   kNotRead,
   kEqualSample,  // a sample of the bytes is equal
   kEqual,        // proven
-  kDiffer,       // bytes, dtype or shape
+  kDiffer,       // bytes or shape, or the dtype, too
 };
 
 struct TieFacts {

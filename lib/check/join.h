@@ -56,9 +56,9 @@ struct ExpertNumbers {
 
 // Weights stored in a quantised form that the config does not explain.
 struct UnexplainedQuantization {
-  std::string form{};                    // "GPTQ or AWQ"
-  std::string method{};                  // that the config names instead; empty where it names none
-  std::uint64_t modules{};               // how many
+  std::string form{};       // "GPTQ or AWQ"
+  std::string method{};     // that the config names instead, or its flag; empty where it names none
+  std::uint64_t modules{};  // how many
   std::vector<const Tensor*> tensors{};  // all that they are stored in
 };
 

@@ -17,6 +17,8 @@ void erase_explained(std::vector<const T*>& list, const std::unordered_set<const
 
 // Whether PEFT gives such a name to a tensor of an adapter, or to a copy that it keeps of a module.
 bool is_adapter_name(std::string_view name);
+// The first of both.
+bool is_adapter_product(std::string_view name);
 
 // Each moves what it explains out of `missing`, `unexpected` and `mismatched`.
 void explain_quantization(const Checkpoint& checkpoint, const Expansion& expected, Join& join);

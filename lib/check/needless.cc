@@ -7,6 +7,7 @@
 #include "arch/name_fit.h"
 #include "base/text.h"
 #include "check/coverage.h"
+#include "check/join_explain.h"
 #include "check/quant_name.h"
 
 namespace shardwright {
@@ -32,8 +33,9 @@ bool is_else_sound(const Model& model) {
 bool hints_at_adapter(std::string_view name) {
   constexpr auto kParts = std::to_array<std::string_view>(
       {"lora_", "modules_to_save.", "base_layer.", "original_module.", "base_model."});
-  return std::ranges::any_of(
-      kParts, [&](std::string_view part) { return name.find(part) != std::string_view::npos; });
+  return is_adapter_name(name) || std::ranges::any_of(kParts, [&](std::string_view part) {
+           return name.find(part) != std::string_view::npos;
+         });
 }
 
 // "layers.0." and the like.

@@ -66,6 +66,36 @@ bool is_quantized(const Tensor& tensor) {
   }
 }
 
+// What torchao saved says so in each file, also where it quantised nothing; transformers refuses
+// files that do not.
+bool is_saved_by_torchao(const Checkpoint& checkpoint) {
+  return std::ranges::any_of(checkpoint.shards, [](const Shard& shard) {
+    return shard.use == ShardUse::kLoaded && shard.header &&
+           std::ranges::any_of(shard.header->metadata,
+                               [](const auto& entry) { return entry.first == "tensor_names"; });
+  });
+}
+
+// Weights that bitsandbytes stored in the other of its two forms than the settings say.
+//
+// Source: transformers 5.23.0, quantizers/auto.py; settings that say both are refused.
+void find_other_bits(const Checkpoint& checkpoint, const json::Value& settings, Join& join) {
+  const bool four = settings.says("load_in_4bit", true);
+  if (four == settings.says("load_in_8bit", true)) return;
+  const QuantForm other = four ? QuantForm::kEightBits : QuantForm::kFourBits;
+  UnexplainedQuantization found{.form = std::string(quant_form_name(other)),
+                                .method = four ? "load_in_4bit" : "load_in_8bit"};
+  std::set<std::string_view> modules;
+  for (const Tensor& tensor : checkpoint.tensors) {
+    const auto part = quant_part(tensor.name);
+    if (!part || part->form != other) continue;
+    modules.insert(part->module);
+    found.tensors.push_back(&tensor);
+  }
+  found.modules = modules.size();
+  if (found.modules > 0) join.unexplained = std::move(found);
+}
+
 // Tensors of layers and experts that the config does not count, for explain_layers and
 // explain_experts.
 void add_surplus(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
@@ -124,13 +154,16 @@ std::string_view stored_method(const json::Value& settings) {
 PlainUnder plain_under(const json::Value& settings) {
   const std::string_view method = text_member(settings, "quant_method");
   constexpr auto kLacking = std::to_array<std::string_view>(
-      {"auto-round", "awq", "fbgemm_fp8", "fp8", "gptq", "modelopt", "mxfp8"});
+      {"auto-round", "awq", "bitnet", "fbgemm_fp8", "fp8", "gptq", "mxfp8", "torchao"});
   constexpr auto kRefused = std::to_array<std::string_view>(
       {"aqlm", "eetq", "higgs", "hqq", "nvfp4", "quanto", "quark", "sinq", "spqr", "vptq"});
   // They may quantise, or keep plain weights beside what they compute with.
-  constexpr auto kUnknown = std::to_array<std::string_view>(
-      {"", "bitnet", "fouroversix", "fp_quant", "gemma", "gguf", "torchao"});
+  constexpr auto kUnknown =
+      std::to_array<std::string_view>({"", "fouroversix", "fp_quant", "gemma", "gguf"});
   if (is_among(method, kUnknown)) return PlainUnder::kUnknown;
+  // AutoBitLinear has plain weights, BitLinear packed ones.
+  if (method == "bitnet" && text_member(settings, "linear_class") == "autobitlinear")
+    return PlainUnder::kUnknown;
   if (method == "compressed-tensors")
     return compresses_weights(settings) ? PlainUnder::kLacking : PlainUnder::kUnknown;
   if (is_among(method, kLacking) || settings.says("load_in_4bit", true) ||
@@ -150,8 +183,10 @@ void read_quantization(const Checkpoint& checkpoint, Join& join) {
                                   ? "/quantization_config"
                                   : "/text_config/quantization_config";
   const std::string_view method = text_member(*quantization, "quant_method");
-  if (plain_under(*quantization) != PlainUnder::kUnknown && is_all_there(checkpoint) &&
-      !shows_quantization(checkpoint)) {
+  find_other_bits(checkpoint, *quantization, join);
+  const bool by_torchao = method == "torchao" && is_saved_by_torchao(checkpoint);
+  if (!by_torchao && plain_under(*quantization) != PlainUnder::kUnknown &&
+      is_all_there(checkpoint) && !shows_quantization(checkpoint)) {
     join.leftover_quantization = method;
     return;
   }

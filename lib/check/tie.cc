@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "check/check.h"
+#include "check/equal_values.h"
 
 namespace shardwright {
 
@@ -18,8 +19,10 @@ std::vector<StoredTie> stored_ties(const Model& model) {
     });
     if (facts != model.data.ties.end()) {
       stored.bytes = facts->bytes;
-    } else if (stored.source != nullptr && (stored.source->dtype != target->dtype ||
-                                            !same_shape(stored.source->shape, target->shape))) {
+    } else if (stored.source != nullptr &&
+               (!same_shape(stored.source->shape, target->shape) ||
+                (stored.source->dtype != target->dtype &&
+                 !holds_same_numbers(stored.source->dtype, target->dtype)))) {
       stored.bytes = TieBytes::kDiffer;
     }
     ties.push_back(stored);

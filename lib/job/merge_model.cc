@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "check/equal_values.h"
 #include "check/tie.h"
 
 namespace shardwright {
@@ -26,11 +27,16 @@ const Expansion* rule_of(const Model& model) {
   return model.expected && model.expected->usable ? &*model.expected : nullptr;
 }
 
-Status prove_ties(Model& model) {
+Status prove_ties(Model& model, const Monitor& monitor) {
   for (TieFacts& tie : model.data.ties) {
     if (tie.bytes != TieBytes::kEqualSample) continue;
-    SW_TRY(const bool same,
-           same_bytes(*model.checkpoint.find(tie.target), *model.checkpoint.find(tie.source)));
+    const Tensor& target = *model.checkpoint.find(tie.target);
+    const Tensor& source = *model.checkpoint.find(tie.source);
+    if (holds_same_numbers(target.dtype, source.dtype)) {
+      SW_TRY(tie.bytes, compare_values(target, source, true, monitor));
+      continue;
+    }
+    SW_TRY(const bool same, same_bytes(target, source));
     tie.bytes = same ? TieBytes::kEqual : TieBytes::kDiffer;
   }
   return ok();
@@ -49,7 +55,7 @@ Result<MergeModel> merge_model_of(const ModelRef& ref, std::shared_ptr<CheckedMo
                                   std::shared_ptr<const Catalogue> catalogue,
                                   const CheckOptions& options) {
   MergeModel model{.ref = ref, .checked = std::move(checked)};
-  SW_TRY_OK(prove_ties(model.checked->model));
+  SW_TRY_OK(prove_ties(model.checked->model, options.monitor));
   model.dequantized = dequantize(model.checkpoint(), rule_of(model.checked->model));
   if (ref.lora.empty()) return model;
   SW_TRY(CheckedModel adapter,

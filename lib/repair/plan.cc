@@ -37,8 +37,8 @@ struct Apply {
     const Tensor* twin = tensor == nullptr ? nullptr : stored.twin(*tensor, dropped);
     std::string why;
     if (twin != nullptr) {
-      why = fmt::format("every byte of it is in {} of {}, which stays", quoted(twin->name),
-                        quoted(stored.file_of(*twin)));
+      why = fmt::format("{} in {} of {}, which stays", every_part_of(*tensor, *twin),
+                        quoted(twin->name), quoted(stored.file_of(*twin)));
     } else if (tensor != nullptr && is_computed_buffer(stored.model().join, *tensor)) {
       why = fmt::format("the classes of {} compute it when they are built", expecting());
     } else if (tensor != nullptr) {

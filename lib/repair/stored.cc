@@ -1,5 +1,7 @@
 #include "repair/stored.h"
 
+#include <algorithm>
+
 namespace shardwright {
 
 Stored::Stored(const Model& model) : model_(model), by_name_(model.checkpoint.shards.size()) {
@@ -38,16 +40,37 @@ std::optional<KnownTensor> Stored::known(const Tensor& tensor) const {
                      model_.data.zero_runs[position]};
 }
 
+bool Stored::repeats(const Tensor& tensor, const Tensor& other) const {
+  if (tensor.dtype == other.dtype) {
+    const auto bytes = digest(tensor);
+    return bytes && tensor.bytes == other.bytes && bytes == digest(other);
+  }
+  const Checkpoint& checkpoint = model_.checkpoint;
+  return std::ranges::any_of(model_.data.ties, [&](const TieFacts& tie) {
+    return tie.bytes == TieBytes::kEqual && checkpoint.find(tie.target) == &tensor &&
+           checkpoint.find(tie.source) == &other;
+  });
+}
+
 const Tensor* Stored::twin(const Tensor& tensor, const std::set<const Tensor*>& dropped) const {
-  const auto bytes = digest(tensor);
-  if (!bytes) return nullptr;
-  for (const Tensor* other : by_digest_.at({bytes->high, bytes->low})) {
-    if (other != &tensor && other->bytes == tensor.bytes && other->dtype == tensor.dtype &&
-        !dropped.contains(other)) {
-      return other;
+  const auto is_twin = [&](const Tensor* other) {
+    return other != nullptr && other != &tensor && !dropped.contains(other) &&
+           repeats(tensor, *other);
+  };
+  if (const auto bytes = digest(tensor)) {
+    for (const Tensor* other : by_digest_.at({bytes->high, bytes->low})) {
+      if (is_twin(other)) return other;
     }
   }
+  for (const TieFacts& tie : model_.data.ties) {
+    const Tensor* source = model_.checkpoint.find(tie.source);
+    if (is_twin(source)) return source;
+  }
   return nullptr;
+}
+
+std::string_view every_part_of(const Tensor& tensor, const Tensor& other) {
+  return tensor.dtype == other.dtype ? "every byte of it is" : "every number of it is";
 }
 
 }  // namespace shardwright

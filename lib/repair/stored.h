@@ -31,8 +31,10 @@ class Stored {
   [[nodiscard]] std::optional<Digest> digest(const Tensor& tensor) const;
   // What need not be read again of a tensor with these bytes.
   [[nodiscard]] std::optional<KnownTensor> known(const Tensor& tensor) const;
-  // Another tensor with the same bytes and dtype that is not `dropped`; null where there is none,
-  // or where nobody read the bytes.
+  // Whether both have the same bytes and dtype, or the other is what this one is tied to and has
+  // the same numbers in another dtype. Not where nobody read them.
+  [[nodiscard]] bool repeats(const Tensor& tensor, const Tensor& other) const;
+  // Another tensor that this one repeats and that is not `dropped`, or null.
   [[nodiscard]] const Tensor* twin(const Tensor& tensor,
                                    const std::set<const Tensor*>& dropped) const;
 
@@ -42,5 +44,8 @@ class Stored {
   std::vector<std::unordered_map<std::string_view, const Tensor*>> by_name_;  // for each shard
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::vector<const Tensor*>> by_digest_;
 };
+
+// "every byte of it is", or "every number of it is" where the dtypes are two.
+std::string_view every_part_of(const Tensor& tensor, const Tensor& other);
 
 }  // namespace shardwright

@@ -48,9 +48,7 @@ Status drop(Workshop& work, const Stored& stored) {
                    fmt::format("{} cannot be dropped: {}, which it would be tied to, is not stored",
                                quoted(tie.target), quoted(tie.source))};
     }
-    const auto a = stored.digest(*target);
-    const auto b = stored.digest(*source);
-    if (!a || a != b || target->dtype != source->dtype) {
+    if (!stored.repeats(*target, *source)) {
       return Error{
           ErrorCode::kInvalidArgument,
           fmt::format("{} cannot be dropped: its bytes are not those of {}{}", quoted(tie.target),
@@ -58,7 +56,8 @@ Status drop(Workshop& work, const Stored& stored) {
     }
     const Status done =
         work.drop(stored.file_of(*target), std::string(tie.target),
-                  asked(fmt::format("every byte of it is in {}, which stays", quoted(tie.source))));
+                  asked(fmt::format("{} in {}, which stays", every_part_of(*target, *source),
+                                    quoted(tie.source))));
     if (!done) return cannot_be("dropped", tie, done.error());
     dropped = true;
   }

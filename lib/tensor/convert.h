@@ -1,8 +1,10 @@
-// Floats to narrower floats, rounded to nearest even: the scalar reference.
+// Floats to narrower floats, rounded to nearest even, and F16 to wider ones, which is exact: the
+// scalar reference.
 #pragma once
 
 #include <bit>
 #include <cstdint>
+#include <limits>
 
 namespace shardwright {
 
@@ -29,6 +31,19 @@ inline std::uint16_t f16_from_f32(float value) {
   }
   const std::uint32_t rounded = magnitude + 0xFFFU + (magnitude >> 13U & 1U);
   return static_cast<std::uint16_t>(sign | ((rounded - (112U << 23U)) >> 13U));
+}
+
+inline double f64_from_f16(std::uint16_t bits) {
+  const double sign = (bits & 0x8000U) != 0 ? -1.0 : 1.0;
+  const std::uint32_t exponent = bits >> 10U & 0x1FU;
+  const std::uint32_t fraction = bits & 0x3FFU;
+  if (exponent == 0x1F) {
+    return fraction != 0 ? std::numeric_limits<double>::quiet_NaN()
+                         : sign * std::numeric_limits<double>::infinity();
+  }
+  if (exponent == 0) return sign * 0x1p-24 * fraction;
+  const std::uint64_t wide = std::uint64_t{exponent + 1008} << 52U | std::uint64_t{fraction} << 42U;
+  return sign * std::bit_cast<double>(wide);
 }
 
 }  // namespace shardwright

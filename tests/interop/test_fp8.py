@@ -202,3 +202,38 @@ def test_without_scales(shardwright, tmp_path):
     said = merge(shardwright, tmp_path, "out", passthrough(folder), "--allow", "AR401", codes=(2,))
     assert f"there is no '{gone}'" in said
     assert not (tmp_path / "out").exists()
+
+
+def of_exponents(state, dtype):
+    """Scales that are powers of two, of which the exponent is stored."""
+    for name in [name for name in state if name.endswith("_scale_inv")]:
+        exponents = state[name].log2().round() + 127
+        state[name] = exponents.to(torch.uint8) if dtype == torch.uint8 else state[name].log2().round().exp2().to(dtype)
+    return state
+
+
+@pytest.mark.parametrize(
+    "dtype, scale_fmt, said",
+    [
+        (torch.float8_e8m0fnu, None, []),
+        (torch.float8_e8m0fnu, "ue8m0", []),
+        (torch.uint8, "ue8m0", []),
+        (torch.uint8, None, [("warning", "AR406")]),
+        (torch.float8_e4m3fn, None, [("error", "AR406")]),
+    ],
+)
+def test_scales_of_8_bits(shardwright, tmp_path, dtype, scale_fmt, said):
+    """transformers reads exponents as it does the numbers themselves; another dtype of 8 bits loses most of them."""
+    folder = write_plain(tmp_path / "model", "qwen3-plain", EVEN)
+    quantize(shardwright, folder)
+    change_config(folder, quantization_config=FP8 | ({"scale_fmt": scale_fmt} if scale_fmt else {}))
+    found = []
+    for stored in (torch.float32, dtype):
+        change_shard(folder / "model.safetensors", lambda state: of_exponents(state, stored))
+        if stored == torch.float32:
+            assert shardwright.findings(folder) == []
+        config = transformers.FineGrainedFP8Config(dequantize=True)
+        found.append(transformers.AutoModelForCausalLM.from_pretrained(folder, quantization_config=config, dtype=torch.float32).state_dict())
+    same = all(torch.equal(found[0][name], value) for name, value in found[1].items())
+    assert same == (dtype != torch.float8_e4m3fn)
+    assert [(finding["severity"], finding["code"]) for finding in shardwright.findings(folder)] == said

@@ -10,6 +10,7 @@ import peft
 import pytest
 import torch
 import transformers
+from models import model_named
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from test_merge import steps_apart, tensors, too_far
@@ -429,3 +430,35 @@ def test_in_recipes(shardwright, tmp_path):
         files = [path if "+" not in str(path) else tmp_path / "merged" for path in pair]
         expected = run(f"{name}-files", recipe(*files))
         assert all(torch.equal(ours[key], expected[key]) for key in expected), name
+
+
+OTHER_METHODS = {
+    "ia3": lambda: peft.IA3Config(target_modules=["k_proj", "down_proj"], feedforward_modules=["down_proj"]),
+    "vera": lambda: peft.VeraConfig(r=2, target_modules=["q_proj"]),
+    "loha": lambda: peft.LoHaConfig(r=2, target_modules=["q_proj"]),
+    "lokr": lambda: peft.LoKrConfig(r=2, target_modules=["q_proj"]),
+    "oft": lambda: peft.OFTConfig(r=0, oft_block_size=4, target_modules=["q_proj"], use_cayley_neumann=False),
+    "boft": lambda: peft.BOFTConfig(boft_block_size=4, target_modules=["q_proj"]),
+    "norms": lambda: peft.LNTuningConfig(target_modules=["input_layernorm"]),
+    "prompt": lambda: peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3),
+    "tokens": lambda: peft.LoraConfig(r=2, target_modules=["q_proj"], trainable_token_indices=[1, 2]),
+    "embedding": lambda: peft.LoraConfig(r=2, target_modules=["o_proj"], modules_to_save=["embed_tokens"]),
+}
+
+
+@pytest.mark.parametrize("method", OTHER_METHODS)
+def test_what_other_methods_leave_in_a_model(method, shardwright, tmp_path):
+    """All that PEFT puts into a model is one cause, and nothing of it is mended."""
+    folder = tmp_path / "model"
+    model_named("llama-tied").write(folder)
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    wrapped = peft.get_peft_model(model, OTHER_METHODS[method]())
+    is_whole = method == "prompt"
+    state = (wrapped if is_whole else wrapped.base_model.model).state_dict()
+    shared = {name for name in state if name.startswith("lm_head.") and method != "embedding"}
+    kept = {name: value.clone().contiguous() for name, value in state.items() if is_whole or name not in shared}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    codes = [finding["code"] for finding in shardwright.findings(folder, "--data") if finding["code"] != "AR412"]
+    assert codes == ["AR420"], codes
+    shardwright.run("repair", folder, "--output", tmp_path / "mended", "--unsafe", codes=(1,))
+    assert not (tmp_path / "mended").exists()

@@ -380,7 +380,7 @@ def test_scales_of_inputs(shardwright, quantized, tmp_path, monkeypatch, change,
     missing = {name for name in info["missing_keys"] if name.endswith(".activation_scale")}
     assert missing == (unsettled if unsettled is not None else {name for name in state if name.endswith(".activation_scale")})
 
-@pytest.mark.parametrize("name, method", [("llama-untied", "foo"), ("llama-untied", "mxfp4"), ("gpt_oss-plain", "mxfp4")])
+@pytest.mark.parametrize("name, method", [("llama-untied", "foo"), ("llama-untied", "modelopt"), ("llama-untied", "mxfp4"), ("gpt_oss-plain", "mxfp4")])
 def test_plain_weights_that_load_under_another_method(name, method, shardwright, tmp_path):
     """transformers skips a method that it does not know, and reads MXFP4 in full precision where it cannot compute with it."""
     model_named(name).write(tmp_path)
@@ -392,3 +392,21 @@ def test_plain_weights_that_load_under_another_method(name, method, shardwright,
     shardwright.json("repair", tmp_path, "--in-place", "--unsafe")
     assert shardwright.findings(tmp_path) == []
     assert_whole(tmp_path, good)
+
+
+@pytest.mark.parametrize(
+    "change, code",
+    [
+        ({"quantization_config": {"quant_method": "fp8", "activation_scheme": "bogus"}}, "CF312"),
+        ({"quantization_config": {"quant_method": "fp8", "scale_fmt": "E8M0"}}, "CF312"),
+        ({"quantization_config": {"quant_method": None, "activation_scheme": "dynamic"}}, "CF312"),
+        ({"quantization_config": {"quant_method": "bitnet"}}, "CF313"),
+        ({"transformers_weights": "weights.safetensors"}, "IX202"),
+    ],
+)
+def test_configs_under_which_nothing_loads(change, code, shardwright, tmp_path):
+    model_named("llama-untied").write(tmp_path)
+    change_config(tmp_path, **change)
+    with pytest.raises(Exception):  # noqa: B017: whatever it says
+        transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
+    assert code in [finding["code"] for finding in shardwright.findings(tmp_path, least="error")]

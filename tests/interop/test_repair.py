@@ -181,6 +181,22 @@ def test_drop_tied_of_an_untied_model(originals, shardwright, tmp_path):
     assert not (tmp_path / "refused").exists()
 
 
+def test_tied_head_of_another_dtype(originals, shardwright, tmp_path):
+    """Its numbers count: with those of the embedding it is one too many, with others it is another head."""
+    folder, logits = tmp_path / "model", originals("tied").logits
+    shutil.copytree(originals("tied").folder, folder)
+    head = lambda found, more: found | {"lm_head.weight": found["model.embed_tokens.weight"].double() + more}  # noqa: E731
+    change_shard(shards(folder)[0], lambda found: head(found, 0))
+    assert_whole(folder, logits)
+    for options in ([], ["--data"]):
+        assert [finding["code"] for finding in shardwright.findings(folder, *options)] == ["AR412"]
+    shardwright.json("repair", folder, "--output", tmp_path / "mended")
+    assert_whole(tmp_path / "mended", logits)
+    assert shapes(tmp_path / "mended") == shapes(originals("tied").folder)
+    change_shard(shards(folder)[0], lambda found: head(found, 1e-12))
+    assert [finding["code"] for finding in shardwright.findings(folder)] == ["AR413"]
+
+
 def layouts():
     """(model, layout) for each layout of each rule beside the hub's; without INTEROP=all one of each name."""
     seen = set()

@@ -38,15 +38,15 @@ constexpr auto kPartDTypes = std::to_array<PartDType>({
     {"compressed-tensors", "weight_packed", DType::kU8, "mxfp4-pack-quantized"},
 });
 
-std::string_view format_of(const Model& model) {
+std::string_view setting(const Model& model, std::string_view key) {
   const json::Value* settings = quantization_settings(model.checkpoint);
-  const json::Value* format = settings != nullptr ? settings->find("format") : nullptr;
-  return format != nullptr && format->string() != nullptr ? std::string_view(*format->string())
-                                                          : std::string_view();
+  const json::Value* value = settings != nullptr ? settings->find(key) : nullptr;
+  return value != nullptr && value->string() != nullptr ? std::string_view(*value->string())
+                                                        : std::string_view();
 }
 
 void wrong_parts_dtype(const Model& model, const Reporter& report) {
-  const std::string_view format = format_of(model);
+  const std::string_view format = setting(model, "format");
   for (const Tensor& tensor : model.checkpoint.tensors) {
     const auto part = quant_part(tensor.name);
     if (!part) continue;
@@ -92,6 +92,40 @@ void report_unscaled(const Model& model, const Tensor& tensor, const Reporter& r
           .group = std::string(dtype_name(tensor.dtype))});
 }
 
+// A scale of fp8 weights: of 16 bits or more, or the exponent of a power of two in 8 bits.
+//
+// Source: transformers 5.23.0, integrations/finegrained_fp8.py (Fp8Dequantize) and
+// quantizers/quantizer_finegrained_fp8.py, where bytes are exponents if scale_fmt says so.
+void report_scale(const Model& model, const Tensor& tensor, const Reporter& report) {
+  const bool is_float = dtype_class(tensor.dtype) == DTypeClass::kFloat;
+  if (is_float && (dtype_bits(tensor.dtype) > 8 || tensor.dtype == DType::kF8E8M0)) return;
+  if (!is_float && tensor.dtype != DType::kU8) {
+    report_whole_numbers(model, tensor, report);
+    return;
+  }
+  if (!is_float && setting(model, "scale_fmt") == "ue8m0") return;
+  Report finding{.file = model.checkpoint.shards[tensor.shard].file,
+                 .tensor = std::string(tensor.name)};
+  finding.group = std::string("scale ").append(dtype_name(tensor.dtype));
+  if (is_float) {
+    finding.message = fmt::format(
+        "{} is stored as {}, and it is a scale, of F32, BF16 or F8_E8M0: transformers multiplies "
+        "by what that dtype left of it",
+        quoted(tensor.name), dtype_name(tensor.dtype));
+    finding.fix = no_fix(
+        "somebody converted all tensors of the file: take the quantised model "
+        "again as it was");
+  } else {
+    finding.severity = Severity::kWarning;
+    finding.message = fmt::format(
+        "{} is stored as U8, and the config has no scale_fmt 'ue8m0': transformers takes the bytes "
+        "for exponents where it dequantises, and for numbers where it computes in fp8",
+        quoted(tensor.name));
+    finding.fix = no_fix("set scale_fmt to 'ue8m0' if they are exponents");
+  }
+  report(std::move(finding));
+}
+
 void wrong_dtype_without_rule(const Model& model, const Reporter& report) {
   for (const Tensor* tensor : model.join.unruled->unscaled) {
     const bool is_float = dtype_class(tensor->dtype) == DTypeClass::kFloat;
@@ -112,6 +146,10 @@ void wrong_dtype(const Model& model, const Reporter& report) {
     const ExpectedTensor* expected = model.expected_of(tensor);
     if (expected == nullptr || expected->dtype == ExpectedDType::kAny ||
         explained.contains(&tensor)) {
+      continue;
+    }
+    if (expected->dtype == ExpectedDType::kScale) {
+      report_scale(model, tensor, report);
       continue;
     }
     const std::string& file = model.checkpoint.shards[tensor.shard].file;

@@ -18,6 +18,11 @@ void spurious_tied_head(const Model& model, const Reporter& report) {
     const std::string& file = model.checkpoint.shards[tie.target->shard].file;
     const std::string target = quoted(tie.target->name);
     const bool proven = tie.bytes == TieBytes::kEqual;
+    const std::string twice =
+        tie.source->dtype == tie.target->dtype
+            ? "the same bytes twice"
+            : fmt::format("the same numbers in {} and in {}", dtype_name(tie.source->dtype),
+                          dtype_name(tie.target->dtype));
     Report finding{.file = file,
                    .tensor = std::string(tie.target->name),
                    .group = std::string(tie.target->name)};
@@ -26,7 +31,7 @@ void spurious_tied_head(const Model& model, const Reporter& report) {
         "model has, which MLX "
         "and vLLM refuse",
         target, shape_text(tie.target->shape), quoted(tie.source->name),
-        proven ? "the same bytes twice" : "equal in a sample, proof with --data",
+        proven ? twice : "equal in a sample, proof with --data",
         element_count(tie.target->shape).value_or(0), human_bytes(tie.target->bytes));
     if (proven) {
       finding.fix = safe_fix(fmt::format("drop {}", target),

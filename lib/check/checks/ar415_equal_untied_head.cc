@@ -18,9 +18,10 @@ void equal_untied_head(const Model& model, const Reporter& report) {
         {.file = model.checkpoint.shards[tie.target->shard].file,
          .tensor = std::string(tie.target->name),
          .message = fmt::format(
-             "{} holds the bytes of {}, and the config does not tie them: legal, and {} could be "
+             "{} holds the {} of {}, and the config does not tie them: legal, and {} could be "
              "saved with tie_word_embeddings true",
-             quoted(tie.target->name), quoted(tie.source->name), human_bytes(tie.target->bytes)),
+             quoted(tie.target->name), tie.source->dtype == tie.target->dtype ? "bytes" : "numbers",
+             quoted(tie.source->name), human_bytes(tie.target->bytes)),
          .group = std::string(tie.target->name)});
   }
 }

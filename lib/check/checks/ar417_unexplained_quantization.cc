@@ -47,6 +47,17 @@ void unexplained_quantization(const Model& model, const Reporter& report) {
     one_file = one_file && tensor->shard == found.tensors.front()->shard;
   }
   if (one_file) finding.file = model.checkpoint.shards[found.tensors.front()->shard].file;
+  if (found.method.starts_with("load_in_")) {
+    finding.message = fmt::format(
+        "the weights of {} are stored in the form of {} ({}), and the config says {}: transformers "
+        "reports their parts as UNEXPECTED, and computes with random or wrong values, or stops",
+        counted(found.modules, "module"), found.form, quoted(finding.tensor), found.method);
+    finding.fix = no_fix(
+        "take the quantization_config of the model that was quantised: it says load_in_4bit or "
+        "load_in_8bit, and how");
+    report(std::move(finding));
+    return;
+  }
   if (!found.method.empty()) {
     const auto scale = std::ranges::find_if(found.tensors, [](const Tensor* tensor) {
       return tensor->name.ends_with(".weight_scale");

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "check/check.h"
 #include "check/fixes.h"
+#include "check/join_explain.h"
 
 namespace shardwright {
 namespace {
@@ -24,25 +25,34 @@ void unmerged_adapter(const Model& model, const Reporter& report) {
   }
   const std::string& file = checkpoint.shards[adapter.front()->shard].file;
   if (one_file) finding.file = file;
-  const auto products = std::ranges::count_if(adapter, [](const Tensor* tensor) {
+  const bool is_lora = std::ranges::any_of(adapter, [](const Tensor* tensor) {
     return tensor->name.find("lora_") != std::string_view::npos;
   });
+  const auto products = std::ranges::count_if(
+      adapter, [](const Tensor* tensor) { return is_adapter_product(tensor->name); });
   if (products == static_cast<std::ptrdiff_t>(checkpoint.tensors.size())) {
     finding.message = fmt::format(
-        "all {} tensors are those of a LoRA adapter ({}), and there is no model that they would "
+        "all {} tensors are those of {} ({}), and there is no model that they would "
         "change: transformers fills the whole model with random values",
-        adapter.size(), quoted(finding.tensor));
+        adapter.size(), is_lora ? "a LoRA adapter" : "an adapter of PEFT", quoted(finding.tensor));
     finding.fix = no_fix(
-        "put the adapter into a folder of its own, as 'adapter_model.safetensors' beside its "
-        "adapter_config.json; 'shardwright lora merge BASE ADAPTER OUT' makes a model of it");
+        is_lora
+            ? "put the adapter into a folder of its own, as 'adapter_model.safetensors' beside its "
+              "adapter_config.json; 'shardwright lora merge BASE ADAPTER OUT' makes a model of it"
+            : "put the adapter into a folder of its own, as 'adapter_model.safetensors' beside its "
+              "adapter_config.json");
   } else {
     finding.message = fmt::format(
         "{} of {} tensors bear the names of PEFT ({}): an adapter was saved with the model, and "
         "never merged into it; transformers finds neither the adapter nor what it stands beside",
         adapter.size(), checkpoint.tensors.size(), quoted(finding.tensor));
     finding.fix = no_fix(
-        "save the adapter by itself (save_pretrained of the PeftModel), and merge it into its "
-        "base: 'shardwright lora merge BASE ADAPTER OUT', or merge_and_unload of PEFT");
+        is_lora ? "save the adapter by itself (save_pretrained of the PeftModel), and merge it "
+                  "into its "
+                  "base: 'shardwright lora merge BASE ADAPTER OUT', or merge_and_unload of PEFT"
+                : "save the adapter by itself (save_pretrained of the PeftModel), and load it with "
+                  "PEFT; "
+                  "where its method can be merged, merge_and_unload of PEFT does");
   }
   report(std::move(finding));
 }

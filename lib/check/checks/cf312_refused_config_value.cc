@@ -12,6 +12,7 @@
 #include "check/check.h"
 #include "check/config_types.h"
 #include "check/fixes.h"
+#include "check/quantization_settings.h"
 #include "check/rope_settings.h"
 #include "check/value_rules.h"
 #include "json/value.h"
@@ -27,14 +28,6 @@ bool is_float_type(std::string_view name) {
 }
 bool is_packed_float_type(std::string_view name) {
   return name.starts_with("float8_") || name.starts_with("float4_");
-}
-
-// The first quantisations had flags of their own in place of a method.
-bool names_its_method(const json::Value& quantization) {
-  constexpr auto kKeys =
-      std::to_array<std::string_view>({"quant_method", "load_in_4bit", "load_in_8bit"});
-  return std::ranges::any_of(
-      kKeys, [&](std::string_view key) { return quantization.find(key) != nullptr; });
 }
 
 std::string shown(const json::Value& value) {
@@ -78,6 +71,14 @@ constexpr std::string_view kWantedMethod = "an object with a 'quant_method'";
 constexpr std::string_view kSliding =
     "cohere2 cohere2_moe exaone4 gemma2 gemma3_text gemma3n_text gemma4_text gpt_oss ministral3 "
     "mistral mixtral phi3 starcoder2";
+
+void judge_quantization(const Model& model, const json::Value& settings, const std::string& at,
+                        const Reporter& report) {
+  for (const RefusedQuantSetting& refused : refused_quant_settings(settings)) {
+    report_value(model, report, at + "/quantization_config/" + std::string(refused.key),
+                 refused_value(refused.key, *settings.find(refused.key), refused.wanted), kRefused);
+  }
+}
 
 class ConfigJudge {
  public:
@@ -154,6 +155,8 @@ class ConfigJudge {
     } else if (key == "quantization_config" && value.object() != nullptr &&
                !names_its_method(value)) {
       refuse_value(key, value, kWantedMethod);
+    } else if (key == "quantization_config" && value.object() != nullptr) {
+      judge_quantization(model_, value, "", report_);
     }
   }
 
@@ -284,6 +287,8 @@ void judge_common_keys(const Model& model, const json::Value& config, const std:
     } else if (key == "quantization_config" && value.object() != nullptr &&
                !names_its_method(value)) {
       asked = kWantedMethod;
+    } else if (key == "quantization_config" && value.object() != nullptr) {
+      judge_quantization(model, value, at, report);
     }
     if (asked.empty()) continue;
     report_value(model, report, at + "/" + json::pointer_step(key),

@@ -29,9 +29,35 @@ std::string_view what_follows(PlainUnder outcome) {
   }
 }
 
+// Classes whose layers bitsandbytes does not take for linear ones, and leaves as they are: what
+// save_pretrained writes of them is plain under the settings, and sound.
+//
+// Source: transformers 5.23.0, integrations/bitsandbytes.py, which replaces modules of type
+// nn.Linear; Falcon has a FalconLinear.
+bool is_left_plain(const Model& model, std::string_view method) {
+  return method == "bitsandbytes" && model.detection.schema != nullptr &&
+         model.detection.schema->name == "falcon";
+}
+
+void report_left_plain(const Model& model, const Reporter& report) {
+  report(
+      {.file = model.checkpoint.config->name,
+       .pointer = model.join.quantization_pointer,
+       .message = fmt::format(
+           "the config says that the weights are quantised by 'bitsandbytes', and none of the {} "
+           "stored tensors is: transformers 5 quantises no layer of '{}', and reads them as "
+           "they are",
+           model.checkpoint.tensors.size(), model.detection.schema->name),
+       .severity = Severity::kInfo});
+}
+
 void leftover_quantization(const Model& model, const Reporter& report) {
   const std::string& method = model.join.leftover_quantization;
   if (method.empty()) return;
+  if (is_left_plain(model, method)) {
+    report_left_plain(model, report);
+    return;
+  }
   const PlainUnder outcome = plain_under(*quantization_settings(model.checkpoint));
   // Code of its own may know a method of its own.
   const bool of_others = model.join.unruled && !model.join.unruled->of_transformers;

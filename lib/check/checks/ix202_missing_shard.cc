@@ -1,4 +1,4 @@
-// IX202: a shard that the index names is absent.
+// IX202: a shard that the index or the config names is absent.
 // docs/checks/IX202-missing-shard.md
 #include <algorithm>
 #include <string>
@@ -44,7 +44,35 @@ Fix fix_for(const Model& model, std::size_t lost) {
       "download'");
 }
 
+// transformers 5 loads the file that the config names, and no other in its place.
+void missing_configured(const Model& model, const Reporter& report) {
+  constexpr std::string_view kKey = "transformers_weights";
+  const Checkpoint& checkpoint = model.checkpoint;
+  const json::Value* config = checkpoint.config_value();
+  const json::Value* named = config != nullptr ? config->find(kKey) : nullptr;
+  if (named == nullptr || named->string() == nullptr || !checkpoint.folder) return;
+  const std::string& file = *named->string();
+  if (file.empty() || checkpoint.folder->describe(file).kind != EntryKind::kAbsent) return;
+  const std::string pointer = "/" + std::string(kKey);
+  const auto loaded = std::ranges::find(checkpoint.shards, ShardUse::kLoaded, &Shard::use);
+  Report finding{.file = checkpoint.config->name,
+                 .pointer = pointer,
+                 .message = fmt::format("{} of the config names {}, which is not there: {}", kKey,
+                                        quoted(file), prints("No such file or directory")),
+                 .group = pointer,
+                 .places = {file}};
+  finding.fix =
+      loaded == checkpoint.shards.end()
+          ? no_fix("fetch the file again, for example with 'hf download'")
+          : unsafe_fix(
+                fmt::format("set {} to null, so that {} is loaded", kKey,
+                            quoted(checkpoint.index ? checkpoint.index->name : loaded->file)),
+                {edit::SetJson{checkpoint.config->name, pointer, "null"}});
+  report(std::move(finding));
+}
+
 void missing_shard(const Model& model, const Reporter& report) {
+  missing_configured(model, report);
   const auto& absent = model.index_join.absent;
   if (absent.empty()) return;
   std::vector<std::string> files;
@@ -76,7 +104,7 @@ extern const Check kMissingShard;
 constinit const Check kMissingShard{
     .code = "IX202",
     .name = "missing-shard",
-    .summary = "a shard that the index names is absent",
+    .summary = "a shard that the index or the config names is absent",
     .severity = Severity::kError,
     .repair = Repair::kSafe,
     .since = "0.1",

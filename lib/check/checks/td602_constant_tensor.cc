@@ -18,10 +18,33 @@ bool is_gate_to_itself(const Model& model, std::size_t tensor, const ExpectedTen
          model.data.rows[tensor];
 }
 
+// Scales are often the same; zero ones leave nothing of what they scale.
+bool is_scale_of_zeros(const Model& model, const Tensor& tensor, const ScanResult& scan) {
+  const ExpectedTensor* expected = model.join.compared ? model.expected_of(tensor) : nullptr;
+  return expected != nullptr && expected->role == Role::kBlockScale && scan.zero &&
+         scan.elements > 0 && !scan.unscanned;
+}
+
+void report_zero_scale(const Model& model, const Tensor& tensor, const ScanResult& scan,
+                       const Reporter& report) {
+  report({.file = model.checkpoint.shards[tensor.shard].file,
+          .tensor = std::string(tensor.name),
+          .message = fmt::format(
+              "all {} elements of {} {} are zero, and it is a scale: of what it scales nothing is "
+              "left",
+              scan.elements, quoted(tensor.name), shape_text(tensor.shape)),
+          .fix = no_fix("compare it with the model that this one was made from"),
+          .group = "zero scale"});
+}
+
 void constant_tensor(const Model& model, const Reporter& report) {
   for (std::size_t i = 0; i < model.data.scans.size(); ++i) {
     const ScanResult& scan = model.data.scans[i];
     const Tensor& tensor = model.checkpoint.tensors[i];
+    if (is_scale_of_zeros(model, tensor, scan)) {
+      report_zero_scale(model, tensor, scan, report);
+      continue;
+    }
     // Norms and biases are often all ones or zeros; a single element is always constant.
     if (tensor.shape.size() < 2 || tensor.name.ends_with("bias") || scan.elements < 2 ||
         scan.unscanned || scan.nan > 0)

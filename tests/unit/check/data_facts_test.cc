@@ -187,6 +187,44 @@ TEST_CASE("check: a sample of a small tensor is all of it") {
   CHECK(fixture.read(false).ties.at(0).bytes == TieBytes::kDiffer);
 }
 
+TEST_CASE("check: a tie in two dtypes of floats is compared by its numbers") {
+  constexpr std::uint64_t kElements = 200'000;  // more than a sample
+  Fixture fixture;
+  MemorySource& file = fixture.file(kElements * 14);
+  fixture.add("embed", DType::kBF16, {kElements}, file, 0);
+  fixture.add("wide", DType::kF32, {kElements}, file, kElements * 2);
+  fixture.add("widest", DType::kF64, {kElements}, file, kElements * 6);
+  for (std::uint64_t i = 0; i < kElements; ++i) {
+    const auto value = static_cast<float>(i % 251) - 125.0F;
+    const double wide = value;
+    std::uint32_t bits{};
+    std::memcpy(&bits, &value, 4);
+    std::memcpy(file.data.data() + i * 2, reinterpret_cast<const std::byte*>(&bits) + 2, 2);
+    std::memcpy(file.data.data() + kElements * 2 + i * 4, &value, 4);
+    std::memcpy(file.data.data() + kElements * 6 + i * 8, &wide, 8);
+  }
+  for (const std::string_view target : {"wide", "widest"})
+    fixture.expected.ties.push_back({.target = target, .source = "embed"});
+  file.bytes_read = 0;
+  for (const TieFacts& tie : fixture.read(false).ties)
+    CHECK(tie.bytes == TieBytes::kEqualSample);
+  CHECK(file.bytes_read == 64 * 2048 * (2 * 2 + 4 + 8));
+  for (const TieFacts& tie : fixture.read(true).ties)
+    CHECK(tie.bytes == TieBytes::kEqual);
+
+  // The lowest bit of the last one, which no BF16 has, and one that no F32 has.
+  file.data[kElements * 6 - 4] ^= std::byte{1};
+  CHECK(fixture.read(false).ties.at(0).bytes == TieBytes::kDiffer);
+  CHECK(fixture.read(true).ties.at(0).bytes == TieBytes::kDiffer);
+  file.data[kElements * 14 - 8] ^= std::byte{1};
+  CHECK(fixture.read(false).ties.at(1).bytes == TieBytes::kDiffer);
+  CHECK(fixture.read(true).ties.at(1).bytes == TieBytes::kDiffer);
+  file.bad_byte = 0;
+  const DataFacts unread = fixture.read(true);
+  CHECK_FALSE(unread.complete);
+  CHECK(unread.ties.at(0).bytes == TieBytes::kNotRead);
+}
+
 TEST_CASE("check: ties of which one side is not stored, has another form, or cannot be read") {
   Fixture fixture = tied();
   fixture.add("narrow", DType::kU8, {1024, 512}, fixture.files[0], 0);

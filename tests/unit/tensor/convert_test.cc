@@ -41,4 +41,19 @@ TEST_CASE("tensor: floats are narrowed to the nearest, ties to even") {
   }
 }
 
+TEST_CASE("tensor: every F16 becomes the wider number that it is") {
+  CHECK(f64_from_f16(0x3C00) == 1.0);
+  CHECK(f64_from_f16(0xC000) == -2.0);
+  CHECK(f64_from_f16(0x0001) == 0x1p-24);
+  CHECK(f64_from_f16(0x7BFF) == 65504.0);
+  CHECK(std::signbit(f64_from_f16(0x8000)));
+  CHECK(f64_from_f16(0xFC00) == -std::numeric_limits<double>::infinity());
+  CHECK(std::isnan(f64_from_f16(0x7E01)));
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    const double wide = f64_from_f16(half);
+    if (!std::isnan(wide)) CHECK(f16_from_f32(static_cast<float>(wide)) == half);
+  }
+}
+
 }  // namespace shardwright
