@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -109,7 +110,8 @@ void explain_adapter(const Checkpoint& checkpoint, const Expansion& expected, Jo
   std::ranges::sort(join.adapter);  // all are of one list: in its order
   std::erase_if(join.unexpected, [&](const Tensor* tensor) { return stored.contains(tensor); });
   std::erase_if(join.missing, [&](const ExpectedTensor* wanted) { return found.contains(wanted); });
-  for (const Tensor* tensor : unplaced) {
+  constexpr std::size_t kFew = 8;  // a head, an embedding
+  for (const Tensor* tensor : std::span(unplaced).first(std::min(unplaced.size(), kFew))) {
     const auto like = std::ranges::find_if(join.missing, [&](const ExpectedTensor* wanted) {
       return same_shape(wanted->shape, tensor->shape);
     });

@@ -2,6 +2,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -25,6 +27,14 @@ bool holds_report(const std::string& path) {
   return read && start.find(R"("name": "shardwright")") != std::string::npos;
 }
 
+// A text that a user keeps beside them is no file of the model.
+bool is_for_loaders(std::string_view name) {
+  constexpr auto kEnds = std::to_array<std::string_view>(
+      {".bin", ".gguf", ".jinja", ".json", ".model", ".onnx", ".pt", ".pth", ".py", ".safetensors",
+       ".tiktoken", "merges.txt", "vocab.bpe", "vocab.txt"});
+  return std::ranges::any_of(kEnds, [&](std::string_view end) { return name.ends_with(end); });
+}
+
 bool is_of_model(const FolderEntry& output, const std::string& path, const std::string& model) {
   const auto located = locate_model(model);
   if (!located) return false;  // the check says what is wrong with it
@@ -36,9 +46,11 @@ bool is_of_model(const FolderEntry& output, const std::string& path, const std::
   }
   const auto real = real_path(path);
   const auto folder = real_path(located->directory);
-  if (real && folder && is_within(*real, *folder)) return true;
+  if (real && folder && is_within(*real, *folder) && is_for_loaders(*real)) return true;
   const auto listing = open_folder(located->directory);
-  return listing && std::ranges::any_of((*listing)->entries(), is_it);
+  return listing && std::ranges::any_of((*listing)->entries(), [&](const FolderEntry& entry) {
+           return is_it(entry) && is_for_loaders(entry.name);
+         });
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ void missing_configured(const Model& model, const Reporter& report) {
   const json::Value* named = config != nullptr ? config->find(kKey) : nullptr;
   if (named == nullptr || named->string() == nullptr || !checkpoint.folder) return;
   const std::string& file = *named->string();
-  if (file.empty() || checkpoint.folder->describe(file).kind != EntryKind::kAbsent) return;
+  if (!is_inside(file) || checkpoint.folder->describe(file).kind != EntryKind::kAbsent) return;
   const std::string pointer = "/" + std::string(kKey);
   const auto loaded = std::ranges::find(checkpoint.shards, ShardUse::kLoaded, &Shard::use);
   Report finding{.file = checkpoint.config->name,

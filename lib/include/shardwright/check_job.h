@@ -91,7 +91,7 @@ Result<std::vector<ModelReport>> check(const std::vector<std::string>& paths,
 
 // kInvalidArgument where a report may not be written to `output`: it is a file that is there
 // already, of one of the models, and holds no report in JSON or SARIF. Files of a model are those
-// in its folder, and what links in it lead to.
+// in its folder that loaders read, and what links of such names lead to.
 Status keeps_models(const std::string& output, const std::vector<std::string>& models);
 
 // One row of the table of checks.
