@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 namespace shardwright {
@@ -18,8 +19,12 @@ class UniqueFd {
   }
   UniqueFd(const UniqueFd&) = delete;
   UniqueFd& operator=(const UniqueFd&) = delete;
+  // The error of a call that failed before it stays what errno says.
   ~UniqueFd() {
-    if (fd_ >= 0) ::close(fd_);
+    if (fd_ < 0) return;
+    const int number = errno;
+    ::close(fd_);
+    errno = number;
   }
 
   [[nodiscard]] int get() const { return fd_; }
