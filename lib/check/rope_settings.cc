@@ -201,7 +201,8 @@ class RopeReader {
 
 const json::Value::Object kNoMembers;
 
-// The kinds of layers that the config names.
+}  // namespace
+
 bool names_layer(const json::Value& config, std::string_view kind) {
   const json::Value* types = config.find("layer_types");
   return types != nullptr && types->array() != nullptr &&
@@ -209,8 +210,6 @@ bool names_layer(const json::Value& config, std::string_view kind) {
            return one.string() != nullptr && *one.string() == kind;
          });
 }
-
-}  // namespace
 
 std::vector<RefusedRope> refused_rope(const json::Value& config, const RopeClass& rope) {
   std::vector<RefusedRope> found;

@@ -30,6 +30,9 @@ struct RopeClass {
   std::optional<std::uint64_t> rotated{};
 };
 
+// Whether the config's `layer_types` has layers of that kind.
+bool names_layer(const json::Value& config, std::string_view kind);
+
 // Of `rope_scaling` or `rope_parameters`, flat or with one object for each kind of layers.
 std::vector<RefusedRope> refused_rope(const json::Value& config, const RopeClass& rope);
 

@@ -2,6 +2,7 @@
 // does with them.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 

@@ -168,12 +168,8 @@ class ConfigJudge {
     constexpr std::string_view kFlag = "use_sliding_window";
     if (!knows_key(model_type_, "sliding_window")) return false;
     if (knows_key(model_type_, kFlag) && !config_.says(kFlag, true)) return false;
-    if (const json::Value* types = config_.find("layer_types"))
-      return types->array() != nullptr && std::ranges::any_of(*types->array(), is_sliding);
+    if (config_.find("layer_types") != nullptr) return names_layer(config_, "sliding_attention");
     return is_of_models(kSliding, model_type_);
-  }
-  static bool is_sliding(const json::Value& type) {
-    return type.string() != nullptr && *type.string() == "sliding_attention";
   }
 
   // Of the keys with such names those that the class computes with.

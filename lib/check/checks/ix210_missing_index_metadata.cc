@@ -1,6 +1,5 @@
 // IX210: the index has no metadata.
 // docs/checks/IX210-missing-index-metadata.md
-#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -18,9 +17,7 @@ void missing_index_metadata(const Model& model, const Reporter& report) {
   if (!model.checkpoint.index || single_file(model.checkpoint) != nullptr) return;
   const IndexFile& file = *model.checkpoint.index;
   // A map alone, without what it stands in, is one cause: IX201 speaks of it.
-  if (std::ranges::find(file.index.defects, IndexDefectKind::kNoWeightMap, &IndexDefect::kind) !=
-      file.index.defects.end())
-    return;
+  if (file.index.count(IndexDefectKind::kNoWeightMap) > 0) return;
   for (const IndexDefect& defect : file.index.defects) {
     if (defect.kind == IndexDefectKind::kNoMetadata) {
       report(
