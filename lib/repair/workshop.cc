@@ -212,13 +212,15 @@ void Workshop::remove_empty_shards() {
   }
 }
 
-// Where a shard goes, those that were a whole set are one again.
+// Where a shard goes, those that were a whole set are one again; of another set the numbers show
+// what is lost.
 bool Workshop::is_set_to_number() const {
   if (number_) return true;
   const auto families = shard_families(model_.checkpoint, ShardUse::kLoaded);
   const auto loaded = std::ranges::count(model_.checkpoint.shards, ShardUse::kLoaded, &Shard::use);
   return emptied_ && families.size() == 1 &&
          families.front().count == static_cast<std::uint64_t>(loaded) &&
+         families.front().absent(1).empty() &&
          std::ranges::all_of(model_.checkpoint.shards, [&](const Shard& shard) {
            return shard.use != ShardUse::kLoaded || families.front().has(shard.file);
          });
