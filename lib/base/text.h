@@ -14,6 +14,10 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);  // ASCII white space
 bool is_word(char c);                          // an ASCII letter, a digit, or '_'
 
+// With small letters for ASCII's capitals.
+char lower(char c);
+std::string lower(std::string_view text);
+
 // The candidate nearest to `word` by edit distance, where one is near enough to suggest.
 std::optional<std::string_view> nearest(std::string_view word,
                                         std::span<const std::string_view> candidates);

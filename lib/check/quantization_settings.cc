@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "base/text.h"
+
 namespace shardwright {
 namespace {
 
@@ -19,12 +21,6 @@ constexpr auto kOfFp8 = std::to_array<Choice>({
     {"scale_fmt", {"float", "ue8m0"}, "'float' or 'ue8m0'"},
     {"expert_dtype", {"fp8", "fp4"}, "'fp8' or 'fp4'"},
 });
-
-std::string lower(std::string text) {
-  for (char& c : text)
-    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
 
 bool is_one_of(const json::Value& value, const Choice& choice) {
   if (value.string() == nullptr) return false;

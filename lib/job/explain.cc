@@ -22,16 +22,6 @@ constexpr std::string_view kPrintsMark = "Loaders print:";
 constexpr std::string_view kEllipsis = "…";
 constexpr std::size_t kShortest = 6;  // characters of a text that tells anything
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return lower(c); });
-  return out;
-}
-
 // Small letters, one space for any white space, no quotes of any kind: terminals, logs and issue
 // trackers change those.
 std::string plain(std::string_view text) {

@@ -48,13 +48,6 @@ bool is_pickle(std::string_view start) {
          std::string_view("}]()cXK\x8A\x95NJM").find(start[2]) != std::string_view::npos;
 }
 
-bool starts_with_word(std::string_view text, std::string_view lower) {
-  return text.size() >= lower.size() &&
-         std::ranges::equal(text.substr(0, lower.size()), lower, [](char a, char b) {
-           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-         });
-}
-
 // Text has no control characters but white space, and is UTF-8 but for a character that the end of
 // the bytes cuts off.
 bool is_text(std::string_view start) {
@@ -69,7 +62,7 @@ ForeignKind sniff_text(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   text = trim(text);
   for (const std::string_view word : {"<!doctype html", "<html", "<head", "<body"}) {
-    if (starts_with_word(text, word)) return ForeignKind::kHtml;
+    if (lower(text.substr(0, word.size())) == word) return ForeignKind::kHtml;
   }
   if (text.starts_with('<')) return ForeignKind::kXml;
   if (text.starts_with('{') || text.starts_with('[')) return ForeignKind::kJson;

@@ -4,21 +4,19 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
 #include "base/utf8.h"
 #include "json/pull.h"
+#include "tokenizer/listed_tokens.h"
 
 namespace shardwright {
 namespace {
 
 constexpr std::string_view kWordList = "vocab.txt";
-constexpr std::size_t kMaxWord = 256;  // tokens are short, and those that are not are cut
 
 const std::string* text_of(const json::Value* root, std::string_view key) {
   const json::Value* value = root == nullptr ? nullptr : root->find(key);
@@ -55,31 +53,18 @@ void add_word_list(std::string_view text, TokenizerFacts& facts) {
          .start = std::string(text.substr(0, TokenizerFacts::kStartBytes))});
     return;
   }
-  std::uint64_t lines = 0;
-  std::string_view last;
-  std::vector<std::optional<std::uint64_t>> ids(facts.named.size());
+  ListedTokens words(facts);
   for (std::uint64_t line = 0; !text.empty(); ++line) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view word = trim(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     if (word.empty()) continue;  // no text holds the empty word
     if (word.find_first_of(" \t") != std::string_view::npos) return;
-    lines = line + 1;
-    last = word;
-    // Of equal words the last has the id.
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (facts.named[i].content == word) ids[i] = line;
-    }
+    words.add(line, word);
   }
-  if (lines == 0) return;
+  if (words.size() == 0) return;
   facts.model_type = "WordPiece";
-  facts.vocabulary = lines;
-  facts.vocabulary_top = {.id = lines - 1,
-                          .content = std::string(last.substr(0, kMaxWord)),
-                          .file = std::string(kWordList)};
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (ids[i]) facts.named[i].id = ids[i];
-  }
+  words.settle(kWordList, facts);
 }
 
 }  // namespace shardwright

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -106,15 +105,21 @@ Result<std::optional<Manifest>> read_manifest(const std::string& entry) {
   if (!file && file.error().code == ErrorCode::kNotFound) return std::optional<Manifest>();
   if (!file) return file.error();
   SW_TRY(const std::string bytes, read_all(**file, kMaxBytes));
-  const auto document = json::parse(bytes);
-  std::optional<Manifest> manifest;
-  if (document) manifest = from_json(document->root);
-  if (manifest) return manifest;
+  if (auto manifest = parse_manifest(bytes)) return manifest;
   return Error{ErrorCode::kMalformed,
                fmt::format("{} is not a manifest that this version wrote", quoted(path, 1000))};
 }
 
 }  // namespace
+
+std::string manifest_text(const Manifest& manifest) {
+  return json::dump(to_json(manifest), 2) + "\n";
+}
+
+std::optional<Manifest> parse_manifest(std::string_view text) {
+  const auto document = json::parse(text);
+  return document ? from_json(document->root) : std::nullopt;
+}
 
 Result<std::vector<UndoEntry>> undo_entries(const std::string& folder) {
   std::vector<UndoEntry> entries;
@@ -152,7 +157,7 @@ Status has_own_folders(const std::string& folder, const UndoEntry& entry) {
 Status write_manifest(const Disk& disk, const std::string& entry, const Manifest& manifest) {
   const std::string aside = join_path(entry, "manifest.new");
   SW_TRY_OK(disk.remove(aside));
-  const std::string bytes = json::dump(to_json(manifest), 2) + "\n";
+  const std::string bytes = manifest_text(manifest);
   SW_TRY_OK(write_text(disk, aside, bytes));
   // The way back hangs on it, so it is read as the shards are.
   SW_TRY(const auto written, open_file(aside));

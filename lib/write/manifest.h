@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/digest.h"
@@ -32,6 +33,10 @@ struct Manifest {
   std::string undoes{};           // the entry that this one takes back
   std::vector<Change> changes{};  // in the order of the switch
 };
+
+// The text of a manifest.json, and what it says: none where it is not one that this version wrote.
+std::string manifest_text(const Manifest& manifest);
+std::optional<Manifest> parse_manifest(std::string_view text);
 
 // One numbered folder of `.shardwright-undo`.
 struct UndoEntry {
