@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "check/check.h"
 #include "check/coverage.h"
 #include "check/fixes.h"
@@ -43,57 +45,46 @@ bool metadata_is_lost(const Defect& defect) {
          (defect.kind == DefectKind::kDuplicateKey && defect.tensor.empty());
 }
 
-// The first of two entries of one name may have owned bytes that no entry owns now.
-bool hides_an_owner(const Header& header) {
-  return header.count(DefectKind::kDuplicateTensor) > 0 &&
-         (header.count(DefectKind::kGap) > 0 || header.count(DefectKind::kTrailingBytes) > 0);
-}
-
 }  // namespace
 
-Relay relay_of(const Shard& shard) {
-  if (!shard.header) return Relay::kImpossible;
+Relay relay_of(const Model& model, const Shard& shard) {
+  constexpr Relay kUnreadable = {Safety::kNever, "not all tensors of the file can be read"};
+  if (!shard.header) return kUnreadable;
   const Header& header = *shard.header;
   // A header without a tensor before data: the bytes belong to something, and it is not said what.
-  if (header.tensors.empty() && header.data_bytes > 0) return Relay::kImpossible;
-  if (hides_an_owner(header)) return Relay::kImpossible;
+  if (header.tensors.empty() && header.data_bytes > 0) return kUnreadable;
+  const bool unowned =
+      header.count(DefectKind::kGap) > 0 || header.count(DefectKind::kTrailingBytes) > 0;
+  if (unowned && header.count(DefectKind::kDuplicateTensor) > 0) {
+    return {Safety::kNever,
+            "bytes are left over that may belong to the other entry of a name that stands twice"};
+  }
   if (!std::ranges::all_of(header.tensors, &safetensors::TensorEntry::readable) ||
       !std::ranges::all_of(header.defects,
                            [&](const Defect& defect) { return is_relayable(header, defect); })) {
-    return Relay::kImpossible;
+    return kUnreadable;
   }
-  return std::ranges::any_of(header.defects, metadata_is_lost) ? Relay::kLosesMetadata
-                                                               : Relay::kWhole;
+  if (unowned && lacks_tensors(model.join)) {
+    return {Safety::kNever, "bytes that no tensor owns may be those of tensors that are missing"};
+  }
+  if (std::ranges::any_of(header.defects, metadata_is_lost)) {
+    return {Safety::kUnsafe, "without the metadata that is no text"};
+  }
+  return {Safety::kSafe};
 }
 
-Fix relay_fix(const Shard& shard, std::string summary) {
-  switch (relay_of(shard)) {
-    case Relay::kWhole:
+Fix relay_fix(const Model& model, const Shard& shard, std::string summary) {
+  const Relay relay = relay_of(model, shard);
+  switch (relay.safety) {
+    case Safety::kSafe:
       return safe_fix(std::move(summary), {edit::RelayShard{shard.file}});
-    case Relay::kLosesMetadata:
-      return unsafe_fix(std::move(summary) + ", without the metadata that is no text",
-                        {edit::RelayShard{shard.file}});
-    case Relay::kImpossible:
+    case Safety::kUnsafe:
+      return unsafe_fix(fmt::format("{}, {}", summary, relay.why), {edit::RelayShard{shard.file}});
+    case Safety::kNever:
       break;
   }
-  if (shard.header && hides_an_owner(*shard.header)) {
-    return no_fix(
-        "bytes are left over that may belong to the other entry of a name that stands "
-        "twice: write the file again from its source");
-  }
   return no_fix(
-      "not all tensors of the file can be read: fetch it again, or write it again from its "
-      "source");
-}
-
-Fix relay_fix_without_unowned(const Model& model, const Shard& shard, std::string summary) {
-  Fix fix = relay_fix(shard, std::move(summary));
-  if (fix.safety != Safety::kNever && lacks_tensors(model.join)) {
-    return no_fix(
-        "the bytes may be those of tensors that are missing: write the file again from "
-        "its source");
-  }
-  return fix;
+      fmt::format("{}: fetch the file again, or write it again from its source", relay.why));
 }
 
 }  // namespace shardwright

@@ -1,9 +1,9 @@
-// Whether a shard can be written anew from its own header without losing anything: what the fixes
-// of gaps, trailing bytes, alignment and metadata have in common.
+// What is lost where a shard is written anew from its own header: what the fixes of gaps, trailing
+// bytes, alignment and metadata have in common, and what any other repair of the shard has to ask.
 #pragma once
 
-#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "checkpoint/checkpoint.h"
 #include "shardwright/finding.h"
@@ -12,18 +12,15 @@ namespace shardwright {
 
 struct Model;
 
-enum class Relay : std::uint8_t {
-  kImpossible,     // some tensor of the file cannot be read, or nobody knows whose the bytes are
-  kLosesMetadata,  // all tensors can, but not all of __metadata__ is text
-  kWhole,
+// Safe: nothing is lost. Unsafe: metadata that is no text. Never: a tensor that cannot be read, or
+// bytes of which nobody knows whose they are.
+struct Relay {
+  Safety safety{};
+  std::string_view why{};  // it is not safe
 };
-Relay relay_of(const Shard& shard);
+Relay relay_of(const Model& model, const Shard& shard);
 
-// Writing the shard anew: safe where nothing is lost, unsafe where some metadata is, else never.
-Fix relay_fix(const Shard& shard, std::string summary);
-
-// The same where bytes that no header entry owns are left out: never, where tensors are missing
-// whose bytes they may be.
-Fix relay_fix_without_unowned(const Model& model, const Shard& shard, std::string summary);
+// Writing the shard anew, as far as that can be done.
+Fix relay_fix(const Model& model, const Shard& shard, std::string summary);
 
 }  // namespace shardwright

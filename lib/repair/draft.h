@@ -37,8 +37,8 @@ std::uint64_t bytes_of(const DraftTensor& tensor);
 // The stored tensor whose bytes it has, from the first to the last; null where there is none.
 const Tensor* whole_source(const DraftTensor& tensor);
 
-// The shard as it is, by offset. kMalformed where not all of its tensors can be read.
-Result<DraftShard> draft_of(const Checkpoint& checkpoint, std::size_t shard);
+// The shard as it is, by offset: one that can be written anew (check/relay.h).
+DraftShard draft_of(const Checkpoint& checkpoint, std::size_t shard);
 
 // The tensor as it is, under this name.
 DraftTensor draft_of(const Tensor& tensor, std::string name);

@@ -125,14 +125,14 @@ Result<Plan> plan_fixes(const Model& model, const std::vector<Finding>& findings
   const Stored stored(model);
   std::vector<std::string> left = take_out_contradictions(stored, chosen);
   std::optional<Workshop> work;
-  work.emplace(model);
+  work.emplace(model, request.unsafe);
   std::string why;
   while (const auto failed = apply_all(*work, stored, chosen, why)) {
     const Finding& finding = *chosen[*failed];
     left.push_back(
         fmt::format("{} ({}) is left: {}", quoted(finding.fix->summary), finding.code, why));
     chosen.erase(chosen.begin() + static_cast<std::ptrdiff_t>(*failed));
-    work.emplace(model);
+    work.emplace(model, request.unsafe);
   }
   SW_TRY(Plan plan, work->finish());
   plan.left = std::move(left);

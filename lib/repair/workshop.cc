@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/try.h"
 #include "base/utf8.h"
+#include "check/relay.h"
 #include "check/shard_names.h"
 #include "checkpoint/index.h"
 #include "json/edit.h"
@@ -36,6 +37,17 @@ bool is_same(const PlanStep& a, const PlanStep& b) {
          a.why == b.why;
 }
 
+// A defect is no more to be seen in a shard that was written anew, and neither is what it hid.
+Status can_be_drafted(const Model& model, const Shard& shard, bool unsafe) {
+  const Relay relay = relay_of(model, shard);
+  if (relay.safety == Safety::kSafe || (relay.safety == Safety::kUnsafe && unsafe)) return ok();
+  return Error{ErrorCode::kMalformed,
+               relay.safety == Safety::kNever
+                   ? fmt::format("{} cannot be written anew: {}", quoted(shard.file), relay.why)
+                   : fmt::format("{} would be written anew {}, which '--unsafe' allows",
+                                 quoted(shard.file), relay.why)};
+}
+
 std::shared_ptr<const PlannedFile> literal(std::string text) {
   return std::make_shared<const PlannedFile>(std::move(text));
 }
@@ -51,8 +63,8 @@ Result<DraftShard*> Workshop::shard(const std::string& file) {
   if (named == all.end()) {
     return Error{ErrorCode::kNotFound, fmt::format("no loaded shard is named {}", quoted(file))};
   }
-  SW_TRY(DraftShard draft,
-         draft_of(model_.checkpoint, static_cast<std::size_t>(named - all.begin())));
+  SW_TRY_OK(can_be_drafted(model_, *named, unsafe_));
+  DraftShard draft = draft_of(model_.checkpoint, static_cast<std::size_t>(named - all.begin()));
   return &shards_.emplace(file, std::move(draft)).first->second;
 }
 

@@ -30,10 +30,11 @@ struct Reason {
 
 class Workshop {
  public:
-  explicit Workshop(const Model& model) : model_(model) {}  // which must outlive it
+  // The model must outlive it. Unsafe: metadata that is no text may be lost.
+  explicit Workshop(const Model& model, bool unsafe = false) : model_(model), unsafe_(unsafe) {}
 
   // The draft of a loaded shard, made when it is first asked for. kNotFound where no loaded shard
-  // has the name, kMalformed where not all of it can be read.
+  // has the name, kMalformed where writing it anew would lose something.
   Result<DraftShard*> shard(const std::string& file);
 
   Status drop(const std::string& file, const std::string& tensor, const Reason& reason);
@@ -78,6 +79,7 @@ class Workshop {
   [[nodiscard]] Result<std::string> text_of(const std::string& file) const;
 
   const Model& model_;
+  const bool unsafe_;
   Drafts shards_;
   std::set<std::pair<std::string, std::string>> dropped_;  // file and tensor
   std::map<std::string, std::string> texts_;               // files to come, by name

@@ -36,9 +36,9 @@ std::string header_fault(const Defect& defect) {
   }
 }
 
-Fix header_fix(const Shard& shard, const Defect& defect) {
+Fix header_fix(const Model& model, const Shard& shard, const Defect& defect) {
   if (defect.kind == DefectKind::kBadPadding) {
-    return relay_fix(shard, "write the header anew, padded with spaces");
+    return relay_fix(model, shard, "write the header anew, padded with spaces");
   }
   return no_fix(
       "a header that cannot be read does not say where the tensors lie: fetch the file again, or "
@@ -53,7 +53,7 @@ void malformed_header(const Model& model, const Reporter& report) {
       report({.file = shard.file,
               .message = fmt::format("the header of {} {}; {}", quoted(shard.file),
                                      header_fault(*defect), prints(defect->kind)),
-              .fix = header_fix(shard, *defect)});
+              .fix = header_fix(model, shard, *defect)});
     }
   }
 }

@@ -23,7 +23,8 @@ void duplicate_tensor(const Model& model, const Reporter& report) {
               .message = fmt::format("{} stands twice in the header: transformers takes the last "
                                      "entry, and other loaders take the first or refuse the file",
                                      quoted(defect->tensor)),
-              .fix = relay_fix(shard, "write the header anew with the last entry of each name")});
+              .fix = relay_fix(model, shard,
+                               "write the header anew with the last entry of each name")});
     }
   }
 }

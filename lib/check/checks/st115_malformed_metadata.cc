@@ -34,9 +34,9 @@ std::string metadata_fault(const Defect& defect) {
                      defect.detail, prints(defect.kind));
 }
 
-Fix metadata_fix(const Shard& shard, const Defect& defect) {
-  if (relay_of(shard) != Relay::kLosesMetadata) {
-    return relay_fix(shard, "write the header anew, with the last value of each key");
+Fix metadata_fix(const Model& model, const Shard& shard, const Defect& defect) {
+  if (relay_of(model, shard).safety != Safety::kUnsafe) {
+    return relay_fix(model, shard, "write the header anew, with the last value of each key");
   }
   const bool twice = defect.kind == DefectKind::kDuplicateKey;
   return unsafe_fix(twice ? "write the header anew with the last '__metadata__'"
@@ -54,7 +54,7 @@ void malformed_metadata(const Model& model, const Reporter& report) {
       report({.file = shard.file,
               .message = metadata_fault(*defect),
               .severity = accepted ? std::optional(Severity::kWarning) : std::nullopt,
-              .fix = metadata_fix(shard, *defect),
+              .fix = metadata_fix(model, shard, *defect),
               .group = accepted ? shard.file + " twice" : shard.file});
     }
   }

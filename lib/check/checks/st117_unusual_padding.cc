@@ -21,7 +21,7 @@ void unusual_padding(const Model& model, const Reporter& report) {
             .message = fmt::format("the header of {} has {}: the format asks for '{{' as the first "
                                    "byte and for spaces after the object; transformers accepts it",
                                    quoted(shard.file), defects.front()->detail),
-            .fix = relay_fix(shard, "write the header anew, padded with spaces")});
+            .fix = relay_fix(model, shard, "write the header anew, padded with spaces")});
   }
 }
 

@@ -24,7 +24,7 @@ void unusual_entry(const Model& model, const Reporter& report) {
             .message = fmt::format("the entry of {} is a list, or its dtype an object: safetensors "
                                    "reads it by accident, and MLX, llama.cpp and others refuse it",
                                    quoted(names.front())),
-            .fix = relay_fix(shard, "write the header anew in the usual form"),
+            .fix = relay_fix(model, shard, "write the header anew in the usual form"),
             .places = {names.begin(), names.end()}});
   }
 }

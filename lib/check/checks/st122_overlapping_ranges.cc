@@ -51,7 +51,7 @@ void overlapping_ranges(const Model& model, const Reporter& report) {
               .tensor = std::string(defect->tensor),
               .message = fmt::format("{}; {}", what(*defect, entry, entries.find(defect->other)),
                                      prints(defect->kind)),
-              .fix = harmless ? relay_fix(shard, "lay the tensors one after the other")
+              .fix = harmless ? relay_fix(model, shard, "lay the tensors one after the other")
                               : no_fix("nobody can tell whose the bytes are: fetch the file again, "
                                        "or write it again from its source")});
     }

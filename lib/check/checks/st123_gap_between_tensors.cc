@@ -37,7 +37,7 @@ void gap_between_tensors(const Model& model, const Reporter& report) {
                 "is expected{}; {}",
                 counted(first.found - first.expected, "byte"), quoted(first.tensor), first.found,
                 first.expected, all, prints(DefectKind::kGap)),
-            .fix = relay_fix_without_unowned(
+            .fix = relay_fix(
                 model, shard,
                 "lay the tensors one after the other; the bytes between them are dropped"),
             .places = {names.begin(), names.end()}});

@@ -36,8 +36,8 @@ void trailing_bytes(const Model& model, const Reporter& report) {
                   "data, and it has {}; {}",
                   size, quoted(shard.file), defect->expected, counted(defect->found, "byte"),
                   prints(defect->kind)),
-              .fix = relay_fix_without_unowned(
-                  model, shard, "write the file anew without the bytes after the last tensor")});
+              .fix = relay_fix(model, shard,
+                               "write the file anew without the bytes after the last tensor")});
     }
   }
 }

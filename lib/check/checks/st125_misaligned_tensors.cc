@@ -33,8 +33,8 @@ void misaligned_tensors(const Model& model, const Reporter& report) {
             quoted(first.tensor), first.found, first.expected),
         .places = {names.begin(), names.end()}};
     // Where the file has other damage, that is what stops a repair.
-    if (relay_of(shard) == Relay::kWhole) {
-      finding.fix = relay_fix(shard, "lay the tensors anew, wide elements first");
+    if (relay_of(model, shard).safety == Safety::kSafe) {
+      finding.fix = relay_fix(model, shard, "lay the tensors anew, wide elements first");
     }
     report(std::move(finding));
   }

@@ -45,7 +45,7 @@ void missing_format(const Model& model, const Reporter& report) {
   std::vector<std::string> of_others;
   for (const Shard& shard : model.checkpoint.shards) {
     // Other damage has its own finding, and has to be mended first.
-    if (shard.use != ShardUse::kLoaded || relay_of(shard) != Relay::kWhole) continue;
+    if (shard.use != ShardUse::kLoaded || relay_of(model, shard).safety != Safety::kSafe) continue;
     if (format_label(*shard.header)) continue;
     (!is_for_transformers(model, shard) ? of_others
      : shard.header->has_metadata       ? unlabelled

@@ -40,7 +40,7 @@ void unknown_format(const Model& model, const Reporter& report) {
                        quoted(*format)),
                    .severity = severity,
                    .group = fmt::format("format {}", *format)};
-    if (!severity && relay_of(shard) == Relay::kWhole) {
+    if (!severity && relay_of(model, shard).safety == Safety::kSafe) {
       const std::string summary = "write {\"format\": \"pt\"} into the metadata";
       finding.fix = names_are_expected(model.join)
                         ? safe_fix(summary, {edit::RelayShard{shard.file, true}})
