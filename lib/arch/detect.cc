@@ -110,6 +110,7 @@ void by_names(const Catalogue& catalogue, std::span<const std::string_view> name
       as_well.push_back(schema->name);
     }
   }
+  detection.is_one_of_several = !as_well.empty();
   found(detection, best->second, DetectedBy::kNames, "names of tensors" + fitting_as_well(as_well));
 }
 

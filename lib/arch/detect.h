@@ -27,6 +27,7 @@ struct Detection {
   std::string model_type{};  // as the config has it, or empty
   std::string class_name{};  // architectures[0], or empty
   std::string class_rule{};  // the rule of that class, where it is another than `schema`
+  bool is_one_of_several{};  // other rules explain the names as well
   std::string why{};         // one clause for a message: "model_type", "class 'Qwen2ForCausalLM'"
 };
 

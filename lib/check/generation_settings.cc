@@ -39,6 +39,10 @@ void add_refused_settings(const GenerationSettings& settings, std::vector<Refuse
       (early->string() == nullptr || *early->string() != "never")) {
     found.push_back({"early_stopping", "has to be true, false or 'never'", Severity::kError});
   }
+  if (settings.find("compile_config") != nullptr) {
+    found.push_back({"compile_config", "has to be absent: transformers takes none from a file",
+                     Severity::kError});
+  }
   const json::Value* sequences = settings.find("num_return_sequences");
   if (sequences == nullptr) return;
   const double beams = settings.number("num_beams").value_or(1);
@@ -207,12 +211,41 @@ void add_unusable_settings(const GenerationSettings& settings, std::vector<Refus
     found.push_back({"top_k", std::string(kSize), Severity::kWarning});
 }
 
+// Ways of searching that transformers 5 takes from the hub, and only with trust_remote_code.
+// Source: transformers 5.23, GenerationConfig.get_generation_mode, GENERATION_MODES_MAPPING.
+void add_remote_modes(const GenerationSettings& settings, std::vector<RefusedSetting>& found) {
+  const auto need = [&](std::string_view key, std::string_view mode) {
+    found.push_back({key,
+                     std::string("has to be absent: ") + std::string(mode) +
+                         " takes trust_remote_code in transformers 5",
+                     Severity::kWarning});
+  };
+  for (const std::string_view key : {"constraints", "force_words_ids"}) {
+    if (settings.find(key) != nullptr) return need(key, "constrained beam search");
+  }
+  if (settings.number("num_beams").value_or(1) > 1) {
+    if (settings.number("num_beam_groups").value_or(1) > 1)
+      need("num_beam_groups", "group beam search");
+    return;
+  }
+  constexpr double kDefaultTopK = 50;
+  const bool contrastive = !settings.is_true("do_sample") &&
+                           settings.number("penalty_alpha").value_or(0) > 0 &&
+                           settings.number("top_k").value_or(kDefaultTopK) > 1;
+  if (contrastive) {
+    need("penalty_alpha", "contrastive search");
+  } else if (settings.find("dola_layers") != nullptr) {
+    need("dola_layers", "decoding by contrasting layers");
+  }
+}
+
 }  // namespace
 
 std::vector<RefusedSetting> refused_settings(const GenerationSettings& settings) {
   std::vector<RefusedSetting> found;
   add_refused_settings(settings, found);
   add_unusable_settings(settings, found);
+  add_remote_modes(settings, found);
   return found;
 }
 

@@ -40,6 +40,14 @@ constexpr std::string_view kTheta = "rope_theta";
 constexpr std::string_view kPart = "partial_rotary_factor";
 constexpr std::string_view kLength = "original_max_position_embeddings";
 
+// transformers 5.23 puts the length there itself for these.
+constexpr std::string_view kWithLength = "llama3 longrope yarn";
+
+bool is_word_of(std::string_view words, std::string_view word) {
+  const auto all = split(words, ' ');
+  return !word.empty() && std::ranges::find(all, word) != all.end();
+}
+
 const RopeType* rope_type_of(std::string_view name) {
   const auto found = std::ranges::find(kRopeTypes, name, &RopeType::name);
   return found != kRopeTypes.end() ? &*found : nullptr;
@@ -68,6 +76,38 @@ class RopeReader {
     found_.push_back(std::move(found));
   }
 
+  // Numbers that the class asks for besides.
+  void read_own(const json::Value& settings, std::string_view path, std::string_view keys) {
+    const json::Value* type = settings.find("rope_type");
+    if (type == nullptr) type = settings.find("type");
+    const bool has_length =
+        type != nullptr && type->string() != nullptr && is_word_of(kWithLength, *type->string());
+    for (const std::string_view key : split(keys, ' ')) {
+      const json::Value* value = key.empty() ? nullptr : settings.find(key);
+      if (key.empty() || (key == kLength && (has_length || value != nullptr)) ||
+          (value != nullptr && value->number()))
+        continue;
+      found_.push_back(
+          {.pointer = pointer(path, key),
+           .what = fmt::format("'{}' has no number '{}', which the class computes with", path, key),
+           .effect = ValueEffect::kStops});
+    }
+  }
+
+  // Where a class rotates heads whole: the default type does not look at it, and all others do.
+  void read_part_of_whole(const json::Value& settings, std::string_view path) {
+    const json::Value* type = settings.find("rope_type");
+    if (type == nullptr) type = settings.find("type");
+    const json::Value* part = settings.find(kPart);
+    if (type == nullptr || type->string() == nullptr || part == nullptr) return;
+    const std::string& name = *type->string();
+    if (rope_type_of(name) == nullptr || name == "default" || name == "proportional" ||
+        part->number().value_or(1) == 1)
+      return;
+    refuse_number(path, kPart, *part, "1 or absent in a class that rotates heads whole",
+                  ValueEffect::kStops);
+  }
+
   // How much of a head is rotated, where a class asks.
   void read_part(const json::Value& settings, std::string_view path) {
     const json::Value* part = settings.find(kPart);
@@ -80,12 +120,14 @@ class RopeReader {
                                          : ValueEffect::kSpoilt);
   }
 
-  void read(const json::Value& settings, const std::string& path) {
+  void read(const json::Value& settings, const std::string& path,
+            std::string_view as_longrope = {}) {
     std::string_view key = "rope_type";
     const json::Value* type = settings.find(key);
     if (type == nullptr) type = settings.find(key = "type");
     if (type == nullptr) return;
-    const RopeType* known = type->string() != nullptr ? rope_type_of(*type->string()) : nullptr;
+    const std::string_view name = type->string() != nullptr ? *type->string() : std::string_view();
+    const RopeType* known = rope_type_of(is_word_of(as_longrope, name) ? "longrope" : name);
     if (known == nullptr) {
       if (!built_) return;
       found_.push_back({.pointer = pointer(path, key),
@@ -231,8 +273,15 @@ std::vector<RefusedRope> refused_rope(const json::Value& config, const RopeClass
     if (const json::Value* theta = member.value.find(kTheta)) layers.read_theta(*theta, inside);
   }
   if (nested || !rope.is_flat) return found;
-  if (settings != nullptr) reader.read(*settings, path);
-  if (settings != nullptr && rope.has_part) reader.read_part(*settings, path);
+  if (settings != nullptr) {
+    reader.read(*settings, path, rope.as_longrope);
+    if (rope.has_part) {
+      reader.read_part(*settings, path);
+    } else if (rope.is_built && rope.rotated) {
+      reader.read_part_of_whole(*settings, path);
+    }
+    reader.read_own(*settings, path, rope.reads);
+  }
   if (!rope.has_theta) return found;
   // What stands among the settings counts where both are there.
   if (const json::Value* theta = settings == nullptr ? nullptr : settings->find(kTheta)) {

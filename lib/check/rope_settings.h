@@ -26,6 +26,8 @@ struct RopeClass {
   bool has_theta{};                      // of which rope_theta is the base
   std::string_view theta{"rope_theta"};  // what it is called outside of the object
   bool has_part{};                       // it rotates a part of a head alone
+  std::string_view as_longrope{};        // types that it takes for longrope, with its lists
+  std::string_view reads{};              // more numbers that it computes with, whatever the type
   // Numbers of a head that are rotated by a flat one, in pairs: half as many frequencies.
   std::optional<std::uint64_t> rotated{};
 };

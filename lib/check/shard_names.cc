@@ -125,6 +125,8 @@ std::vector<std::string> set_names(std::span<const std::string> files) {
 }
 
 bool can_be_numbered(const Checkpoint& checkpoint) {
+  // A new index would name those, too, and only the loaded ones are numbered.
+  if (!unindexed_shards(checkpoint).empty()) return false;
   const std::vector<std::string> files = numbered_shards(checkpoint);
   const std::vector<std::string> names = set_names(files);
   const auto is_free = [&](const std::string& name) {

@@ -141,6 +141,21 @@ constexpr auto kWordRules = std::to_array<WordRule>({
 constexpr std::string_view kSize = "head_dim";
 constexpr std::string_view kWithSize = "cohere2 dots1 glm4_moe qwen3_moe";
 
+// The kinds of layers that a class computes, older words for them too.
+struct LayerKinds {
+  std::string_view kinds;
+  ValueEffect otherwise;
+  std::string_view models;
+};
+constexpr auto kLayerKinds = std::to_array<LayerKinds>({
+    {"attention full_attention sliding_attention", kStops,
+     "cohere2 cohere2_moe dots1 exaone4 gemma2 gpt_oss qwen2 qwen2_moe qwen3 smollm3"},
+    {"attention full_attention sliding_attention", kRefused,
+     "gemma3_text gemma3n_text gemma4_text"},
+    {"attention conv full_attention", kStops, "lfm2 lfm2_moe"},
+    {"attention full_attention linear_attention mamba", kStops, "granitemoehybrid"},
+});
+
 bool is_spoilt(std::string_view key, double number) {
   const auto row = std::ranges::find(kComputedKeys, key, &ComputedKey::key);
   return row != kComputedKeys.end() &&
@@ -177,6 +192,15 @@ std::optional<WrongValue> wrong_value(std::string_view model_type, std::string_v
   const auto* rule = number ? row_of<NumberRule>(kNumberRules, model_type, key) : nullptr;
   if (rule == nullptr || rule->is_sound(*number)) return std::nullopt;
   return WrongValue{rule->wanted, rule->effect};
+}
+
+std::optional<ValueEffect> effect_of_layer_type(std::string_view model_type,
+                                                std::string_view kind) {
+  for (const LayerKinds& row : kLayerKinds) {
+    if (is_of_models(row.models, model_type) && !is_of_models(row.kinds, kind))
+      return row.otherwise;
+  }
+  return std::nullopt;
 }
 
 }  // namespace shardwright

@@ -25,4 +25,8 @@ struct WrongValue {
 std::optional<WrongValue> wrong_value(std::string_view model_type, std::string_view key,
                                       const json::Value& value);
 
+// What comes of a kind of layer in `layer_types` that transformers knows, and the class of that
+// model type does not; none where it does, or has layers of every kind.
+std::optional<ValueEffect> effect_of_layer_type(std::string_view model_type, std::string_view kind);
+
 }  // namespace shardwright

@@ -35,8 +35,8 @@ bool could_be_used(const IgnoreRule& rule, const CheckOptions& options) {
 }
 
 std::string unused_text(const IgnoreRule& rule) {
-  return fmt::format("{}: the ignore of {} fits no finding", printable(rule.place, kShownPath),
-                     rule.code);
+  return fmt::format("{}: the ignore of {} fits no finding{}", printable(rule.place, kShownPath),
+                     rule.code, rule.tensor.empty() ? "" : ", or not all places of one");
 }
 
 // What the author of the model should know of the file beside it.

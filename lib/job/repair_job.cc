@@ -87,7 +87,7 @@ std::set<std::string> flaws_of_files(const std::vector<Finding>& findings) {
   std::set<std::string> codes;
   for (const Finding& finding : findings) {
     const bool of_files = finding.code.starts_with("ST") || finding.code.starts_with("IX");
-    if (of_files && finding.severity >= Severity::kWarning) codes.insert(finding.code);
+    if (of_files && finding.severity == Severity::kError) codes.insert(finding.code);
   }
   return codes;
 }
@@ -100,7 +100,7 @@ std::string refusal(const Rehearsal& rehearsal, const RepairOptions& options) {
   const std::set<std::string> before = flaws_of_files(rehearsal.before().report.findings);
   for (const std::string& code : flaws_of_files(rehearsal.after().report.findings)) {
     if (!before.contains(code)) {
-      return fmt::format("the result would have a finding that the model has not, {}", code);
+      return fmt::format("the result would have an error that the model has not, {}", code);
     }
   }
   if (!rehearsal.denied.empty()) return "what was asked for cannot be done while errors are left";

@@ -21,14 +21,14 @@ Error refused(std::string message) {
 class LayoutPlan {
  public:
   LayoutPlan(const Model& model, const LayoutMap& map, std::string_view layout)
-      : model_(model), work_(model) {
+      : model_(model), map_(map), work_(model) {
     reason_ = {.safety = Safety::kSafe,
                .why = fmt::format("the same elements, by the map of layout {} in the schema {}",
                                   quoted(layout), quoted(map.to.schema->name))};
   }
 
-  Result<Plan> run(const LayoutMap& map) {
-    for (const MappedTensor& target : map.tensors)
+  Result<Plan> run() {
+    for (const MappedTensor& target : map_.tensors)
       SW_TRY_OK(place(target));
     for (const Tensor* tensor : consumed_) {
       if (!kept_.contains(tensor)) SW_TRY_OK(work_.consume(*tensor));
@@ -42,7 +42,11 @@ class LayoutPlan {
     std::size_t absent = 0;
     for (const LayoutPart& part : target.parts) {
       sources.push_back(model_.checkpoint.find(part.source));
-      if (sources.back() == nullptr) ++absent;
+      if (sources.back() == nullptr) {
+        ++absent;
+      } else {
+        SW_TRY_OK(is_as_mapped(*sources.back()));
+      }
     }
     if (absent == sources.size()) return ok();  // optional and not stored, or without elements
     if (absent > 0) {
@@ -53,6 +57,16 @@ class LayoutPlan {
       return rename(target, *sources.front());
     }
     return compose(target, sources);
+  }
+
+  // The map counts elements by the shapes that the schema expects: in another shape others would be
+  // meant, and some would belong to nothing.
+  Status is_as_mapped(const Tensor& source) {
+    const ExpectedTensor* expected = map_.from.find(source.name);
+    if (expected != nullptr && same_shape(expected->shape, source.shape)) return ok();
+    return refused(fmt::format("{} has shape {}, and the layout is that of {}", quoted(source.name),
+                               shape_text(source.shape),
+                               expected == nullptr ? "none" : shape_text(expected->shape)));
   }
 
   static bool is_whole(const LayoutPart& part, const Tensor& source) {
@@ -75,6 +89,13 @@ class LayoutPlan {
     DraftTensor made{.name = std::string(target.name),
                      .dtype = sources.front()->dtype,
                      .shape = Shape(target.shape.begin(), target.shape.end())};
+    // transformers 5.23 leaves the scales of stacked experts out.
+    if (sources.size() > 1 && !map_.from.quantization.empty()) {
+      return refused(
+          fmt::format("{} would be made of {} weights ({}), each with a scale of its own, and no "
+                      "loader is known to read such",
+                      quoted(target.name), sources.size(), map_.from.quantization));
+    }
     bool transposed = false;
     for (std::size_t i = 0; i < sources.size(); ++i) {
       const LayoutPart& part = target.parts[i];
@@ -100,6 +121,7 @@ class LayoutPlan {
   }
 
   const Model& model_;
+  const LayoutMap& map_;
   Workshop work_;
   Reason reason_;
   std::set<const Tensor*> consumed_;
@@ -115,10 +137,14 @@ Result<Plan> plan_layout(const Model& model, const std::string& layout) {
   }
   const Expansion& expected = *model.expected;
   if (expected.layout == layout) return Plan{};
+  if (!model.join.quantization.empty()) {
+    return refused(fmt::format("the weights are quantised ({}), and of such no layout is known",
+                               model.join.quantization));
+  }
   SW_TRY_OK(is_for_files(*expected.schema, layout));
   SW_TRY(const LayoutMap map,
          map_layouts(*expected.schema, *config, expected.class_name, expected.layout, layout));
-  return LayoutPlan(model, map, layout).run(map);
+  return LayoutPlan(model, map, layout).run();
 }
 
 }  // namespace shardwright

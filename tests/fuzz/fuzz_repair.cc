@@ -173,7 +173,8 @@ Files files_of(const Folder& folder) {
   return files;
 }
 
-// Every value of the shards, loaded or not, and whatever its name is.
+// Every value of the shards, loaded or not, and whatever its name is. A tensor without elements has
+// none.
 using Values = std::set<std::pair<DType, std::string>>;
 
 Values values_of(const Checkpoint& checkpoint) {
@@ -181,7 +182,7 @@ Values values_of(const Checkpoint& checkpoint) {
   for (const Shard& shard : checkpoint.shards) {
     if (!shard.header) continue;
     for (const safetensors::TensorEntry& tensor : shard.header->tensors) {
-      if (!tensor.readable) continue;
+      if (!tensor.readable || tensor.begin == tensor.end) continue;
       std::string bytes(tensor.end - tensor.begin, '\0');
       PROPERTY(shard.source->read(shard.header->data_start() + tensor.begin,
                                   std::as_writable_bytes(std::span(bytes))));

@@ -67,6 +67,8 @@ std::string refused_value(std::string_view key, const json::Value& value, std::s
 constexpr std::string_view kWantedDType = "the name of a dtype, such as 'bfloat16'";
 constexpr std::string_view kWantedMethod = "an object with a 'quant_method'";
 
+constexpr std::string_view kLayerTypes = "layer_types";
+
 // Classes whose first layers slide where no list says which do.
 constexpr std::string_view kSliding =
     "cohere2 cohere2_moe exaone4 gemma2 gemma3_text gemma3n_text gemma4_text gpt_oss ministral3 "
@@ -96,10 +98,10 @@ class ConfigJudge {
   void judge() {
     for (const json::Member& member : *config_.object())
       judge_key(member.key, member.value);
-    judge_layer_types("layer_types", is_layer_type);
+    judge_layer_types(kLayerTypes, is_layer_type);
     // Where the one is not there transformers does not look at the other.
-    const json::Value* types = config_.find("layer_types");
-    if (reads("layer_types") && types != nullptr && !types->is_null())
+    const json::Value* types = config_.find(kLayerTypes);
+    if (reads(kLayerTypes) && types != nullptr && !types->is_null())
       judge_layer_types("mlp_layer_types", is_mlp_layer_type);
     judge_rope();
     judge_inner_config();
@@ -186,9 +188,20 @@ class ConfigJudge {
     const json::Value* list = config_.find(key);
     if (list == nullptr || list->array() == nullptr || is_said(key)) return;
     for (const json::Value& word : *list->array()) {
-      if (word.string() != nullptr && is_known(*word.string())) continue;
-      refuse("/" + std::string(key),
-             fmt::format("'{}' names {}, and there are no layers of that kind", key, shown(word)));
+      const bool known = word.string() != nullptr && is_known(*word.string());
+      if (!known) {
+        refuse(
+            "/" + std::string(key),
+            fmt::format("'{}' names {}, and there are no layers of that kind", key, shown(word)));
+        return;
+      }
+      const auto effect = key == kLayerTypes ? effect_of_layer_type(model_type_, *word.string())
+                                             : std::optional<ValueEffect>();
+      if (!effect) continue;
+      report_value(model_, report_, "/" + std::string(key),
+                   fmt::format("'{}' names {}, and '{}' has no layers of that kind", key,
+                               shown(word), model_type_),
+                   follows(*effect));
       return;
     }
     const auto layers = model_.expected->layers;
@@ -217,6 +230,10 @@ class ConfigJudge {
                          .has_theta = is_built,
                          .theta = theta,
                          .has_part = schema_.defaults.find("partial_rotary_factor") != nullptr,
+                         .as_longrope = schema_.name == "phi3" ? "su yarn" : "",
+                         .reads = schema_.name == "ministral3"
+                                      ? "llama_4_scaling_beta original_max_position_embeddings"
+                                      : "",
                          .rotated = rotated()};
     for (const RefusedRope& refused : refused_rope(config_, rope)) {
       const bool loads = refused.effect != ValueEffect::kRefused;

@@ -54,9 +54,30 @@ TEST_CASE("layout: parts that are not stored, or differ in dtype, make no tensor
       LayoutOps{"'" + kFused +
                 "' cannot be made: 'model.layers.0.mlp.experts.0.gate_proj.weight' is F32, and '" +
                 kOneGate + "' is F16"});
-  CHECK(ops(mixture(R"(, "shape": {")" + kOneGate + R"(": [1, 4]})"), "fused") ==
-        LayoutOps{"'" + kOneGate +
-                  "' has shape [1, 4], which is too small for the part that is wanted"});
+}
+
+TEST_CASE("layout: of another shape than the schema's no tensor is cut or read otherwise") {
+  for (const std::string shape : {"[1, 4]", "[3, 4]", "[4, 2]", "[8]"}) {
+    for (const std::string layout : {"fused", "base"}) {
+      CHECK(ops(mixture(R"(, "shape": {")" + kOneGate + R"(": )" + shape + "}"), layout) ==
+            LayoutOps{"'" + kOneGate + "' has shape " + shape +
+                      ", and the layout is that of [2, 4]"});
+    }
+  }
+}
+
+TEST_CASE("layout: fp8 experts are renamed, and not stacked") {
+  const std::string fp8 =
+      R"(, "says": {"quantization_config": {"quant_method": "fp8", "weight_block_size": [2, 2]}})";
+  CHECK(ops(mixture(fp8), "base") == LayoutOps{"rename"});
+  CHECK(ops(mixture(fp8), "fused") ==
+        LayoutOps{"'" + kFused +
+                  "' would be made of 4 weights (fp8), each with a scale of its own, "
+                  "and no loader is known to read such"});
+  CHECK(ops(mixture(R"(, "says": {"quantization_config": {"quant_method": "gptq", "bits": 4}},
+      "add": {"model.layers.0.self_attn.q_proj.qweight": {"dtype": "I32", "shape": [1, 4], "fill": "iota"}})"),
+            "base") ==
+        LayoutOps{"the weights are quantised (gptq), and of such no layout is known"});
 }
 
 TEST_CASE("layout: without a rule there is none, and a rule has those that it names") {
