@@ -127,7 +127,10 @@ def test_which_keys_a_class_reads(model_type):
 
 
 BOTH_KINDS = ["sliding_attention", "full_attention"]
+YARN = {"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 64, "rope_theta": 10000.0}
+PLAIN = {"rope_type": "default", "rope_theta": 10000.0}
 LINEAR = {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0}
+YARN = {"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 64, "rope_theta": 10000.0}
 
 
 def longrope(*lengths):
@@ -138,7 +141,6 @@ def longrope(*lengths):
 
 NAN, INFINITE = float("nan"), float("inf")
 LENGTH = "original_max_position_embeddings"
-PLAIN = {"rope_type": "default", "rope_theta": 10000.0}
 YARN = {"rope_type": "yarn", "factor": 2.0, "rope_theta": 10000.0, LENGTH: 32}
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "rope_theta": 10000.0, LENGTH: 32}
 
@@ -158,6 +160,8 @@ REFUSED = [
     ("qwen2-plain", dict(layer_types=["full_attention", "sparse"])),
     ("llama-plain", dict(layer_types=["full_attention"] * 3)),
     ("qwen3-plain", dict(mlp_layer_types=["dense", "odd"])),
+    ("gemma3_text-plain", dict(layer_types=["full_attention", "chunked_attention"])),
+    ("phi3-plain", dict(rope_parameters=YARN)),
     ("llama-plain", dict(attention_bias="no")),
     ("qwen2_moe-plain", dict(norm_topk_prob=1)),
     ("llama-plain", dict(pretraining_tp=1.0)),
@@ -244,6 +248,8 @@ TAKEN = [
     ("llama-plain", dict(rope_parameters=longrope(1, 1))),
     ("llama-plain", dict(layer_types=["full_attention"] * 2)),
     ("qwen2-plain", dict(layer_types=["attention"] * 2)),
+    ("llama-plain", dict(rope_parameters=PLAIN | {"partial_rotary_factor": 0.5})),
+    ("deepseek_v3-plain", dict(rope_parameters=LINEAR | {"partial_rotary_factor": 0.5})),
     ("llama-plain", dict(attention_dropout=0)),
     ("gpt2-plain", dict(rms_norm_eps=1, sliding_window="all", rope_theta="x")),
     ("llama-plain", dict(a_key_of_a_tool={"a": 1}, interval=0)),
@@ -356,6 +362,12 @@ STOPS = [
     ("gpt_oss-plain", dict(sliding_window=0)),
     ("cohere2-plain", dict(sliding_window=0)),
     ("qwen2-plain", dict(sliding_window=0, use_sliding_window=True, layer_types=["sliding_attention"] * 2)),
+    ("qwen3-plain", dict(layer_types=["full_attention", "linear_attention"])),
+    ("smollm3-plain", dict(layer_types=["full_attention", "conv"])),
+    ("cohere2-plain", dict(layer_types=["full_attention", "chunked_attention"])),
+    ("ministral3-plain", dict(rope_parameters=YARN)),
+    ("llama-plain", dict(rope_parameters=LINEAR | {"partial_rotary_factor": 0.5})),
+    ("gemma-plain", dict(rope_parameters=YARN | {"partial_rotary_factor": 0.5})),
 ]  # fmt: skip
 
 

@@ -31,6 +31,7 @@ REFUSED = [
     dict(max_new_tokens=0), dict(max_new_tokens=-1), dict(early_stopping="soon"), dict(num_return_sequences=2),
     dict(num_beams=2, num_return_sequences=3), dict(max_new_tokens="5"), dict(cache_implementation="drawer"),
     dict(num_return_sequences="2"), dict(pad_token_id="0"), dict(suppress_tokens=5),
+    dict(compile_config={}),
 ]  # fmt: skip
 UNUSABLE = [dict(do_sample=True, temperature=0.0), dict(do_sample=True, temperature=-1.0), dict(eos_token_id="</s>"),
             dict(do_sample=True, top_p=-0.5), dict(do_sample=True, top_k=-1), dict(do_sample=True, top_k="5"), dict(num_beams=0),
@@ -43,7 +44,8 @@ UNUSABLE = [dict(do_sample=True, temperature=0.0), dict(do_sample=True, temperat
             dict(exponential_decay_length_penalty=[1]), dict(num_beams=2, length_penalty="1"), dict(forced_eos_token_id=-1),
             dict(forced_eos_token_id="2"), dict(min_length="1"), dict(min_length=5.0), dict(min_new_tokens=5.0),
             dict(no_repeat_ngram_size=2.0), dict(guidance_scale="1"), dict(max_time="1"), dict(bos_token_id="1"),
-            dict(num_beams=2, num_return_sequences=0), dict(do_sample=True, num_return_sequences=2.0)]  # fmt: skip
+            dict(num_beams=2, num_return_sequences=0), dict(do_sample=True, num_return_sequences=2.0),
+            dict(penalty_alpha=0.6), dict(num_beams=4, num_beam_groups=2), dict(force_words_ids=[[5]]), dict(dola_layers="high")]  # fmt: skip
 IDLE = [dict(do_sample=False, temperature=0.6), dict(top_p=0.9)]
 USABLE = [
     dict(do_sample=True, temperature=0.6, top_p=0.9, top_k=20), dict(eos_token_id=[2, 3]), dict(num_beams=3, num_return_sequences=2),
@@ -54,6 +56,7 @@ USABLE = [
     dict(bad_words_ids=[[5]]), dict(sequence_bias=[[[5], -1.0]]), dict(exponential_decay_length_penalty=[1, 1.1]),
     dict(length_penalty="1"), dict(num_beams=2, length_penalty=1), dict(forced_bos_token_id=999), dict(repetition_penalty=1),
     dict(num_return_sequences=0), dict(min_length=-1), dict(no_repeat_ngram_size=0), dict(forced_eos_token_id=2), dict(max_length=20.0),
+    dict(compile_config=None), dict(penalty_alpha=0.0), dict(num_beam_groups=2), dict(num_beams=2, dola_layers="high"),
 ]  # fmt: skip
 
 
