@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "check/join_explain.h"
+#include "check/quant_name.h"
 
 namespace shardwright {
 namespace {
@@ -100,7 +101,8 @@ void explain_adapter(const Checkpoint& checkpoint, const Expansion& expected, Jo
     const bool is_second_name = has_prompts && tensor->name == "word_embeddings.weight";
     if (name == tensor->name && !is_second_name) continue;
     stored.insert(tensor);
-    if (const ExpectedTensor* wanted = expected.find(name)) {
+    const auto part = quant_part(name);
+    if (const ExpectedTensor* wanted = expected.find(part ? weight_of_part(*part) : name)) {
       found.insert(wanted);
     } else if (!is_second_name) {
       unplaced.push_back(tensor);

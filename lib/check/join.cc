@@ -13,6 +13,7 @@
 #include "check/quantization.h"
 #include "check/replaced_shards.h"
 #include "check/shard_names.h"
+#include "check/strangers.h"
 
 namespace shardwright {
 namespace {
@@ -101,6 +102,19 @@ std::unordered_set<std::string> weights_in_parts(const NameViews& names) {
   return weights;
 }
 
+// By names alone nobody knows all that a method stores: what is called unexpected is certain.
+void find_strangers(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
+  join.unexpected = adapter_tensors(checkpoint, expected, join);
+  explain_adapter(checkpoint, expected, join);
+  join.unexpected.clear();
+  // One that is missing may be the same under another name.
+  const bool sure = join.modules_compared && join.missing.empty() && join.absent_layers.empty();
+  if (!sure) return;
+  const std::unordered_set<const Tensor*> told(join.adapter.begin(), join.adapter.end());
+  join.unexpected = strangers(checkpoint, expected, join);
+  erase_explained(join.unexpected, told);
+}
+
 void join_hidden(const Checkpoint& checkpoint, const Expansion& expected, Join& join) {
   if (loss_is_unknown(checkpoint)) return;
   compare_modules(checkpoint, expected, join);
@@ -114,7 +128,7 @@ void join_hidden(const Checkpoint& checkpoint, const Expansion& expected, Join& 
   if (join.missing.empty() || !has_foreign_names(join)) {
     explain_experts(checkpoint, expected, join);
     explain_layers(checkpoint, expected, join);
-    join.unexpected.clear();  // by names alone nobody knows what a method stores
+    find_strangers(checkpoint, expected, join);
   } else {
     explain_wrapped_parts(checkpoint, expected, join);
   }

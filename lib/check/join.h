@@ -151,6 +151,7 @@ struct Join {
   bool compared{};  // there is a usable rule for these tensors, and no quantisation hides them from
                     // it
   std::string quantization{};           // the method that hides them
+  bool modules_compared{};              // ... in modules whose names are those of the rule
   std::string quantization_pointer{};   // where the config says so; RFC 6901
   std::string leftover_quantization{};  // a method that the config names, where no tensor shows it
 

@@ -50,6 +50,8 @@ constexpr auto kPartNeeds = std::to_array<PartNeed>({
     {"bitsandbytes", "weight.absmax:U8", "weight.nested_absmax"},
     {"bitsandbytes", "weight.absmax:U8", "weight.nested_quant_map"},
     {"bitsandbytes", "weight.absmax", "weight"},
+    {"bitsandbytes", "weight.absmax", "weight.quant_map"},
+    {"bitsandbytes", "weight.absmax", "weight.quant_state"},
     {"bitsandbytes", "weight:I8", "SCB"},
     {"bitsandbytes", "SCB", "weight"},
     {"compressed-tensors", "weight_packed", "weight_scale"},
@@ -173,7 +175,8 @@ Modules parts_of_modules(const Checkpoint& checkpoint) {
     if (dot == std::string_view::npos) continue;
     ModuleParts& parts = modules[tensor.name.substr(0, dot)];
     parts.insert(tensor.name.substr(dot + 1));
-    if (tensor.name.ends_with(".weight")) parts.insert(weight_part(tensor.dtype));
+    const bool other_storage = tensor.dtype != DType::kU8 && holds_four_bits(checkpoint, tensor);
+    if (tensor.name.ends_with(".weight") && !other_storage) parts.insert(weight_part(tensor.dtype));
   }
   return modules;
 }

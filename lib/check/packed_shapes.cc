@@ -270,6 +270,8 @@ std::vector<WrongPart> wrong_parts(const Checkpoint& checkpoint, const Expansion
     const Part part = part_of(tensor);
     const ExpectedTensor* weight = expected.find(part.weight);
     if (weight == nullptr) continue;
+    // Fewer elements of another width, AR406's if they are as many.
+    if (tensor.dtype != DType::kU8 && holds_four_bits(checkpoint, tensor)) continue;
     const Choices choices = part_shapes(*packing, part.part, tensor, weight->shape);
     if (choices.empty()) continue;
     const auto is_it = [&](const Extents& wanted) { return same_shape(wanted, tensor.shape); };

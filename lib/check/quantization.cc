@@ -176,6 +176,11 @@ bool shows_quantization(const Checkpoint& checkpoint) {
   return std::ranges::any_of(checkpoint.tensors, is_quantized);
 }
 
+bool holds_four_bits(const Checkpoint& checkpoint, const Tensor& tensor) {
+  return tensor.name.ends_with(".weight") &&
+         checkpoint.find(std::string(tensor.name) + ".absmax") != nullptr;
+}
+
 void read_quantization(const Checkpoint& checkpoint, Join& join) {
   const json::Value* quantization = quantization_settings(checkpoint);
   if (quantization == nullptr) return;
@@ -243,11 +248,13 @@ void compare_modules(const Checkpoint& checkpoint, const Expansion& expected, Jo
   if (join.missing.size() * 2 > required) {
     // More holes than names: it is another naming.
     const bool foreign = join.missing.size() == required;
+    join.modules_compared = foreign;
     if (!foreign) join.missing.clear();
     for (const Tensor& tensor : checkpoint.tensors) {
       if (foreign) join.unexpected.push_back(&tensor);
     }
   } else {
+    join.modules_compared = true;
     std::ranges::copy(missing_experts(checkpoint, expected, modules),
                       std::back_inserter(join.missing));
     add_surplus(checkpoint, expected, join);

@@ -26,6 +26,11 @@ PlainUnder plain_under(const json::Value& settings);
 // Whether some stored tensor is quantised, by its name or its dtype.
 bool shows_quantization(const Checkpoint& checkpoint);
 
+// Whether a weight is numbers of 4 bits, as bitsandbytes packs them, whatever its dtype: the scales
+// of its blocks stand beside it. Settings may ask for any dtype (bnb_4bit_quant_storage), which
+// then says how wide the elements are, and nothing of their bits.
+bool holds_four_bits(const Checkpoint& checkpoint, const Tensor& tensor);
+
 // Sets `quantization` where the config names a method whose tensors no rule knows, and
 // `leftover_quantization` where it names one of which no stored tensor shows anything.
 void read_quantization(const Checkpoint& checkpoint, Join& join);

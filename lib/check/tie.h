@@ -20,7 +20,8 @@ struct StoredTie {
   TieBytes bytes{};
 };
 
-// The pairs whose target is stored, in the rule's order.
+// The pairs whose target is stored, in the rule's order. Where a method of quantisation hides the
+// weights, those of which both are stored plain.
 std::vector<StoredTie> stored_ties(const Model& model);
 
 }  // namespace shardwright

@@ -55,9 +55,9 @@ def quantized(tmp_path_factory):
     return Quantized(tmp_path_factory.mktemp("quantized"))
 
 
-def findings(shardwright, folder, least="warning"):
+def findings(shardwright, folder, *options, least="warning"):
     """Without what AutoRound leaves out of the header's metadata."""
-    return [finding for finding in shardwright.findings(folder, least=least) if finding["code"] != "ST126"]
+    return [finding for finding in shardwright.findings(folder, *options, least=least) if finding["code"] != "ST126"]
 
 
 WRITTEN = [
@@ -74,7 +74,7 @@ def test_as_written(shardwright, quantized, form, family, sharded):
     assert (folder / INDEX).exists() == sharded
     _, complaints = load(folder)
     assert complaints == []
-    assert findings(shardwright, folder) == []
+    assert findings(shardwright, folder, "--data") == []
     assert "CF307" in {finding["code"] for finding in shardwright.findings(folder, least="info")}
 
 
@@ -160,6 +160,15 @@ def all_both(state, plain):
     return state | {n: t for n, t in plain.items() if n.endswith("_proj.weight")}
 
 
+def beside(**more):
+    """Tensors of names that are neither the model's nor the method's."""
+    return lambda state, plain: state | {name.replace("__", "."): torch.ones(shape, dtype=torch.bfloat16) for name, shape in more.items()}
+
+
+def widened(dtype):
+    return lambda state, plain: state | {MODULE + ".weight": state[MODULE + ".weight"].to(dtype)}
+
+
 EVERY = {
     "module-lost": (module_lost, "AR401"),
     "module-plain": (module_plain, "AR418"),
@@ -169,6 +178,8 @@ EVERY = {
     "layer-lost": (layer_lost, "AR407"),
     "wrapped": (wrapped, "AR405"),
     "no-config": (None, "AR417"),
+    "stranger": (beside(model__foo__weight=[3]), "AR402"),
+    "adapter": (beside(**{MODULE + ".lora_A.weight": [4, 128], MODULE + ".lora_B.weight": [192, 4]}), "AR420"),
 }
 QUANTIZES_PLAIN = {"ao-int8", "ao-fp8"}
 OWN = {
@@ -181,6 +192,7 @@ OWN = {
         "other-dtype": (converted("up_proj.weight_packed", torch.int64), "AR406"),
         "both": (both, "AR402"),
         "all-both": (all_both, "AR402"),
+        "bias": (beside(**{MODULE + ".bias": [192]}), "AR402"),
     },
     "int8-static": {"one-input": (without(MODULE + ".input_scale"), "AR418"), "no-inputs": (without_all(".input_scale"), "AR418")},
     "int8-zeros": {
@@ -197,6 +209,8 @@ OWN = {
         "one-absmax": (without(MODULE + ".weight.absmax"), "AR418"),
         "weights-alone": (lambda state, plain: {n: t for n, t in state.items() if ".weight." not in n}, "AR418"),
         "other-weight": (lambda state, plain: state | {MODULE + ".weight": state[MODULE + ".weight"][:-64]}, "AR423"),
+        "in-f32": (widened(torch.float32), "AR406"),
+        "in-i64": (widened(torch.int64), "AR406"),
     },
     "nf4-double": {
         "one-nested": (without(MODULE + ".weight.nested_absmax"), "AR418"),
@@ -261,6 +275,29 @@ def test_broken(shardwright, quantized, tmp_path, form, change, code):
     else:
         assert change is all_plain
         assert_whole(tmp_path / "mended", logits(load(quantized.plain(form, "llama"))[0]))
+
+
+HEAD, EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form.name in ("int4-groups", "nf4", "gptq-4")], ids=str)
+def test_tied_head(shardwright, quantized, tmp_path, form):
+    """A head that is stored plain though the config ties it."""
+    folder = tmp_path / "model"
+    shutil.copytree(quantized.folder(form, "llama"), folder)
+    change_config(folder, tie_word_embeddings=True)
+    (finding,) = findings(shardwright, folder)
+    assert (finding["code"], finding["tensor"]) == ("AR413", HEAD)
+
+    state = tensors(folder)
+    write(folder, state | {HEAD: state[EMBEDDING]})
+    numbers = logits(load(folder)[0])
+    (finding,) = findings(shardwright, folder, "--data")
+    assert (finding["code"], finding["tensor"]) == ("AR412", HEAD)
+    shardwright.json("repair", folder, "--in-place")
+    assert HEAD not in tensors(folder)
+    assert findings(shardwright, folder, "--data") == []
+    assert_whole(folder, numbers)
 
 
 # Mixtures

@@ -2,6 +2,7 @@
 // docs/checks/AR406-wrong-dtype.md
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -13,6 +14,7 @@
 #include "check/fixes.h"
 #include "check/quant_name.h"
 #include "check/quantization.h"
+#include "tensor/shape.h"
 
 namespace shardwright {
 namespace {
@@ -45,26 +47,47 @@ std::string_view setting(const Model& model, std::string_view key) {
                                                         : std::string_view();
 }
 
+// Packed numbers of 4 bits of which each byte became an element of a wider dtype. Where
+// bnb_4bit_quant_storage asked for that dtype, the elements are fewer and hold the same bytes.
+bool is_widened(const Model& model, const Tensor& tensor) {
+  const ExpectedTensor* weight = model.expected_of(tensor);
+  if (weight == nullptr || dtype_bits(tensor.dtype) <= 8 ||
+      !holds_four_bits(model.checkpoint, tensor))
+    return false;
+  const std::uint64_t elements = element_count(weight->shape).value_or(0);
+  const std::uint64_t bytes = elements / 2 + elements % 2;
+  return bytes > 1 && element_count(tensor.shape) == bytes;
+}
+
+void report_part(const Model& model, const Tensor& tensor, const PartDType& row,
+                 const Reporter& report) {
+  report({.file = model.checkpoint.shards[tensor.shard].file,
+          .tensor = std::string(tensor.name),
+          .message = fmt::format(
+              "{} is stored as {}, and {} reads it as {}: it stops, or computes with wrong values",
+              quoted(tensor.name), dtype_name(tensor.dtype), quoted(row.method),
+              dtype_name(row.dtype)),
+          .fix = no_fix("somebody converted all tensors of the file: take the quantised model "
+                        "again as it was"),
+          .group = std::string(row.part)});
+}
+
 void wrong_parts_dtype(const Model& model, const Reporter& report) {
+  constexpr PartDType kFourBits{.method = "bitsandbytes", .part = "weight", .dtype = DType::kU8};
   const std::string_view format = setting(model, "format");
   for (const Tensor& tensor : model.checkpoint.tensors) {
     const auto part = quant_part(tensor.name);
-    if (!part) continue;
+    if (!part) {
+      if (model.join.quantization == kFourBits.method && is_widened(model, tensor))
+        report_part(model, tensor, kFourBits, report);
+      continue;
+    }
     const auto row = std::ranges::find_if(kPartDTypes, [&](const PartDType& known) {
       return known.method == model.join.quantization && known.part == part->part &&
              (known.format.empty() || known.format == format);
     });
     if (row == kPartDTypes.end() || row->dtype == tensor.dtype) continue;
-    report(
-        {.file = model.checkpoint.shards[tensor.shard].file,
-         .tensor = std::string(tensor.name),
-         .message = fmt::format(
-             "{} is stored as {}, and {} reads it as {}: it stops, or computes with wrong values",
-             quoted(tensor.name), dtype_name(tensor.dtype), quoted(row->method),
-             dtype_name(row->dtype)),
-         .fix = no_fix("somebody converted all tensors of the file: take the quantised model "
-                       "again as it was"),
-         .group = std::string(row->part)});
+    report_part(model, tensor, *row, report);
   }
 }
 

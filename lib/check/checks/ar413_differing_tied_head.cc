@@ -2,6 +2,7 @@
 // docs/checks/AR413-differing-tied-head.md
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -39,8 +40,9 @@ void differing_without_rule(const Model& model, const Reporter& report) {
 
 void differing_tied_head(const Model& model, const Reporter& report) {
   if (model.join.unruled) differing_without_rule(model, report);
-  if (!model.join.compared || !model.expected->tie.tied) return;
-  for (const StoredTie& tie : stored_ties(model)) {
+  const std::vector<StoredTie> ties = stored_ties(model);
+  if (ties.empty() || !model.expected->tie.tied) return;
+  for (const StoredTie& tie : ties) {
     if (tie.source == nullptr || tie.bytes != TieBytes::kDiffer) continue;
     // A head that does not even fit the config is a finding of its shape.
     const ExpectedTensor* expected = model.expected_of(*tie.target);

@@ -15,12 +15,15 @@ void quantized_weights(const Model& model, const Reporter& report) {
   report(
       {.file = model.checkpoint.config->name,
        .pointer = model.join.quantization_pointer,
-       .message = fmt::format("{} by {}: their names were not compared with the rule "
+       .message = fmt::format("{} by {}: their {} with the rule "
                               "'{}', their shapes as far as the settings say them, everything "
                               "else was checked",
                               shows ? "the weights are quantised"
                                     : "the weights are stored plain, in spite of the quantisation",
-                              quoted(model.join.quantization), model.expected->schema->name)});
+                              quoted(model.join.quantization),
+                              model.join.modules_compared ? "modules were compared by name"
+                                                          : "names were not compared",
+                              model.expected->schema->name)});
 }
 
 }  // namespace
