@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -12,6 +13,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "check/config_types.h"
 #include "check/wording.h"
 
 namespace shardwright {
@@ -43,9 +45,16 @@ constexpr std::string_view kLength = "original_max_position_embeddings";
 // transformers 5.23 puts the length there itself for these.
 constexpr std::string_view kWithLength = "llama3 longrope yarn";
 
-bool is_word_of(std::string_view words, std::string_view word) {
-  const auto all = split(words, ' ');
-  return !word.empty() && std::ranges::find(all, word) != all.end();
+// The newer key counts where both are there.
+std::string_view type_key(const json::Value& settings) {
+  return settings.find("rope_type") != nullptr ? "rope_type" : "type";
+}
+
+// Empty where it is absent or no text.
+std::string_view type_name(const json::Value& settings) {
+  const json::Value* type = settings.find(type_key(settings));
+  const std::string* name = type != nullptr ? type->string() : nullptr;
+  return name != nullptr ? std::string_view(*name) : std::string_view();
 }
 
 const RopeType* rope_type_of(std::string_view name) {
@@ -78,10 +87,7 @@ class RopeReader {
 
   // Numbers that the class asks for besides.
   void read_own(const json::Value& settings, std::string_view path, std::string_view keys) {
-    const json::Value* type = settings.find("rope_type");
-    if (type == nullptr) type = settings.find("type");
-    const bool has_length =
-        type != nullptr && type->string() != nullptr && is_word_of(kWithLength, *type->string());
+    const bool has_length = is_of_models(kWithLength, type_name(settings));
     for (const std::string_view key : split(keys, ' ')) {
       const json::Value* value = key.empty() ? nullptr : settings.find(key);
       if (key.empty() || (key == kLength && (has_length || value != nullptr)) ||
@@ -96,13 +102,10 @@ class RopeReader {
 
   // Where a class rotates heads whole: the default type does not look at it, and all others do.
   void read_part_of_whole(const json::Value& settings, std::string_view path) {
-    const json::Value* type = settings.find("rope_type");
-    if (type == nullptr) type = settings.find("type");
     const json::Value* part = settings.find(kPart);
-    if (type == nullptr || type->string() == nullptr || part == nullptr) return;
-    const std::string& name = *type->string();
-    if (rope_type_of(name) == nullptr || name == "default" || name == "proportional" ||
-        part->number().value_or(1) == 1)
+    const std::string_view name = type_name(settings);
+    if (part == nullptr || rope_type_of(name) == nullptr || name == "default" ||
+        name == "proportional" || part->number().value_or(1) == 1)
       return;
     refuse_number(path, kPart, *part, "1 or absent in a class that rotates heads whole",
                   ValueEffect::kStops);
@@ -122,12 +125,12 @@ class RopeReader {
 
   void read(const json::Value& settings, const std::string& path,
             std::string_view as_longrope = {}) {
-    std::string_view key = "rope_type";
+    const std::string_view key = type_key(settings);
     const json::Value* type = settings.find(key);
-    if (type == nullptr) type = settings.find(key = "type");
     if (type == nullptr) return;
-    const std::string_view name = type->string() != nullptr ? *type->string() : std::string_view();
-    const RopeType* known = rope_type_of(is_word_of(as_longrope, name) ? "longrope" : name);
+    const std::string_view name = type_name(settings);
+    const bool is_longrope = !name.empty() && is_of_models(as_longrope, name);
+    const RopeType* known = rope_type_of(is_longrope ? "longrope" : name);
     if (known == nullptr) {
       if (!built_) return;
       found_.push_back({.pointer = pointer(path, key),
